@@ -1,0 +1,1 @@
+//! The state machine of an approval: pure functions over [`Approval`](super::Approval).

@@ -1,0 +1,307 @@
+//! The events of the record. Plain data; serialised as one JSON object per event.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Timestamp;
+use crate::decision::{Action, RuleHit, Stage};
+use crate::id::{ApprovalId, ExchangeId};
+use crate::identity::Identity;
+
+/// One event of one exchange.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditEvent {
+    /// The idempotency key: exchange and sequence number, or approval and revision.
+    pub id: String,
+    /// The exchange it belongs to.
+    pub exchange: ExchangeId,
+    /// When it happened.
+    pub at: Timestamp,
+    /// What happened.
+    #[serde(flatten)]
+    pub kind: EventKind,
+}
+
+impl AuditEvent {
+    /// The event number `seq` (0 is the first) of `exchange`.
+    pub fn new(exchange: ExchangeId, seq: u64, at: Timestamp, kind: EventKind) -> Self {
+        Self { id: format!("{exchange}/{seq}"), exchange, at, kind }
+    }
+
+    /// The event of the revision `revision` of an approval that was opened by `exchange`.
+    pub fn of_approval(
+        approval: ApprovalId,
+        revision: u64,
+        exchange: ExchangeId,
+        at: Timestamp,
+        step: ApprovalStep,
+    ) -> Self {
+        Self {
+            id: format!("{approval}/{revision}"),
+            exchange,
+            at,
+            kind: EventKind::Approval { approval, step },
+        }
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EventKind {
+    /// An identified request was judged. Durable before a byte goes upstream.
+    Opened(Box<Opening>),
+    /// Bytes of the answer, as they were delivered to the client. For streams one event per delivered piece.
+    Delivered {
+        /// Where the piece begins in the answer's body, in bytes.
+        offset: u64,
+        /// The delivered text.
+        text: String,
+    },
+    /// A rule matched on the way down.
+    Matched(RuleHit),
+    /// A step of an approval.
+    Approval {
+        /// Which approval.
+        approval: ApprovalId,
+        /// Which step.
+        step: ApprovalStep,
+    },
+    /// The last event of an exchange.
+    Closed(Box<Closing>),
+    /// Refused before it was known who asks or what is asked; first and last event at once.
+    Refused {
+        /// A stable code, such as `expired` or `unknown_route`.
+        code: String,
+        /// The status the client got.
+        status: u16,
+        /// How many like it this event stands for (more than one when refusals come in a flood).
+        count: u64,
+    },
+}
+
+/// Who acted, as the record keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// The subject within the issuer.
+    pub subject: String,
+    /// The issuer.
+    pub issuer: String,
+    /// Joins one human's accounts.
+    pub person: String,
+    /// The groups the token named.
+    pub groups: BTreeSet<String>,
+    /// The program the token was issued to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+}
+
+impl From<&Identity> for Actor {
+    fn from(identity: &Identity) -> Self {
+        Self {
+            subject: identity.subject.clone(),
+            issuer: identity.issuer.clone(),
+            person: identity.person.clone(),
+            groups: identity.groups.clone(),
+            client: identity.client.clone(),
+        }
+    }
+}
+
+/// A rule that matched, in short.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RuleRef {
+    /// The rule's id.
+    pub id: String,
+    /// What it asked for.
+    pub action: Action,
+    /// Where it matched.
+    pub stage: Stage,
+}
+
+impl From<&RuleHit> for RuleRef {
+    fn from(hit: &RuleHit) -> Self {
+        Self { id: hit.id.clone(), action: hit.action, stage: hit.stage }
+    }
+}
+
+/// The first event's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// Who asks.
+    pub actor: Actor,
+    /// The configured upstream the request is for.
+    pub upstream: String,
+    /// The wire format.
+    pub dialect: String,
+    /// The requested model, as the request names it.
+    pub model: String,
+    /// Whether the answer is to be streamed.
+    pub stream: bool,
+    /// The client's own session id, when it sends one. Never trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// The client program, as its `User-Agent` says. Never trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// What the policy said.
+    pub decision: Action,
+    /// Every rule that matched, and why.
+    pub hits: Vec<RuleHit>,
+    /// Digest of the policy that decided.
+    pub policy_version: String,
+    /// What no rule could look at, such as images or encrypted reasoning.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_scanned: Vec<String>,
+    /// Masks made on the way up.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub masks: Vec<MaskCount>,
+    /// The approval that holds the request, or that it rides on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<ApprovalId>,
+    /// SHA-256 of the canonical request, in hex.
+    pub digest: String,
+    /// The request as it is to go upstream, after masking.
+    pub request: String,
+}
+
+/// How often a rule masked something in one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaskCount {
+    /// The rule or secret kind.
+    pub rule: String,
+    /// The place: a path of the request or a channel of the answer.
+    pub channel: String,
+    /// How often.
+    pub count: u64,
+}
+
+/// How an exchange ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// The answer was delivered to its end.
+    Completed,
+    /// Policy blocked the request or the answer.
+    Blocked,
+    /// The request was malformed, too large, or could not be recorded.
+    Refused,
+    /// A reviewer denied it.
+    Denied,
+    /// The approval's time ran out.
+    Expired,
+    /// No vote came while the request was held; the approval stays open.
+    HeldOver,
+    /// Upstream failed, or sent what cannot be read.
+    UpstreamFailed,
+    /// The client left.
+    ClientGone,
+    /// The process ended in between; written at the next start.
+    Interrupted,
+}
+
+impl Outcome {
+    /// The name used in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Blocked => "blocked",
+            Self::Refused => "refused",
+            Self::Denied => "denied",
+            Self::Expired => "expired",
+            Self::HeldOver => "held_over",
+            Self::UpstreamFailed => "upstream_failed",
+            Self::ClientGone => "client_gone",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The last event's content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closing {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The status the client got; 0 when it left before any head.
+    pub status: u16,
+    /// The final decision: the strictest of what was decided on the way up and on the way down.
+    pub decision: Action,
+    /// Why, when the outcome is not `completed`: a stable code such as `upstream_timeout`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Masks made in the answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub masks: Vec<MaskCount>,
+    /// What of the answer no rule could look at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_scanned: Vec<String>,
+    /// Bytes of body handed to the client.
+    pub delivered: u64,
+}
+
+impl Closing {
+    /// A closing without masks.
+    pub fn new(outcome: Outcome, status: u16, decision: Action) -> Self {
+        Self { outcome, status, decision, code: None, masks: Vec::new(), not_scanned: Vec::new(), delivered: 0 }
+    }
+}
+
+/// A step in the life of an approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ApprovalStep {
+    /// Opened by a held request.
+    Opened {
+        /// Digest of the request, in hex.
+        digest: String,
+        /// The rules that ask for it.
+        rules: Vec<String>,
+    },
+    /// Another request of the same person with the same digest joined it.
+    Joined {
+        /// The exchange that joined.
+        by: ExchangeId,
+    },
+    /// A reviewer voted.
+    Voted {
+        /// Who.
+        reviewer: Actor,
+        /// `true` for approve.
+        approve: bool,
+        /// The reviewer's reason.
+        reason: String,
+        /// The state after this vote.
+        state: String,
+    },
+    /// A vote was refused.
+    VoteRefused {
+        /// Who tried.
+        reviewer: Actor,
+        /// A stable code such as `own_request` or `not_a_reviewer`.
+        code: String,
+    },
+    /// Time ran out before enough votes came.
+    Expired,
+    /// The approved request was released upstream. Happens once.
+    Consumed {
+        /// The exchange that was released.
+        by: ExchangeId,
+    },
+    /// A later request went ahead on this approval.
+    Ridden {
+        /// The exchange that went ahead.
+        by: ExchangeId,
+        /// Digest of that request, in hex.
+        digest: String,
+    },
+}

@@ -1,0 +1,53 @@
+//! Who asks: bearer extraction, strict JWT checks, claim mapping and key sets.
+//!
+//! Decisions are pure functions; [`OidcVerifier`] joins them with a [`KeyFetcher`] that does the I/O.
+
+use async_trait::async_trait;
+
+use crate::clock::Timestamp;
+use crate::identity::Identity;
+
+/// Checks a bearer token and says whom it names.
+///
+/// # When it is called
+/// Once per request, before a byte of the body is read. `token` is what stood behind `Bearer ` (or in `x-api-key`,
+/// `api-key`), without blanks around it, at most 16 KiB.
+///
+/// # If this fails
+/// An `Err` refuses the request (401, or 503 for [`TokenError::Unavailable`]); nothing is forwarded. A false accept
+/// lets a stranger spend the upstream credential; a false refuse stops a developer's work. Blocking blocks every
+/// request behind it. A panic refuses the request.
+#[async_trait]
+pub trait TokenVerifier: std::fmt::Debug + Send + Sync + 'static {
+    /// Verifies `token` at the time `now`.
+    async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError>;
+}
+
+/// Why a token was not accepted. The client only ever learns 401 or 503; the code goes into the record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// No token, or more than one.
+    #[error("no usable credential: {0}")]
+    Missing(&'static str),
+    /// The token is not acceptable; a stable code such as `bad_signature` or `expired` says which rule it broke.
+    #[error("token refused: {0}")]
+    Invalid(&'static str),
+    /// The identity provider marks the group list as cut off.
+    #[error("the token's group list is cut off (overage)")]
+    GroupsOverage,
+    /// No usable keys: the identity provider cannot be reached.
+    #[error("identity keys are not available")]
+    Unavailable,
+}
+
+impl TokenError {
+    /// A stable code for records and metrics.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing(code) | Self::Invalid(code) => code,
+            Self::GroupsOverage => "groups_overage",
+            Self::Unavailable => "keys_unavailable",
+        }
+    }
+}

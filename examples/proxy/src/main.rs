@@ -1,0 +1,2 @@
+//! See the README beside this file.
+fn main() {}
