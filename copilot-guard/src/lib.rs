@@ -6,5 +6,7 @@ pub mod clock;
 pub mod decision;
 pub mod id;
 pub mod identity;
+pub mod json;
 pub mod secret;
+pub mod sse;
 pub mod token;
