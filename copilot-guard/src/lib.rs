@@ -4,6 +4,7 @@ pub mod approval;
 pub mod audit;
 pub mod clock;
 pub mod decision;
+pub mod detect;
 pub mod id;
 pub mod identity;
 pub mod secret;

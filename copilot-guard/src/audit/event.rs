@@ -27,7 +27,12 @@ pub struct AuditEvent {
 impl AuditEvent {
     /// The event number `seq` (0 is the first) of `exchange`.
     pub fn new(exchange: ExchangeId, seq: u64, at: Timestamp, kind: EventKind) -> Self {
-        Self { id: format!("{exchange}/{seq}"), exchange, at, kind }
+        Self {
+            id: format!("{exchange}/{seq}"),
+            exchange,
+            at,
+            kind,
+        }
     }
 
     /// The event of the revision `revision` of an approval that was opened by `exchange`.
@@ -124,7 +129,11 @@ pub struct RuleRef {
 
 impl From<&RuleHit> for RuleRef {
     fn from(hit: &RuleHit) -> Self {
-        Self { id: hit.id.clone(), action: hit.action, stage: hit.stage }
+        Self {
+            id: hit.id.clone(),
+            action: hit.action,
+            stage: hit.stage,
+        }
     }
 }
 
@@ -251,7 +260,15 @@ pub struct Closing {
 impl Closing {
     /// A closing without masks.
     pub fn new(outcome: Outcome, status: u16, decision: Action) -> Self {
-        Self { outcome, status, decision, code: None, masks: Vec::new(), not_scanned: Vec::new(), delivered: 0 }
+        Self {
+            outcome,
+            status,
+            decision,
+            code: None,
+            masks: Vec::new(),
+            not_scanned: Vec::new(),
+            delivered: 0,
+        }
     }
 }
 

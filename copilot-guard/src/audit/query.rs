@@ -54,7 +54,10 @@ impl ExchangeFilter {
             && is(&self.model, Some(&record.model))
             && is(&self.decision, Some(&record.decision))
             && is(&self.outcome, record.outcome.as_ref())
-            && self.rule.as_ref().is_none_or(|r| record.rules.iter().any(|x| &x.id == r))
+            && self
+                .rule
+                .as_ref()
+                .is_none_or(|r| record.rules.iter().any(|x| &x.id == r))
             && is(&self.session, record.session.as_ref())
             && self.since.is_none_or(|t| record.started_at >= t)
             && self.until.is_none_or(|t| record.started_at < t)
