@@ -7,5 +7,6 @@ pub mod decision;
 pub mod detect;
 pub mod id;
 pub mod identity;
+pub mod policy;
 pub mod secret;
 pub mod token;

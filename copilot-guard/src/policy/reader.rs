@@ -82,11 +82,11 @@ pub struct Value<'p> {
     problems: &'p Problems,
     /// Where it stands.
     pub at: At,
-    node: Node,
+    node: Node<'p>,
 }
 
-enum Node {
-    Toml(DeValue<'static>),
+enum Node<'p> {
+    Toml(DeValue<'p>),
     Fetched(Elsewhere, Secret),
     /// Could not be fetched; reported already.
     Failed,
@@ -110,7 +110,7 @@ impl Problems {
 
     /// Parses the text. When it is not TOML, all syntax problems are added and nothing is returned: what
     /// a half-read file lacks would only be noise.
-    pub fn parse(&self, text: &str) -> Option<Table<'_>> {
+    pub fn parse<'p>(&'p self, text: &'p str) -> Option<Table<'p>> {
         let (table, errors) = DeTable::parse_recoverable(text);
         let is_valid = errors.is_empty();
         for error in errors {
@@ -123,9 +123,7 @@ impl Problems {
                 "mend the line, or the one before it",
             );
         }
-        let mut table = table.into_inner();
-        table.make_owned();
-        is_valid.then(|| self.table(At { line: 1, key: String::new() }, table))
+        is_valid.then(|| self.table(At { line: 1, key: String::new() }, table.into_inner()))
     }
 
     /// Adds a problem.
@@ -151,6 +149,13 @@ impl Problems {
         }
     }
 
+    /// Whether a problem was reported at this key or below it.
+    pub fn has_below(&self, at: &At) -> bool {
+        self.list.borrow().iter().any(|p| {
+            p.key.strip_prefix(&at.key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
     /// Nothing when there were no problems, else all of them in the order of the file.
     pub fn finish(self) -> Result<(), PolicyError> {
         let mut problems = self.list.into_inner();
@@ -165,7 +170,7 @@ impl Problems {
         self.line_starts.partition_point(|start| *start <= offset).max(1)
     }
 
-    fn table(&self, at: At, table: DeTable<'static>) -> Table<'_> {
+    fn table<'p>(&'p self, at: At, table: DeTable<'p>) -> Table<'p> {
         let entries = table
             .into_iter()
             .map(|(name, value)| {
@@ -178,7 +183,7 @@ impl Problems {
         Table { problems: self, at, entries, known: Vec::new() }
     }
 
-    fn value(&self, at: At, node: DeValue<'static>) -> Value<'_> {
+    fn value<'p>(&'p self, at: At, node: DeValue<'p>) -> Value<'p> {
         let node = match (elsewhere(&node), &self.resolve) {
             (Some(place), Some(resolve)) => match resolve(&place) {
                 Ok(text) => Node::Fetched(place, text),
@@ -410,7 +415,7 @@ impl<'p> Value<'p> {
     /// The items of a list.
     pub fn list(self) -> Option<Vec<Value<'p>>> {
         let Node::Toml(DeValue::Array(items)) = self.node else { return self.wrong("a list") };
-        let item = |(n, item): (usize, Spanned<DeValue<'static>>)| {
+        let item = |(n, item): (usize, Spanned<DeValue<'p>>)| {
             let line = self.problems.line(item.span().start);
             let at = At { line, key: format!("{}[{n}]", self.at.key) };
             self.problems.value(at, item.into_inner())

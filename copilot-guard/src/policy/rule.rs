@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::matcher::{Glob, Range, TextRegex};
 use crate::approval::Requirement;
 use crate::decision::{Action, RuleHit, Stage};
-use crate::detect::RuleIndex;
+use crate::detect::RuleMask;
 
 /// A compiled rule.
 #[derive(Debug)]
@@ -40,17 +40,24 @@ pub(super) struct Matcher {
     pub(super) size_over: Option<u64>,
     pub(super) regexes: Vec<TextRegex>,
     pub(super) words: Vec<TextRegex>,
-    /// Secret kinds.
-    pub(super) secrets: Option<BTreeSet<RuleIndex>>,
-    /// Stream patterns made from `regex` or `words`, for rules on output.
-    pub(super) streams: BTreeSet<RuleIndex>,
+    /// Ids of secret kinds, and the mask that scans for them when nothing is excepted.
+    pub(super) secrets: Option<Secrets>,
+    /// Stream patterns made from `regex` or `words`, for rules on output: the id in the rule set, and the reason.
+    pub(super) streams: Vec<(String, String)>,
 }
 
-/// A text to look at, and the secrets that were found in it.
+/// The secret kinds of a rule.
+#[derive(Debug)]
+pub(super) struct Secrets {
+    pub(super) kinds: BTreeSet<String>,
+    pub(super) mask: RuleMask,
+}
+
+/// A text to look at, and whether any secret that matters here is in it.
 #[derive(Debug)]
 pub(super) struct Looked<'t> {
     pub(super) text: &'t str,
-    pub(super) secrets: Vec<(Range, RuleIndex)>,
+    pub(super) has_secrets: bool,
 }
 
 /// Why a rule matched, and where in the first text.
@@ -98,14 +105,13 @@ impl Who {
 // === impl Matcher ===
 
 impl Matcher {
-    /// Looks at the texts of one part: the first is the one that masks refer to. `excepted` are secret kinds
-    /// that do not count for this caller. The error says why the rule does not match.
+    /// Looks at the texts of one part: the first is the one that masks refer to. `scan` finds secrets of the
+    /// rule's kinds. The error says why the rule does not match.
     pub(super) fn look(
         &self,
         size: usize,
         texts: &[Looked<'_>],
-        excepted: &BTreeSet<RuleIndex>,
-        kind_name: impl Fn(RuleIndex) -> String,
+        scan: impl Fn(&str) -> Vec<(Range, String)>,
     ) -> Result<Found, &'static str> {
         let mut found = Found::default();
         if let Some(limit) = self.size_over {
@@ -120,21 +126,20 @@ impl Matcher {
         if !self.words.is_empty() {
             found.add("word", &self.words, texts).ok_or("none of the words is there")?;
         }
-        if let Some(kinds) = &self.secrets {
-            let wanted = |kind: &RuleIndex| kinds.contains(kind) && !excepted.contains(kind);
-            let mut seen = BTreeSet::new();
-            for (n, looked) in texts.iter().enumerate() {
-                for (range, kind) in looked.secrets.iter().filter(|(_, kind)| wanted(kind)) {
+        if self.secrets.is_some() {
+            let mut kinds = BTreeSet::new();
+            for (n, looked) in texts.iter().enumerate().filter(|(_, t)| t.has_secrets) {
+                for (range, kind) in scan(looked.text) {
                     if n == 0 {
-                        found.spans.push(range.clone());
+                        found.spans.push(range);
                     }
-                    seen.insert(*kind);
+                    kinds.insert(kind);
                 }
             }
-            if seen.is_empty() {
+            if kinds.is_empty() {
                 return Err("no secret of its kinds is there");
             }
-            found.reasons.extend(seen.into_iter().map(|kind| format!("secret kind {}", kind_name(kind))));
+            found.reasons.extend(kinds.into_iter().map(|kind| format!("secret kind {kind}")));
         }
         Ok(found)
     }
