@@ -1,6 +1,7 @@
 //! The secret kinds: built-in, the file's own, values to scrub; and the stream patterns of output rules.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use super::PolicyOptions;
 use super::config::PolicyConfig;
@@ -9,7 +10,7 @@ use super::problem::nearest;
 use super::reader::{At, Located, Problems};
 use super::rule_check::check_id;
 use crate::decision::Stage;
-use crate::detect::{RuleMask, RuleSet};
+use crate::detect::{LintError, RuleMask, RuleSet};
 
 /// The rule set and what its ids mean.
 #[derive(Debug)]
@@ -23,11 +24,17 @@ pub(super) struct Kinds {
     pub(super) streams: BTreeMap<String, Vec<(String, String)>>,
 }
 
+/// Ids of the built-in kinds: compiling them takes a while, and they do not change.
+static BUILTIN: LazyLock<Result<BTreeSet<String>, LintError>> = LazyLock::new(|| {
+    let set = RuleSet::builder().builtin().build()?;
+    Ok(set.rules().iter().map(|rule| rule.id.clone()).collect())
+});
+
 impl Kinds {
     /// Collects the kinds; every pattern that cannot run on a stream is a problem.
     pub(super) fn collect(problems: &Problems, config: &PolicyConfig, options: &PolicyOptions) -> Option<Self> {
-        let builtin = match RuleSet::builder().builtin().build() {
-            Ok(set) => set.rules().iter().map(|r| r.id.clone()).collect::<BTreeSet<_>>(),
+        let builtin = match &*BUILTIN {
+            Ok(kinds) => kinds,
             Err(error) => {
                 problems.add(&nowhere(), "the built-in rules do not compile", error.problem(), error.mend());
                 return None;

@@ -167,6 +167,3 @@ impl fmt::Debug for Policy {
         f.debug_struct("Policy").field("version", &self.inner.version).finish_non_exhaustive()
     }
 }
-
-#[cfg(test)]
-mod tests;
