@@ -269,7 +269,8 @@ fn compile_text(
         }
         Ok(regex) => Some(regex),
         Err(why) => {
-            problems.add(&item.at, "the expression does not compile", why, "mend it; the syntax is that of Rust's regex");
+            let mend = "mend or shorten it; the syntax is that of Rust's regex";
+            problems.add(&item.at, "the expression does not compile", why, mend);
             None
         }
     }
