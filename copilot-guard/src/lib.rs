@@ -6,9 +6,13 @@ pub mod clock;
 pub mod decision;
 pub mod detect;
 pub mod dialect;
+pub mod exchange;
+#[cfg(feature = "tower")]
+pub mod guard;
 pub mod id;
 pub mod identity;
 pub mod json;
+pub mod policy;
 pub mod secret;
 pub mod sse;
 pub mod token;

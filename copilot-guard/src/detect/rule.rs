@@ -62,6 +62,16 @@ impl RuleMask {
         self.words.iter().zip(&other.words).any(|(a, b)| a & b != 0)
     }
 
+    pub(super) fn is_unset(&self) -> bool {
+        self.words.is_empty()
+    }
+
+    pub(super) fn join(&mut self, other: &Self) {
+        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
+            *mine |= theirs;
+        }
+    }
+
     /// Whether this rule is active.
     pub fn contains(&self, rule: RuleIndex) -> bool {
         self.words
