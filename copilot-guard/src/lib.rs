@@ -6,5 +6,9 @@ pub mod clock;
 pub mod decision;
 pub mod id;
 pub mod identity;
+#[cfg(feature = "tower")]
+pub mod memory;
 pub mod secret;
+#[cfg(feature = "test-util")]
+pub mod testing;
 pub mod token;
