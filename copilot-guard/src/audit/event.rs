@@ -38,12 +38,7 @@ impl AuditEvent {
         at: Timestamp,
         step: ApprovalStep,
     ) -> Self {
-        Self {
-            id: format!("{approval}/{revision}"),
-            exchange,
-            at,
-            kind: EventKind::Approval { approval, step },
-        }
+        Self { id: format!("{approval}/{revision}"), exchange, at, kind: EventKind::Approval { approval, step } }
     }
 
     /// The closing event of an exchange that a dead process left open, from its events so far: what a store appends

@@ -15,6 +15,8 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub use event::{Actor, ApprovalStep, AuditEvent, Closing, EventKind, MaskCount, Opening, Outcome, RuleRef};
+#[cfg(feature = "tower")]
+pub use jsonl::{JsonLinesReader, JsonLinesSink};
 pub use query::{AuditReader, Cursor, ExchangeFilter, Page, ReadError};
 pub use record::{ExchangeRecord, VoteRecord};
 

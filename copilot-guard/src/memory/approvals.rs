@@ -3,9 +3,7 @@
 use async_trait::async_trait;
 
 use super::{Content, MemoryStore};
-use crate::approval::{
-    Approval, ApprovalStore, Claim, ClaimError, Joined, ListFilter, StoreError, Vote, VoteError,
-};
+use crate::approval::{Approval, ApprovalStore, Claim, ClaimError, Joined, ListFilter, StoreError, Vote, VoteError};
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::id::{ApprovalId, ExchangeId};
