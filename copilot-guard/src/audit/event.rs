@@ -38,7 +38,8 @@ impl AuditEvent {
         at: Timestamp,
         step: ApprovalStep,
     ) -> Self {
-        Self { id: format!("{approval}/{revision}"), exchange, at, kind: EventKind::Approval { approval, step } }
+        // Another separator than in `new`: an approval and an exchange with the same id bits must not clash.
+        Self { id: format!("{approval}#{revision}"), exchange, at, kind: EventKind::Approval { approval, step } }
     }
 
     /// The closing event of an exchange that a dead process left open, from its events so far: what a store appends
@@ -72,9 +73,10 @@ impl AuditEvent {
     }
 }
 
-/// What happened.
+/// What happened. Serialised as `"event": "<name>", "data": {..}`: were the content beside the event's own fields, the
+/// `id` of a rule that matched would stand beside the `id` of the event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
     /// An identified request was judged. Durable before a byte goes upstream.

@@ -43,13 +43,3 @@ impl EventLog {
         Ok(Page::cut(records, filter.page_size()))
     }
 }
-
-impl Page<ExchangeRecord> {
-    /// The first `size` of `items`, with a cursor when there are more. For stores: read one more than the page holds.
-    pub fn cut(mut items: Vec<ExchangeRecord>, size: usize) -> Self {
-        let more = items.len() > size;
-        items.truncate(size);
-        let next_cursor = items.last().filter(|_| more).map(|last| Cursor::of(last).to_string());
-        Self { items, next_cursor }
-    }
-}

@@ -6,6 +6,7 @@
 mod event;
 #[cfg(feature = "tower")]
 mod jsonl;
+#[cfg(feature = "tower")]
 pub(crate) mod log;
 mod query;
 mod record;

@@ -113,6 +113,16 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
+impl Page<ExchangeRecord> {
+    /// The first `size` of `items`, with a cursor when there are more. For stores: read one more than the page holds.
+    pub fn cut(mut items: Vec<ExchangeRecord>, size: usize) -> Self {
+        let more = items.len() > size;
+        items.truncate(size);
+        let next_cursor = items.last().filter(|_| more).map(|last| Cursor::of(last).to_string());
+        Self { items, next_cursor }
+    }
+}
+
 /// Why the record could not be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

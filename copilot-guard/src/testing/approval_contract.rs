@@ -12,7 +12,7 @@ use crate::approval::{Approval, ApprovalState, ApprovalStore, ClaimError, Digest
 use crate::audit::{ApprovalStep, AuditEvent, AuditReader, EventKind};
 
 /// How long a change by another task may take to be noticed. Generous, because test machines are slow.
-const NOTICED: Duration = Duration::from_secs(10);
+const NOTICED: Duration = Duration::from_secs(5);
 
 /// Checks that what `make` makes, a new empty store each time, keeps the promises of [`ApprovalStore`].
 ///
