@@ -1,5 +1,7 @@
 //! A rough figure, not a check: `cargo test --release -p copilot-guard-sqlite --test throughput -- --ignored --nocapture`
 
+#![expect(clippy::unwrap_used, reason = "a test that fails must panic")]
+
 use std::time::{Duration, Instant};
 
 use copilot_guard::audit::AuditSink;
