@@ -12,7 +12,11 @@ pub mod guard;
 pub mod id;
 pub mod identity;
 pub mod json;
+#[cfg(feature = "tower")]
+pub mod memory;
 pub mod policy;
 pub mod secret;
 pub mod sse;
+#[cfg(feature = "test-util")]
+pub mod testing;
 pub mod token;

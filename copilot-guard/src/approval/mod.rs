@@ -4,6 +4,7 @@
 //! atomically.
 
 mod model;
+mod requirement;
 pub mod state;
 mod store;
 

@@ -43,18 +43,45 @@ impl AuditEvent {
         at: Timestamp,
         step: ApprovalStep,
     ) -> Self {
-        Self {
-            id: format!("{approval}/{revision}"),
-            exchange,
-            at,
-            kind: EventKind::Approval { approval, step },
+        // Another separator than in `new`: an approval and an exchange with the same id bits must not clash.
+        Self { id: format!("{approval}#{revision}"), exchange, at, kind: EventKind::Approval { approval, step } }
+    }
+
+    /// The closing event of an exchange that a dead process left open, from its events so far: what a store appends
+    /// at its next start. `None` when it is closed already, or has no events.
+    pub fn interruption(events: &[Self], now: Timestamp) -> Option<Self> {
+        let first = events.first()?;
+        if events.iter().any(|e| e.kind.is_final()) {
+            return None;
         }
+        let mut closing = Closing::new(Outcome::Interrupted, 0, Action::Allow);
+        closing.code = Some("process_ended".to_owned());
+        let mut seq = 0;
+        for event in events {
+            match &event.kind {
+                EventKind::Opened(opening) => closing.decision = closing.decision.max(opening.decision),
+                EventKind::Matched(hit) if !hit.observed_only => closing.decision = closing.decision.max(hit.action),
+                EventKind::Delivered { offset, text } => {
+                    closing.delivered = closing.delivered.max(offset.saturating_add(text.len() as u64));
+                }
+                _ => {}
+            }
+            seq = seq.max(event.own_seq().map_or(0, |n| n.saturating_add(1)));
+        }
+        Some(Self::new(first.exchange, seq, now, EventKind::Closed(Box::new(closing))))
+    }
+
+    /// The sequence number within the exchange; `None` for events of approvals, which count for themselves.
+    fn own_seq(&self) -> Option<u64> {
+        let (owner, seq) = self.id.split_once('/')?;
+        if owner == self.exchange.to_string() { seq.parse().ok() } else { None }
     }
 }
 
-/// What happened.
+/// What happened. Serialised as `"event": "<name>", "data": {..}`: were the content beside the event's own fields, the
+/// `id` of a rule that matched would stand beside the `id` of the event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
+#[serde(tag = "event", content = "data", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
     /// An identified request was judged. Durable before a byte goes upstream.
@@ -88,6 +115,13 @@ pub enum EventKind {
     },
 }
 
+impl EventKind {
+    /// Whether it ends its exchange. An exchange has exactly one such event.
+    pub const fn is_final(&self) -> bool {
+        matches!(self, Self::Closed(_) | Self::Refused { .. })
+    }
+}
+
 /// Who acted, as the record keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
@@ -102,6 +136,13 @@ pub struct Actor {
     /// The program the token was issued to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+}
+
+impl Actor {
+    /// Whether both are the same human: same account, or same person across accounts.
+    pub fn is_same_person(&self, other: &Self) -> bool {
+        self.person == other.person || (self.issuer == other.issuer && self.subject == other.subject)
+    }
 }
 
 impl From<&Identity> for Actor {

@@ -4,6 +4,10 @@
 //! [`EventKind::Closed`]. Votes and other steps of an approval are events of the exchange that opened the approval.
 
 mod event;
+#[cfg(feature = "tower")]
+mod jsonl;
+#[cfg(feature = "tower")]
+pub(crate) mod log;
 mod query;
 mod record;
 
@@ -12,8 +16,10 @@ use std::fmt;
 use async_trait::async_trait;
 
 pub use event::{Actor, ApprovalStep, AuditEvent, Closing, EventKind, MaskCount, Opening, Outcome, RuleRef};
-pub use query::{AuditReader, ExchangeFilter, Page, ReadError};
-pub use record::ExchangeRecord;
+#[cfg(feature = "tower")]
+pub use jsonl::{JsonLinesReader, JsonLinesSink};
+pub use query::{AuditReader, Cursor, ExchangeFilter, Page, ReadError};
+pub use record::{ExchangeRecord, VoteRecord};
 
 /// Proof that a sink holds the events durably. Only an acknowledging sink makes one.
 #[derive(Debug)]

@@ -68,6 +68,45 @@ impl ExchangeFilter {
     }
 }
 
+/// A place in a list of exchanges that is ordered by start, then id, newest first. Its text is
+/// [`ExchangeFilter::cursor`]; store authors use it, callers need not look inside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cursor {
+    /// When the last exchange of the page began.
+    pub started_at: Timestamp,
+    /// Its id.
+    pub id: ExchangeId,
+}
+
+impl Cursor {
+    /// The place of `record`.
+    pub const fn of(record: &ExchangeRecord) -> Self {
+        Self { started_at: record.started_at, id: record.id }
+    }
+
+    /// The place that `filter` names, if any.
+    pub fn from_filter(filter: &ExchangeFilter) -> Result<Option<Self>, ReadError> {
+        filter.cursor.as_deref().map(str::parse).transpose()
+    }
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}_{}", self.started_at.as_millis(), self.id)
+    }
+}
+
+impl std::str::FromStr for Cursor {
+    type Err = ReadError;
+
+    fn from_str(text: &str) -> Result<Self, ReadError> {
+        let bad = || ReadError::BadArgument("cursor");
+        let (millis, id) = text.split_once('_').ok_or_else(bad)?;
+        let started_at = Timestamp::from_millis(millis.parse().map_err(|_| bad())?);
+        Ok(Self { started_at, id: id.parse().map_err(|_| bad())? })
+    }
+}
+
 /// One page of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Page<T> {
@@ -75,6 +114,16 @@ pub struct Page<T> {
     pub items: Vec<T>,
     /// Hand it to the next call; `None` on the last page.
     pub next_cursor: Option<String>,
+}
+
+impl Page<ExchangeRecord> {
+    /// The first `size` of `items`, with a cursor when there are more. For stores: read one more than the page holds.
+    pub fn cut(mut items: Vec<ExchangeRecord>, size: usize) -> Self {
+        let more = items.len() > size;
+        items.truncate(size);
+        let next_cursor = items.last().filter(|_| more).map(|last| Cursor::of(last).to_string());
+        Self { items, next_cursor }
+    }
 }
 
 /// Why the record could not be read.

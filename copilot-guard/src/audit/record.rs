@@ -81,8 +81,17 @@ pub struct VoteRecord {
 impl ExchangeRecord {
     /// Folds the events of one exchange, in order. `None` when there is none.
     pub fn from_events(events: &[AuditEvent]) -> Option<Self> {
-        let first = events.first()?;
-        let mut record = Self {
+        let mut record = Self::starting_with(events.first()?);
+        for event in events {
+            record.apply(event);
+        }
+        Some(record)
+    }
+
+    /// The record of an exchange of which nothing but its id and first time is known; the first event is still to be
+    /// [applied](Self::apply). For stores that keep records as events come in.
+    pub fn starting_with(first: &AuditEvent) -> Self {
+        Self {
             id: first.exchange,
             session: None,
             started_at: first.at,
@@ -107,13 +116,7 @@ impl ExchangeRecord {
             not_scanned: Vec::new(),
             request: None,
             response: None,
-        };
-        for event in events {
-            record.apply(event);
         }
-        record.rules.sort();
-        record.rules.dedup();
-        Some(record)
     }
 
     /// The same without `request` and `response`, as lists show it.
@@ -124,7 +127,8 @@ impl ExchangeRecord {
         self
     }
 
-    fn apply(&mut self, event: &AuditEvent) {
+    /// Adds the next event.
+    pub fn apply(&mut self, event: &AuditEvent) {
         match &event.kind {
             EventKind::Opened(opening) => {
                 self.started_at = event.at;
@@ -139,6 +143,8 @@ impl ExchangeRecord {
                 self.stream = opening.stream;
                 self.decision = opening.decision;
                 self.rules.extend(opening.hits.iter().map(RuleRef::from));
+                self.rules.sort();
+                self.rules.dedup();
                 self.masks.clone_from(&opening.masks);
                 self.approval = opening.approval.or(self.approval);
                 self.policy_version.clone_from(&opening.policy_version);
@@ -146,7 +152,12 @@ impl ExchangeRecord {
                 self.request = Some(opening.request.clone());
             }
             EventKind::Delivered { text, .. } => self.response.get_or_insert_default().push_str(text),
-            EventKind::Matched(hit) => self.rules.push(hit.into()),
+            EventKind::Matched(hit) => {
+                let rule = RuleRef::from(hit);
+                if let Err(at) = self.rules.binary_search(&rule) {
+                    self.rules.insert(at, rule);
+                }
+            }
             EventKind::Approval { approval, step } => {
                 self.approval = Some(*approval);
                 if let ApprovalStep::Voted {
