@@ -192,6 +192,10 @@ impl IssuerConfig {
 
 /// Where an issuer's keys come from.
 #[derive(Debug)]
+#[cfg_attr(
+    not(feature = "tower"),
+    expect(dead_code, reason = "its reader is `OidcVerifier`")
+)]
 pub(super) enum KeySource {
     Fixed(KeySet),
     Uri(String),

@@ -10,10 +10,6 @@
 
 mod algorithm;
 mod bearer;
-#[cfg_attr(
-    not(feature = "tower"),
-    expect(dead_code, reason = "its caller is `OidcVerifier`")
-)]
 mod claims;
 mod config;
 #[cfg(feature = "fetch")]
@@ -44,7 +40,8 @@ mod rotation;
 )]
 mod rules;
 mod strict_json;
-#[cfg(all(test, feature = "tower"))]
+#[cfg(test)]
+#[cfg(feature = "tower")]
 mod tests;
 mod url;
 
