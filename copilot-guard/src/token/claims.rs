@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
+
 use super::TokenError;
 use super::strict_json::{Json, Object};
 
@@ -11,15 +13,18 @@ pub(super) const MAX_GROUP: usize = 256;
 pub(super) const MAX_NAME: usize = 255;
 
 /// One claim that names groups. Several sources of an issuer are united.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct GroupSource {
     /// The exact name of a top-level claim, dots, slashes and colons included; or, when it begins with `/`, a JSON
     /// Pointer (RFC 6901) such as `/realm_access/roles`.
     pub claim: String,
     /// What the value looks like. Any other shape refuses the token: a guess here would invent memberships.
+    #[serde(default)]
     pub shape: Shape,
     /// Put in front of each name, so that `admin` of one source is not `admin` of another.
+    #[serde(default)]
     pub prefix: String,
 }
 
@@ -49,7 +54,8 @@ impl GroupSource {
 }
 
 /// How a claim's value names groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Shape {
     /// A list of strings; none of them is split.
@@ -64,7 +70,8 @@ pub enum Shape {
 }
 
 /// The value that a claim must have, exactly and with its type.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
 #[non_exhaustive]
 pub enum Expected {
     /// This string, byte for byte.
@@ -236,6 +243,30 @@ pub(super) fn is_name(text: &str, max: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_configuration() {
+        #[derive(Deserialize)]
+        struct File {
+            groups: Vec<GroupSource>,
+            required: std::collections::BTreeMap<String, Expected>,
+        }
+        let file: File = toml::from_str(
+            r#"
+            groups = [{ claim = "groups" }, { claim = "scp", shape = "space_separated", prefix = "scope:" }]
+            required = { hd = "example.com", email_verified = true, level = 2 }
+            "#,
+        )
+        .unwrap();
+        let scope = GroupSource::new("scp")
+            .with_shape(Shape::SpaceSeparated)
+            .with_prefix("scope:");
+        assert_eq!(file.groups, [GroupSource::new("groups"), scope]);
+        assert_eq!(file.required["hd"], "example.com".into());
+        assert_eq!(file.required["email_verified"], true.into());
+        assert_eq!(file.required["level"], 2.into());
+        assert!(toml::from_str::<File>(r#"groups = [{ claim = "g", splt = "," }]"#).is_err());
+    }
 
     #[test]
     fn paths_are_names_or_pointers() {

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::Algorithm;
 use super::claims::{ClaimPath, Expected, GroupSource, Source};
 use super::jwks::KeySet;
 use super::rules::Rules;
 use super::url::{self, Url};
-use super::{Algorithm, UnknownAlgorithm};
 
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
@@ -63,18 +63,6 @@ impl IssuerConfig {
             leeway: Duration::from_secs(30),
             max_lifetime: Duration::from_secs(24 * 60 * 60),
         }
-    }
-
-    /// Sets `algorithms` from names such as `RS256`.
-    ///
-    /// # Errors
-    /// When a name is not one of [`Algorithm`]'s.
-    pub fn set_algorithm_names<'a>(
-        &mut self,
-        names: impl IntoIterator<Item = &'a str>,
-    ) -> Result<(), UnknownAlgorithm> {
-        self.algorithms = names.into_iter().map(str::parse).collect::<Result<_, _>>()?;
-        Ok(())
     }
 
     /// Checks the configuration without building a verifier.

@@ -108,7 +108,11 @@ fn encodings() -> Vec<Row> {
         row("nul behind", "base64", format!("{h}.{p}.{s}\0")),
         row("standard alphabet", "base64", sign(format!("{h}.{p}+/"))),
         row("not ASCII", "base64", format!("{h}.{p}.é")),
-        row("impossible length", "base64", sign(format!("{h}.{}", &p[..p.len() / 4 * 4 - 3]))),
+        row(
+            "impossible length",
+            "base64",
+            sign(format!("{h}.{}", &p[..p.len() / 4 * 4 - 3])),
+        ),
         row("header is an array", "header_json", ec.token_of("[]", body())),
         row(
             "header is cut",

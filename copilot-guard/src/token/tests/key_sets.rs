@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::kit::{b64, keys};
+use super::kit::{b64, claims, header, keys};
 use crate::token::Algorithm;
 use crate::token::jwks::{KeySet, KeySetError};
+use crate::token::jwt::Unverified;
 
 fn parse(keys: Value) -> Result<KeySet, KeySetError> {
     KeySet::parse(json!({ "keys": keys }).to_string().as_bytes())
@@ -153,6 +154,24 @@ fn a_key_serves_only_its_own_algorithm() {
         ("ed", Algorithm::EdDsa),
     ] {
         assert!(set.key(kid, algorithm).is_none(), "{kid} {algorithm}");
+    }
+}
+
+/// The verifier never asks for this; the check beside the signature does not rely on that.
+#[test]
+fn a_signature_is_not_tried_with_an_unfit_key() {
+    let k = keys();
+    let set = parse(json!([k.rsa.jwk(), k.ec.jwk()])).unwrap();
+    let token = k.rsa.token(&header("rsa", "PS256"), &claims());
+    for (kid, algorithm) in [("ec", Algorithm::Es256), ("rsa", Algorithm::Rs256)] {
+        let key = set.key(kid, algorithm).unwrap();
+        let verdict = Unverified::parse(&token).unwrap().verify(key).map(drop);
+        let wanted = if kid == "ec" {
+            "alg_key_mismatch"
+        } else {
+            "bad_signature"
+        };
+        assert_eq!(verdict.map_err(|e| e.code()), Err(wanted));
     }
 }
 

@@ -11,7 +11,9 @@ mod rotating;
 
 use kit::{Row, now, verifier};
 
-use super::TokenVerifier as _;
+use super::jwks::KeySet;
+use super::jwt::Unverified;
+use super::{Algorithm, TokenVerifier as _};
 
 /// Every hostile token is one change away from a good one, and is refused with the code of the rule it breaks.
 #[tokio::test]
@@ -60,5 +62,25 @@ async fn no_damaged_token_is_accepted() {
                 );
             }
         }
+    }
+}
+
+/// Even where the keys of the wrong issuer were chosen, its rules refuse the token.
+#[test]
+fn the_signed_issuer_is_compared_again() {
+    let (rules, _) = kit::config().compile().unwrap();
+    let keys = KeySet::parse(&kit::key_set([&kit::keys().ed])).unwrap();
+    let mut claims = kit::claims();
+    for (issuer, verdict) in [(kit::ISSUER, Ok(())), (kit::OTHER_ISSUER, Err("iss_mismatch"))] {
+        claims["iss"] = issuer.into();
+        let token = kit::keys().ed.token(&kit::header("ed", "EdDSA"), &claims);
+        let signed = Unverified::parse(&token)
+            .unwrap()
+            .verify(keys.key("ed", Algorithm::EdDsa).unwrap())
+            .unwrap();
+        assert_eq!(
+            rules.admit(&signed, now()).map(drop).map_err(|e| e.code()),
+            verdict
+        );
     }
 }
