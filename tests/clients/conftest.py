@@ -6,8 +6,9 @@ import anthropic
 import openai
 import pytest
 
-for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
-    del os.environ[name]  # everything here is on loopback
+for name in ("http_proxy", "https_proxy", "all_proxy"):  # everything here is on loopback
+    os.environ.pop(name, None)
+    os.environ.pop(name.upper(), None)
 
 from gateway import Gateway
 from idp import IdentityProvider
