@@ -101,10 +101,11 @@ def raw_stream(url: str, headers: dict, body, timeout: float = 60.0):
 
 
 def stream_text(recorded: str) -> str:
-    """Joins the text of a recorded event stream, of either format."""
-    out = []
-    for line in recorded.splitlines():
-        if not line.startswith("data:") or line[5:].strip() == "[DONE]":
+    """Joins the text of a recorded event stream, of either format. A last line that a crash cut off is left out."""
+    out, lines = [], recorded.split("\n")
+    for at, line in enumerate(lines):
+        whole = at + 1 < len(lines) or line.endswith("}")
+        if not line.startswith("data:") or line[5:].strip() == "[DONE]" or not whole:
             continue
         event = json.loads(line[5:])
         for choice in event.get("choices") or []:
