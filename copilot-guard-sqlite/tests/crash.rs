@@ -21,7 +21,9 @@ const CYCLES: u64 = 8;
 /// The process that is killed. As a test of its own, because a test can start no other program than itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn child() {
-    let (Ok(path), Ok(first)) = (std::env::var(DATABASE), std::env::var(FIRST)) else { return };
+    let (Ok(path), Ok(first)) = (std::env::var(DATABASE), std::env::var(FIRST)) else {
+        return;
+    };
     let store = SqliteStore::open(path, NOW).unwrap();
     let first: u64 = first.parse().unwrap();
     let lies = std::env::var_os(LIES).is_some();
@@ -49,7 +51,10 @@ async fn child() {
 
 fn start(path: &Path, first: u64, lies: bool) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child", "--nocapture"]).env(DATABASE, path).env(FIRST, first.to_string());
+    command
+        .args(["--exact", "child", "--nocapture"])
+        .env(DATABASE, path)
+        .env(FIRST, first.to_string());
     if lies {
         command.env(LIES, "1");
     }
@@ -66,11 +71,18 @@ fn run_and_kill(path: &Path, first: u64, lies: bool, enough: u64, acknowledged: 
     let mut seen = 0;
     while let Some(Ok(line)) = lines.next() {
         // libtest writes on the same line before the first one.
-        let Some((_, ack)) = line.split_once("ack ") else { continue };
-        let Some((n, id)) = ack.split_once(' ') else { continue };
+        let Some((_, ack)) = line.split_once("ack ") else {
+            continue;
+        };
+        let Some((n, id)) = ack.split_once(' ') else {
+            continue;
+        };
         // The last line may be torn; a whole id is `<36 characters>/<digit>`.
         if id.len() == 38 {
-            acknowledged.entry(n.parse().unwrap()).or_default().insert(id.to_owned());
+            acknowledged
+                .entry(n.parse().unwrap())
+                .or_default()
+                .insert(id.to_owned());
         }
         seen += 1;
         if seen == enough {
@@ -100,7 +112,10 @@ async fn early_acknowledgements_are_noticed() {
     for cycle in 0..50 {
         let mut acknowledged = Acknowledged::new();
         run_and_kill(&path, cycle * 1_000_000, true, 50 + cycle, &mut acknowledged);
-        if !lost(&SqliteStore::open(&path, NOW).unwrap(), &acknowledged).await.is_empty() {
+        if !lost(&SqliteStore::open(&path, NOW).unwrap(), &acknowledged)
+            .await
+            .is_empty()
+        {
             return;
         }
     }
@@ -113,7 +128,13 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     let path = folder.path().join("record.db");
     let mut acknowledged = Acknowledged::new();
     for cycle in 0..CYCLES {
-        run_and_kill(&path, cycle * 1_000_000, false, 50 + 130 * cycle, &mut acknowledged);
+        run_and_kill(
+            &path,
+            cycle * 1_000_000,
+            false,
+            50 + 130 * cycle,
+            &mut acknowledged,
+        );
     }
 
     let store = SqliteStore::open(&path, NOW).unwrap();
@@ -130,10 +151,16 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     assert!(interrupted > 0, "some were cut short, or the test tests nothing");
 
     // Also those that nobody got an acknowledgement for.
-    let mut filter = ExchangeFilter { limit: Some(500), ..ExchangeFilter::default() };
+    let mut filter = ExchangeFilter {
+        limit: Some(500),
+        ..ExchangeFilter::default()
+    };
     loop {
         let page = AuditReader::list(&store, &filter).await.unwrap();
-        assert!(page.items.iter().all(|record| record.outcome.is_some()), "no exchange stays open");
+        assert!(
+            page.items.iter().all(|record| record.outcome.is_some()),
+            "no exchange stays open"
+        );
         filter.cursor = page.next_cursor;
         if filter.cursor.is_none() {
             break;

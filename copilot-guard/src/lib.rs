@@ -9,6 +9,8 @@ pub mod dialect;
 pub mod exchange;
 #[cfg(feature = "tower")]
 pub mod guard;
+#[cfg(feature = "tower")]
+pub mod http;
 pub mod id;
 pub mod identity;
 pub mod json;

@@ -44,7 +44,12 @@ impl AuditEvent {
         step: ApprovalStep,
     ) -> Self {
         // Another separator than in `new`: an approval and an exchange with the same id bits must not clash.
-        Self { id: format!("{approval}#{revision}"), exchange, at, kind: EventKind::Approval { approval, step } }
+        Self {
+            id: format!("{approval}#{revision}"),
+            exchange,
+            at,
+            kind: EventKind::Approval { approval, step },
+        }
     }
 
     /// The closing event of an exchange that a dead process left open, from its events so far: what a store appends
@@ -60,7 +65,9 @@ impl AuditEvent {
         for event in events {
             match &event.kind {
                 EventKind::Opened(opening) => closing.decision = closing.decision.max(opening.decision),
-                EventKind::Matched(hit) if !hit.observed_only => closing.decision = closing.decision.max(hit.action),
+                EventKind::Matched(hit) if !hit.observed_only => {
+                    closing.decision = closing.decision.max(hit.action)
+                }
                 EventKind::Delivered { offset, text } => {
                     closing.delivered = closing.delivered.max(offset.saturating_add(text.len() as u64));
                 }
@@ -68,13 +75,22 @@ impl AuditEvent {
             }
             seq = seq.max(event.own_seq().map_or(0, |n| n.saturating_add(1)));
         }
-        Some(Self::new(first.exchange, seq, now, EventKind::Closed(Box::new(closing))))
+        Some(Self::new(
+            first.exchange,
+            seq,
+            now,
+            EventKind::Closed(Box::new(closing)),
+        ))
     }
 
     /// The sequence number within the exchange; `None` for events of approvals, which count for themselves.
     fn own_seq(&self) -> Option<u64> {
         let (owner, seq) = self.id.split_once('/')?;
-        if owner == self.exchange.to_string() { seq.parse().ok() } else { None }
+        if owner == self.exchange.to_string() {
+            seq.parse().ok()
+        } else {
+            None
+        }
     }
 }
 

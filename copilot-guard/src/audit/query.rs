@@ -81,7 +81,10 @@ pub struct Cursor {
 impl Cursor {
     /// The place of `record`.
     pub const fn of(record: &ExchangeRecord) -> Self {
-        Self { started_at: record.started_at, id: record.id }
+        Self {
+            started_at: record.started_at,
+            id: record.id,
+        }
     }
 
     /// The place that `filter` names, if any.
@@ -103,7 +106,10 @@ impl std::str::FromStr for Cursor {
         let bad = || ReadError::BadArgument("cursor");
         let (millis, id) = text.split_once('_').ok_or_else(bad)?;
         let started_at = Timestamp::from_millis(millis.parse().map_err(|_| bad())?);
-        Ok(Self { started_at, id: id.parse().map_err(|_| bad())? })
+        Ok(Self {
+            started_at,
+            id: id.parse().map_err(|_| bad())?,
+        })
     }
 }
 
@@ -121,7 +127,10 @@ impl Page<ExchangeRecord> {
     pub fn cut(mut items: Vec<ExchangeRecord>, size: usize) -> Self {
         let more = items.len() > size;
         items.truncate(size);
-        let next_cursor = items.last().filter(|_| more).map(|last| Cursor::of(last).to_string());
+        let next_cursor = items
+            .last()
+            .filter(|_| more)
+            .map(|last| Cursor::of(last).to_string());
         Self { items, next_cursor }
     }
 }

@@ -132,14 +132,20 @@ impl Judge {
             let mut seen = Marks::default();
             step(observing, &mut Watch::Look(&mut seen));
             for (rule, _) in seen.0 {
-                rules.hits(rule, &place).into_iter().for_each(|hit| add_hit(&mut self.hits, hit));
+                rules
+                    .hits(rule, &place)
+                    .into_iter()
+                    .for_each(|hit| add_hit(&mut self.hits, hit));
             }
         }
         let mut blocked_at = None;
         if let Some(blocking) = &mut watched.blocking {
             let mut seen = Marks::default();
             step(blocking, &mut Watch::Look(&mut seen));
-            blocked_at = seen.0.into_iter().find(|(rule, _)| rules.action(*rule) == OutputAction::Block);
+            blocked_at = seen
+                .0
+                .into_iter()
+                .find(|(rule, _)| rules.action(*rule) == OutputAction::Block);
         }
         let mut shown = Shown {
             rules,
@@ -152,7 +158,9 @@ impl Judge {
         };
         step(&mut watched.acting, &mut Watch::Show(&mut shown));
         watched.position = shown.position;
-        let Shown { text, marks, stopped, .. } = shown;
+        let Shown {
+            text, marks, stopped, ..
+        } = shown;
         out.push_str(&String::from_utf8(text).unwrap_or_else(|e| {
             // The engine cuts at code points of valid text; this is the closed form of a fault in it.
             String::from_utf8_lossy(e.as_bytes()).into_owned()
@@ -178,14 +186,19 @@ impl Judge {
     /// Notes one mask.
     fn count(&mut self, rules: &OutputRules, rule: RuleIndex, place: &str) {
         self.decision = self.decision.max(Action::Mask);
-        *self.masks.entry((rules.kind(rule).to_owned(), place.to_owned())).or_default() += 1;
+        *self
+            .masks
+            .entry((rules.kind(rule).to_owned(), place.to_owned()))
+            .or_default() += 1;
         add_hit(&mut self.hits, rules.hit(rule, place));
     }
 
     fn stop(&mut self, message: &str, hit: Option<RuleHit>) -> Blocked {
         hit.into_iter().for_each(|hit| add_hit(&mut self.hits, hit));
         self.decision = Action::Block;
-        let blocked = Blocked { notice: self.notice(message) };
+        let blocked = Blocked {
+            notice: self.notice(message),
+        };
         self.stopped = Some(blocked.clone());
         blocked
     }
@@ -227,7 +240,9 @@ impl Judge {
 
 impl Inspector for Judge {
     fn delta(&mut self, channel: &Channel, text: &str, out: &mut String) -> Result<(), Blocked> {
-        self.run(channel, out, |redactor, watch| redactor.push(text.as_bytes(), watch))
+        self.run(channel, out, |redactor, watch| {
+            redactor.push(text.as_bytes(), watch)
+        })
     }
 
     fn finish(&mut self, channel: &Channel, out: &mut String) -> Result<(), Blocked> {
@@ -243,7 +258,9 @@ impl Inspector for Judge {
         // A channel of its own, ended at once.
         let channel = Channel::new(u32::MAX, place);
         let mut out = String::with_capacity(text.len());
-        let result = self.delta(&channel, text, &mut out).and_then(|()| self.finish(&channel, &mut out));
+        let result = self
+            .delta(&channel, text, &mut out)
+            .and_then(|()| self.finish(&channel, &mut out));
         self.channels.remove(&channel);
         result.map(|()| (out != text).then_some(out))
     }
@@ -265,7 +282,9 @@ impl Inspector for Judge {
             Some(CallAnswer::Refuse(text)) => return Verdict::Replace(text.clone()),
             None => {}
         }
-        let verdict = self.policy.tool_call(&call.place, &call.name, &call.arguments, &strings);
+        let verdict = self
+            .policy
+            .tool_call(&call.place, &call.name, &call.arguments, &strings);
         let decision = verdict.decision;
         for hit in &decision.hits {
             add_hit(&mut self.hits, hit.clone());
@@ -281,7 +300,13 @@ impl Inspector for Judge {
             }
             Action::RequireApproval => {
                 let arguments = masked.unwrap_or_else(|| call.arguments.clone());
-                self.question = Some(CallQuestion { call: ToolCall { arguments, ..call.clone() }, decision });
+                self.question = Some(CallQuestion {
+                    call: ToolCall {
+                        arguments,
+                        ..call.clone()
+                    },
+                    decision,
+                });
                 Verdict::Wait
             }
         }
@@ -296,7 +321,11 @@ impl Inspector for Judge {
 
 /// The visible text that stands for something withheld.
 pub(super) fn notice(message: &str, exchange: &str) -> String {
-    let message = if message.is_empty() { "This was stopped by your organisation's policy." } else { message };
+    let message = if message.is_empty() {
+        "This was stopped by your organisation's policy."
+    } else {
+        message
+    };
     format!("[copilot-guard] {message} (exchange {exchange})")
 }
 
@@ -334,10 +363,14 @@ struct Shown<'r> {
 impl Sink for Watch<'_, '_> {
     fn text(&mut self, released: &[u8]) {
         if let Watch::Show(shown) = self {
-            let room = shown.until.map_or(u64::MAX, |until| until.saturating_sub(shown.position));
+            let room = shown
+                .until
+                .map_or(u64::MAX, |until| until.saturating_sub(shown.position));
             let keep = released.len().min(usize::try_from(room).unwrap_or(usize::MAX));
             if shown.stopped.is_none() {
-                shown.text.extend_from_slice(released.get(..keep).unwrap_or_default());
+                shown
+                    .text
+                    .extend_from_slice(released.get(..keep).unwrap_or_default());
             }
             shown.position += released.len() as u64;
         }
@@ -355,7 +388,9 @@ impl Sink for Watch<'_, '_> {
                     shown.stopped = Some(rule);
                 } else {
                     shown.marks.push(rule);
-                    shown.text.extend_from_slice(mark(shown.rules.kind(rule)).as_bytes());
+                    shown
+                        .text
+                        .extend_from_slice(mark(shown.rules.kind(rule)).as_bytes());
                 }
             }
         }

@@ -234,7 +234,10 @@ impl Exchange {
             match self.upstream {
                 Upstream::Open => return,
                 Upstream::Failed(code) => {
-                    self.handle_stop("The model's answer broke off; what you see is incomplete.", failed(code));
+                    self.handle_stop(
+                        "The model's answer broke off; what you see is incomplete.",
+                        failed(code),
+                    );
                 }
                 // Not ended in its format: a clean HTTP end proves nothing.
                 Upstream::Ended => self.handle_stop(
@@ -249,14 +252,25 @@ impl Exchange {
         match result {
             Ok(Flow::More) => self.state = State::Open,
             Ok(Flow::Wait) => self.state = State::Waiting { asked: false },
-            Ok(Flow::Done) => self.state = State::Ended(Ended { outcome: Outcome::Completed, code: None }),
+            Ok(Flow::Done) => {
+                self.state = State::Ended(Ended {
+                    outcome: Outcome::Completed,
+                    code: None,
+                })
+            }
             Ok(Flow::Blocked(notice)) => {
                 self.rewriter.end_with(&notice, &mut self.out);
-                self.state = State::Ended(Ended { outcome: Outcome::Blocked, code: Some("blocked_by_policy") });
+                self.state = State::Ended(Ended {
+                    outcome: Outcome::Blocked,
+                    code: Some("blocked_by_policy"),
+                });
             }
             Ok(Flow::UpstreamError) => {
                 self.state = State::Open;
-                self.handle_stop("The model reports an error; the answer ends here.", failed("upstream_error_event"));
+                self.handle_stop(
+                    "The model reports an error; the answer ends here.",
+                    failed("upstream_error_event"),
+                );
             }
             Err(_) => {
                 self.state = State::Open;
@@ -270,5 +284,8 @@ impl Exchange {
 }
 
 fn failed(code: &'static str) -> Ended {
-    Ended { outcome: Outcome::UpstreamFailed, code: Some(code) }
+    Ended {
+        outcome: Outcome::UpstreamFailed,
+        code: Some(code),
+    }
 }

@@ -101,7 +101,13 @@ impl Guard {
     }
 
     async fn admin_route(&self, request: &Request<Bytes>) -> Result<String, Failure> {
-        let unknown = || Failure::new(StatusCode::NOT_FOUND, "not_found", "there is nothing at this path");
+        let unknown = || {
+            Failure::new(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "there is nothing at this path",
+            )
+        };
         let access = self.inner.admin.as_ref().ok_or_else(unknown)?;
         let who = self.admin_identity(access, request).await?;
         let path: Vec<&str> = request.uri().path().trim_matches('/').split('/').collect();
@@ -119,7 +125,8 @@ impl Guard {
             }
             (&Method::POST, ["api", "approvals", id, "votes"]) => {
                 self.may_review(access, &who)?;
-                self.vote(access, &who, id.parse().map_err(|_| unknown())?, request.body()).await
+                self.vote(access, &who, id.parse().map_err(|_| unknown())?, request.body())
+                    .await
             }
             (&Method::GET, ["api", "exchanges"]) => {
                 let reader = self.may_audit(access, &who)?;
@@ -142,12 +149,24 @@ impl Guard {
         }
     }
 
-    async fn admin_identity(&self, access: &AdminAccess, request: &Request<Bytes>) -> Result<Identity, Failure> {
+    async fn admin_identity(
+        &self,
+        access: &AdminAccess,
+        request: &Request<Bytes>,
+    ) -> Result<Identity, Failure> {
         let refused = || {
-            Failure::new(StatusCode::UNAUTHORIZED, "invalid_token", "a valid token of the admin audience is needed")
+            Failure::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "a valid token of the admin audience is needed",
+            )
         };
         let token = credential(request.headers()).or_else(|error| {
-            if access.verifier.needs_token() { Err(error) } else { Ok("") }
+            if access.verifier.needs_token() {
+                Err(error)
+            } else {
+                Ok("")
+            }
         });
         let token = token.map_err(|_| refused())?;
         let verified = access.verifier.verify(token, self.now());
@@ -166,7 +185,11 @@ impl Guard {
         if who.groups.iter().any(|g| access.reviewer_groups.contains(g)) {
             return Ok(());
         }
-        Err(Failure::new(StatusCode::FORBIDDEN, "not_a_reviewer", "only members of a reviewer group may see approvals"))
+        Err(Failure::new(
+            StatusCode::FORBIDDEN,
+            "not_a_reviewer",
+            "only members of a reviewer group may see approvals",
+        ))
     }
 
     fn may_audit(&self, access: &AdminAccess, who: &Identity) -> Result<Arc<dyn AuditReader>, Failure> {
@@ -175,7 +198,8 @@ impl Guard {
             return Err(Failure::new(StatusCode::FORBIDDEN, "not_an_auditor", message));
         }
         self.inner.reader.clone().ok_or_else(|| {
-            let message = "this gateway writes its record to a sink that it cannot read: use the sink's own tools";
+            let message =
+                "this gateway writes its record to a sink that it cannot read: use the sink's own tools";
             Failure::new(StatusCode::NOT_FOUND, "no_reader", message)
         })
     }
@@ -185,9 +209,8 @@ impl Guard {
         for (name, value) in pairs(query)? {
             match name.as_str() {
                 "state" => {
-                    let state = serde_json::from_value(serde_json::Value::String(value)).map_err(|_| {
-                        bad("`state` is one of pending, approved, denied, expired, consumed")
-                    })?;
+                    let state = serde_json::from_value(serde_json::Value::String(value))
+                        .map_err(|_| bad("`state` is one of pending, approved, denied, expired, consumed"))?;
                     filter.state = Some(state);
                 }
                 "limit" => filter.limit = Some(value.parse().map_err(|_| bad("`limit` is not a number"))?),
@@ -196,9 +219,18 @@ impl Guard {
         }
         // What has run out must not look open.
         if filter.state == Some(ApprovalState::Pending) {
-            self.inner.approvals.expire(self.now()).await.map_err(|_| store_down())?;
+            self.inner
+                .approvals
+                .expire(self.now())
+                .await
+                .map_err(|_| store_down())?;
         }
-        let items = self.inner.approvals.list(&filter).await.map_err(|_| store_down())?;
+        let items = self
+            .inner
+            .approvals
+            .list(&filter)
+            .await
+            .map_err(|_| store_down())?;
         to_json(&serde_json::json!({ "items": items, "next_cursor": null }))
     }
 
@@ -211,9 +243,12 @@ impl Guard {
     ) -> Result<String, Failure> {
         let now = self.now();
         if let Some(max_age) = access.login_max_age {
-            let recent = who.authenticated_at.is_some_and(|at| now.since(at) <= max_age && at <= now.plus(LEEWAY));
+            let recent = who
+                .authenticated_at
+                .is_some_and(|at| now.since(at) <= max_age && at <= now.plus(LEEWAY));
             if !recent {
-                let message = "votes need a recent login: sign in again and use the fresh token (claim `auth_time`)";
+                let message =
+                    "votes need a recent login: sign in again and use the fresh token (claim `auth_time`)";
                 return Err(Failure::new(StatusCode::FORBIDDEN, "login_too_old", message));
             }
         }
@@ -223,7 +258,12 @@ impl Guard {
             return Err(bad("`reason` is longer than 4096 bytes"));
         }
         let approve = matches!(body.vote, VoteWord::Approve);
-        let vote = Vote { reviewer: Actor::from(who), approve, reason: body.reason, at: now };
+        let vote = Vote {
+            reviewer: Actor::from(who),
+            approve,
+            reason: body.reason,
+            at: now,
+        };
         let result = self.inner.approvals.vote(id, vote).await;
         // The vote is committed with its event; a sink that is down holds back the release, not the vote.
         if self.drain_outbox().await.is_err() {
@@ -250,16 +290,22 @@ fn vote_failure(error: &VoteError) -> Failure {
 }
 
 fn store_down() -> Failure {
-    Failure::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "approvals cannot be read or changed right now")
+    Failure::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "store_unavailable",
+        "approvals cannot be read or changed right now",
+    )
 }
 
 fn read_failure(error: ReadError) -> Failure {
     match error {
         ReadError::NotFound => Failure::new(StatusCode::NOT_FOUND, "not_found", "no such exchange"),
         ReadError::BadArgument(what) => bad(what),
-        ReadError::Store(_) => {
-            Failure::new(StatusCode::SERVICE_UNAVAILABLE, "store_unavailable", "the record cannot be read right now")
-        }
+        ReadError::Store(_) => Failure::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "store_unavailable",
+            "the record cannot be read right now",
+        ),
     }
 }
 
@@ -272,7 +318,10 @@ fn filter(query: &str) -> Result<ExchangeFilter, Failure> {
     let mut map = serde_json::Map::new();
     for (name, value) in pairs(query)? {
         let value = if name == "limit" {
-            value.parse::<usize>().map_err(|_| bad("`limit` is not a number"))?.into()
+            value
+                .parse::<usize>()
+                .map_err(|_| bad("`limit` is not a number"))?
+                .into()
         } else {
             value.into()
         };
@@ -286,7 +335,9 @@ fn pairs(query: &str) -> Result<Vec<(String, String)>, Failure> {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         Some((decode(name)?, decode(value)?))
     });
-    pairs.collect::<Option<_>>().ok_or_else(|| bad("the query is not valid percent-encoding"))
+    pairs
+        .collect::<Option<_>>()
+        .ok_or_else(|| bad("the query is not valid percent-encoding"))
 }
 
 fn decode(text: &str) -> Option<String> {
@@ -307,15 +358,24 @@ fn decode(text: &str) -> Option<String> {
 }
 
 fn to_json<T: Serialize>(value: &T) -> Result<String, Failure> {
-    serde_json::to_string(value)
-        .map_err(|_| Failure::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", "the answer cannot be written"))
+    serde_json::to_string(value).map_err(|_| {
+        Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal_error",
+            "the answer cannot be written",
+        )
+    })
 }
 
 fn json(status: StatusCode, body: String) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -326,7 +386,10 @@ mod tests {
     #[test]
     fn reads_queries() {
         let f = filter("user=a%40b&limit=3&decision=block&text=a+b").ok().unwrap();
-        assert_eq!((f.user.as_deref(), f.limit, f.text.as_deref()), (Some("a@b"), Some(3), Some("a b")));
+        assert_eq!(
+            (f.user.as_deref(), f.limit, f.text.as_deref()),
+            (Some("a@b"), Some(3), Some("a b"))
+        );
         assert!(filter("nope=1").is_err() && filter("limit=x").is_err() && filter("user=%zz").is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! From a request to an admission: parse, judge, mask, record, hold or release.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -57,7 +58,10 @@ pub struct UpstreamName(pub String);
 
 /// What is to happen with a request.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made once per request and consumed at once")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once per request and consumed at once"
+)]
 pub enum Admission {
     /// It may go upstream.
     Forward(Permit),
@@ -68,7 +72,6 @@ pub enum Admission {
 }
 
 /// Proof that policy allowed one request and that this is on record. Only [`Guard::admit`] makes one.
-#[derive(Debug)]
 #[must_use]
 pub struct Permit {
     pub(super) request: Request<Bytes>,
@@ -76,12 +79,19 @@ pub struct Permit {
 }
 
 /// A request that waits for a vote.
-#[derive(Debug)]
 #[must_use]
 pub struct Pending {
     pub(super) approval: Approval,
     pub(super) claim: Claim,
     pub(super) permit: Permit,
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending")
+            .field("approval", &self.approval.id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Pending {
@@ -91,8 +101,16 @@ impl Pending {
     }
 }
 
+// The request holds what was asked; `{:?}` names the exchange alone.
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("exchange", &self.session.ticket.exchange())
+            .finish_non_exhaustive()
+    }
+}
+
 /// What an open exchange carries along.
-#[derive(Debug)]
 pub(super) struct Session {
     pub(super) ticket: Ticket,
     pub(super) policy: Arc<Policy>,
@@ -103,7 +121,6 @@ pub(super) struct Session {
     pub(super) decision: Action,
     pub(super) actor: Actor,
     pub(super) digest: Digest,
-    pub(super) tools: BTreeSet<String>,
 }
 
 /// What judging a request yields.
@@ -123,13 +140,30 @@ impl Guard {
         let exchange = identified.exchange;
         let malformed = |what: &str| {
             let message = format!("The request cannot be read: {what}. Nothing was sent to the model.");
-            Denial::new(exchange, dialect, StatusCode::BAD_REQUEST, "malformed_request", message)
+            Denial::new(
+                exchange,
+                dialect,
+                StatusCode::BAD_REQUEST,
+                "malformed_request",
+                message,
+            )
         };
-        if parts.headers.get(http::header::CONTENT_ENCODING).is_some_and(|v| v != "identity") {
-            return self.refuse_identified(&identified, malformed("its body is compressed"), "").await;
+        if parts
+            .headers
+            .get(http::header::CONTENT_ENCODING)
+            .is_some_and(|v| v != "identity")
+        {
+            return self
+                .refuse_identified(&identified, malformed("its body is compressed"), "")
+                .await;
         }
-        if headers::contains(parts.uri.query().unwrap_or_default().as_bytes(), identified.token.expose().as_bytes()) {
-            return self.refuse_identified(&identified, malformed("its query holds the credential"), "").await;
+        if headers::contains(
+            parts.uri.query().unwrap_or_default().as_bytes(),
+            identified.token.expose().as_bytes(),
+        ) {
+            return self
+                .refuse_identified(&identified, malformed("its query holds the credential"), "")
+                .await;
         }
         let policy = self.policy();
         let limits = Limits::with_bytes(self.inner.settings.max_request_bytes);
@@ -144,11 +178,19 @@ impl Guard {
         let (request, caller, judged, written) = match judged {
             Some(Ok(judged)) => judged,
             Some(Err(error)) => {
-                return self.refuse_identified(&identified, malformed(&error.to_string()), "").await;
+                return self
+                    .refuse_identified(&identified, malformed(&error.to_string()), "")
+                    .await;
             }
             None => {
                 let message = "The request could not be judged. Nothing was sent to the model.";
-                let denial = Denial::new(exchange, dialect, StatusCode::SERVICE_UNAVAILABLE, "internal_error", message);
+                let denial = Denial::new(
+                    exchange,
+                    dialect,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "internal_error",
+                    message,
+                );
                 return self.refuse_identified(&identified, denial, "").await;
             }
         };
@@ -189,7 +231,6 @@ impl Guard {
             decision: judged.decision.action,
             actor: actor.clone(),
             digest: digest.clone(),
-            tools: tools.clone(),
             policy: policy.clone(),
         };
         let upstream_request = upstream_request(parts, &identified, written);
@@ -203,12 +244,14 @@ impl Guard {
                     "block",
                     &judged.decision.message,
                 );
-                self.refuse_opened(&identified, denial, opening, Outcome::Blocked).await
+                self.refuse_opened(&identified, denial, opening, Outcome::Blocked)
+                    .await
             }
             Action::Allow | Action::Mask => match self.open(&identified, opening).await {
-                Ok(ticket) => {
-                    Admission::Forward(Permit { request: upstream_request, session: make_session(ticket) })
-                }
+                Ok(ticket) => Admission::Forward(Permit {
+                    request: upstream_request,
+                    session: make_session(ticket),
+                }),
                 Err(denial) => Admission::Refuse(denial),
             },
             Action::RequireApproval => {
@@ -259,10 +302,15 @@ impl Guard {
                             "approvals_unavailable",
                             "Approvals cannot be kept right now. Nothing was sent to the model; try again in a moment.",
                         );
-                        return self.refuse_identified(&identified, denial, &opening.request).await;
+                        return self
+                            .refuse_identified(&identified, denial, &opening.request)
+                            .await;
                     }
                 };
-                let opening = Opening { approval: Some(approval.id), ..opening };
+                let opening = Opening {
+                    approval: Some(approval.id),
+                    ..opening
+                };
                 if approval.state == ApprovalState::Denied {
                     let denial = self.policy_denial(
                         &identified,
@@ -272,16 +320,25 @@ impl Guard {
                         "denied",
                         &super::hold::denied_message(&approval),
                     );
-                    return self.refuse_opened(&identified, denial, opening, Outcome::Denied).await;
+                    return self
+                        .refuse_opened(&identified, denial, opening, Outcome::Denied)
+                        .await;
                 }
                 match self.open(&identified, opening).await {
                     Err(denial) => Admission::Refuse(denial),
                     Ok(ticket) => {
-                        let permit = Permit { request: upstream_request, session: make_session(ticket) };
+                        let permit = Permit {
+                            request: upstream_request,
+                            session: make_session(ticket),
+                        };
                         if released && self.drain_outbox().await.is_ok() {
                             Admission::Forward(permit)
                         } else {
-                            Admission::Hold(Pending { approval, claim, permit })
+                            Admission::Hold(Pending {
+                                approval,
+                                claim,
+                                permit,
+                            })
                         }
                     }
                 }
@@ -290,7 +347,11 @@ impl Guard {
     }
 
     /// Rides on a used approval, or opens (or joins) one. `true`: the request may go at once.
-    async fn find_approval(&self, claim: &Claim, proposal: Approval) -> Result<(Approval, bool), ()> {
+    pub(super) async fn find_approval(
+        &self,
+        claim: &Claim,
+        proposal: Approval,
+    ) -> Result<(Approval, bool), ()> {
         let store = &self.inner.approvals;
         let filter = ListFilter {
             state: Some(ApprovalState::Consumed),
@@ -302,7 +363,10 @@ impl Guard {
                 return Ok((approval, true));
             }
         }
-        let joined = store.open(proposal, claim.exchange, claim.now).await.map_err(drop)?;
+        let joined = store
+            .open(proposal, claim.exchange, claim.now)
+            .await
+            .map_err(drop)?;
         if joined.approval.state == ApprovalState::Approved {
             if let Ok(approval) = store.claim(joined.approval.id, claim).await {
                 return Ok((approval, true));
@@ -317,7 +381,12 @@ impl Guard {
         let decision = opening.decision;
         let event = AuditEvent::new(exchange, 0, identified.now, EventKind::Opened(Box::new(opening)));
         match self.inner.writer.append(vec![event]).await {
-            Ok(()) => Ok(Ticket::new(self.inner.writer.clone(), self.inner.clock.clone(), exchange, decision)),
+            Ok(()) => Ok(Ticket::new(
+                self.inner.writer.clone(),
+                self.inner.clock.clone(),
+                exchange,
+                decision,
+            )),
             Err(_) => Err(self.not_recorded(identified)),
         }
     }
@@ -351,7 +420,8 @@ impl Guard {
             digest: String::new(),
             request: request.to_owned(),
         };
-        self.refuse_opened(identified, denial, opening, Outcome::Refused).await
+        self.refuse_opened(identified, denial, opening, Outcome::Refused)
+            .await
     }
 
     /// Records opening and closing in one step and refuses.
@@ -391,8 +461,16 @@ impl Guard {
             model: model.to_owned(),
             created: identified.now.as_millis().div_euclid(1000),
         };
-        policy_denial(self.inner.settings.refusal, exchange, &envelope, dialect, stream, code, message)
-            .with_decision(decision)
+        policy_denial(
+            self.inner.settings.refusal,
+            exchange,
+            &envelope,
+            dialect,
+            stream,
+            code,
+            message,
+        )
+        .with_decision(decision)
     }
 }
 
@@ -406,7 +484,11 @@ pub(super) fn policy_denial(
     code: &'static str,
     message: &str,
 ) -> Denial {
-    let message = if message.is_empty() { "This request is stopped by your organisation's policy." } else { message };
+    let message = if message.is_empty() {
+        "This request is stopped by your organisation's policy."
+    } else {
+        message
+    };
     let mut denial = Denial::new(exchange, dialect, StatusCode::BAD_REQUEST, code, message);
     if form == RefusalForm::AssistantText {
         denial.status = StatusCode::OK;
@@ -431,7 +513,12 @@ fn judge(request: &ParsedRequest, caller: &CallerPolicy, size: usize, token: &st
         shown: Vec::new(),
     };
     // What the request as a whole asks approval for is bound to the whole request.
-    for hit in judged.decision.hits.iter().filter(|h| h.action == Action::RequireApproval && !h.observed_only) {
+    for hit in judged
+        .decision
+        .hits
+        .iter()
+        .filter(|h| h.action == Action::RequireApproval && !h.observed_only)
+    {
         judged.findings.push(Digest::of(&[hit.id.as_bytes(), b"request"]));
     }
     for (index, part) in request.parts.iter().enumerate() {
@@ -448,11 +535,20 @@ fn judge(request: &ParsedRequest, caller: &CallerPolicy, size: usize, token: &st
         }
         let asking: Vec<_> = verdict.decision.rules_with(Action::RequireApproval);
         for rule in &asking {
-            let fields = [rule.as_bytes(), part.role.as_bytes(), part.stage.as_str().as_bytes(), part.text.as_bytes()];
+            let fields = [
+                rule.as_bytes(),
+                part.role.as_bytes(),
+                part.stage.as_str().as_bytes(),
+                part.text.as_bytes(),
+            ];
             judged.findings.push(Digest::of(&fields));
         }
         if !asking.is_empty() {
-            judged.shown.push(Shown { place: part.place.clone(), role: part.role.clone(), text: text.clone() });
+            judged.shown.push(Shown {
+                place: part.place.clone(),
+                role: part.role.clone(),
+                text: text.clone(),
+            });
         }
         if text != part.text {
             judged.replaced.push((index, text));
@@ -470,10 +566,17 @@ fn mask(text: &str, spans: &[crate::policy::MaskSpan], place: &str, counts: &mut
         out.push_str(text.get(at..span.start).unwrap_or_default());
         out.push_str(&crate::detect::mark(&span.kind));
         at = span.end;
-        match counts.iter_mut().find(|c| c.rule == span.kind && c.channel == place) {
+        match counts
+            .iter_mut()
+            .find(|c| c.rule == span.kind && c.channel == place)
+        {
             Some(known) => known.count += 1,
             None => {
-                counts.push(MaskCount { rule: span.kind.clone(), channel: place.to_owned(), count: 1 });
+                counts.push(MaskCount {
+                    rule: span.kind.clone(),
+                    channel: place.to_owned(),
+                    count: 1,
+                });
             }
         }
     }
@@ -487,7 +590,9 @@ fn upstream_request(parts: &Parts, identified: &Identified, body: String) -> Req
     *request.uri_mut() = parts.uri.clone();
     *request.headers_mut() = headers::upward(&parts.headers, identified.token.expose());
     // Extensions of outer layers go on; those of the framework's own may hold the token and stay here.
-    request.extensions_mut().insert(UpstreamName(identified.route.upstream.clone()));
+    request
+        .extensions_mut()
+        .insert(UpstreamName(identified.route.upstream.clone()));
     request.extensions_mut().insert(identified.exchange);
     request.extensions_mut().insert(identified.identity.clone());
     request
@@ -502,9 +607,14 @@ fn envelope_id(dialect: crate::dialect::Dialect, exchange: ExchangeId) -> String
 
 /// The client's session, by the headers that real clients send.
 fn session_of(parts: &Parts) -> Option<String> {
-    ["x-client-session-id", "x-claude-code-session-id", "vscode-sessionid", "x-interaction-id"]
-        .iter()
-        .find_map(|name| text_of(parts, name))
+    [
+        "x-client-session-id",
+        "x-claude-code-session-id",
+        "vscode-sessionid",
+        "x-interaction-id",
+    ]
+    .iter()
+    .find_map(|name| text_of(parts, name))
 }
 
 fn text_of(parts: &Parts, name: &str) -> Option<String> {

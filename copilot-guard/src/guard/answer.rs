@@ -57,7 +57,10 @@ pub enum ReplyBody<D> {
 impl<D> From<Response<Bytes>> for Reply<D> {
     fn from(response: Response<Bytes>) -> Self {
         let (head, body) = response.into_parts();
-        Self { head, body: ReplyBody::Full(body) }
+        Self {
+            head,
+            body: ReplyBody::Full(body),
+        }
     }
 }
 
@@ -79,7 +82,10 @@ impl Guard {
                 let head = stream_head(&mut session, HeaderMap::new(), "pending");
                 let wait = hold::wait(self, pending.approval, pending.claim);
                 let driver = Driver::holding(self.clone(), session, wait, call, pending.permit.request);
-                Reply { head, body: ReplyBody::Stream(Box::new(driver)) }
+                Reply {
+                    head,
+                    body: ReplyBody::Stream(Box::new(driver)),
+                }
             }
             Admission::Hold(pending) => self.hold_plain(pending, call).await,
         }
@@ -91,18 +97,32 @@ impl Guard {
         F: Future<Output = Result<UpstreamReply<S>, BoxError>>,
         S: Stream<Item = Result<Bytes, BoxError>>,
     {
-        let Pending { approval, claim, permit } = pending;
+        let Pending {
+            approval,
+            claim,
+            permit,
+        } = pending;
         let wait = hold::wait(self, approval, claim);
         let held = tokio::time::timeout(self.inner.settings.hold_plain, wait).await;
         let (code, decision, outcome, message) = match held {
             Ok(Held::Released) => return self.forward(permit, call).await,
             Ok(Held::Denied(message)) => ("approval_denied", "denied", Outcome::Denied, message),
-            Ok(Held::Expired) => ("approval_expired", "expired", Outcome::Expired, EXPIRED.to_owned()),
+            Ok(Held::Expired) => (
+                "approval_expired",
+                "expired",
+                Outcome::Expired,
+                EXPIRED.to_owned(),
+            ),
             Ok(Held::Unavailable) => {
                 let denial = unavailable(&permit.session);
                 return self.finish(permit.session, denial, Outcome::Refused).await;
             }
-            Err(_) => ("approval_pending", "pending", Outcome::HeldOver, STILL_WAITING.to_owned()),
+            Err(_) => (
+                "approval_pending",
+                "pending",
+                Outcome::HeldOver,
+                STILL_WAITING.to_owned(),
+            ),
         };
         let session = permit.session;
         let denial = policy_denial(
@@ -114,7 +134,8 @@ impl Guard {
             code,
             &message,
         );
-        self.finish(session, denial.with_decision(decision), outcome).await
+        self.finish(session, denial.with_decision(decision), outcome)
+            .await
     }
 
     async fn forward<C, F, S>(&self, permit: Permit, call: C) -> Reply<Driver<C, F, S>>
@@ -150,14 +171,20 @@ impl Guard {
         let decision = decision_label(session.decision);
         let head = stream_head(&mut session, down, decision);
         let driver = Driver::streaming(self.clone(), session, reply.body);
-        Reply { head, body: ReplyBody::Stream(Box::new(driver)) }
+        Reply {
+            head,
+            body: ReplyBody::Stream(Box::new(driver)),
+        }
     }
 
     async fn plain<D, S>(&self, mut session: Session, reply: UpstreamReply<S>) -> Reply<D>
     where
         S: Stream<Item = Result<Bytes, BoxError>>,
     {
-        let body = match self.collect(reply.body, self.inner.settings.max_response_bytes).await {
+        let body = match self
+            .collect(reply.body, self.inner.settings.max_response_bytes)
+            .await
+        {
             Ok(body) => body,
             Err(code) => return self.fail(session, code).await,
         };
@@ -184,9 +211,14 @@ impl Guard {
         let summary = answer.summary();
         let decision = session.decision.max(summary.decision);
         session.ticket.set_status(200);
-        session.ticket.set_summary(summary.decision, summary.masks, summary.not_scanned);
-        let mut events: Vec<_> =
-            answer.take_hits().into_iter().map(|h| session.ticket.event(EventKind::Matched(h))).collect();
+        session
+            .ticket
+            .set_summary(summary.decision, summary.masks, summary.not_scanned);
+        let mut events: Vec<_> = answer
+            .take_hits()
+            .into_iter()
+            .map(|h| session.ticket.event(EventKind::Matched(h)))
+            .collect();
         events.push(session.ticket.delivered(step.clone()));
         events.extend(session.ticket.closing(outcome, code));
         if session.ticket.writer().append(events).await.is_err() {
@@ -194,8 +226,14 @@ impl Guard {
         }
         let mut response = Response::new(Bytes::from(step));
         *response.headers_mut() = self.down_headers(&session, &reply.headers);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        stamp(response.headers_mut(), session.ticket.exchange(), Some(decision_label(decision)));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        stamp(
+            response.headers_mut(),
+            session.ticket.exchange(),
+            Some(decision_label(decision)),
+        );
         response.into()
     }
 
@@ -207,7 +245,8 @@ impl Guard {
         until: tokio::time::Instant,
     ) -> CallAnswer {
         let exchange = session.ticket.exchange();
-        let refuse = |message: &str| CallAnswer::Refuse(format!("[copilot-guard] {message} (exchange {exchange})"));
+        let refuse =
+            |message: &str| CallAnswer::Refuse(format!("[copilot-guard] {message} (exchange {exchange})"));
         let Ok((approval, claim, released)) = self.ask_about_call(session, question).await else {
             return refuse(UNAVAILABLE);
         };
@@ -229,7 +268,13 @@ impl Guard {
     {
         let body = self.collect(reply.body, MAX_ERROR_BODY).await.unwrap_or_default();
         let exchange = session.ticket.exchange();
-        let denial = upstream_error::denial(exchange, session.route.dialect, reply.status, &reply.headers, &body);
+        let denial = upstream_error::denial(
+            exchange,
+            session.route.dialect,
+            reply.status,
+            &reply.headers,
+            &body,
+        );
         self.finish(session, denial, Outcome::UpstreamFailed).await
     }
 
@@ -242,7 +287,8 @@ impl Guard {
             "upstream_failed",
             "The model endpoint cannot be reached or sent what cannot be checked. Try again in a moment.",
         );
-        self.finish_with(session, denial, Outcome::UpstreamFailed, code).await
+        self.finish_with(session, denial, Outcome::UpstreamFailed, code)
+            .await
     }
 
     async fn finish<D>(&self, session: Session, denial: Denial, outcome: Outcome) -> Reply<D> {
@@ -288,12 +334,13 @@ impl Guard {
 
     fn down_headers(&self, session: &Session, from: &HeaderMap) -> HeaderMap {
         let rules = session.policy.rule_set();
-        headers::downward(from, |value| !rules.scan(session.caller.output().mask(), value).is_empty())
+        headers::downward(from, |value| {
+            !rules.scan(session.caller.output().mask(), value).is_empty()
+        })
     }
 }
 
-pub(super) const STILL_WAITING: &str =
-    "This still waits for a reviewer. Send the same message again later: it goes on as soon as it is approved.";
+pub(super) const STILL_WAITING: &str = "This still waits for a reviewer. Send the same message again later: it goes on as soon as it is approved.";
 pub(super) const EXPIRED: &str = "The approval's time has run out. Send the message again to ask anew.";
 pub(super) const UNAVAILABLE: &str = "Approvals cannot be checked right now. Try again in a moment.";
 
@@ -310,16 +357,26 @@ fn stream_head(session: &mut Session, down: HeaderMap, decision: &'static str) -
     session.ticket.set_status(200);
     let mut response = Response::new(());
     *response.headers_mut() = down;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     // Some reverse proxies hold back streams without it.
-    response.headers_mut().insert("x-accel-buffering", HeaderValue::from_static("no"));
+    response
+        .headers_mut()
+        .insert("x-accel-buffering", HeaderValue::from_static("no"));
     stamp(response.headers_mut(), session.ticket.exchange(), Some(decision));
     response.into_parts().0
 }
 
 fn unavailable(session: &Session) -> Denial {
     let (exchange, dialect) = (session.ticket.exchange(), session.route.dialect);
-    Denial::new(exchange, dialect, StatusCode::SERVICE_UNAVAILABLE, "approvals_unavailable", UNAVAILABLE)
+    Denial::new(
+        exchange,
+        dialect,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "approvals_unavailable",
+        UNAVAILABLE,
+    )
 }
 
 fn not_recorded(session: &Session) -> Denial {

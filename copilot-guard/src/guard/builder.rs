@@ -5,10 +5,11 @@ use std::sync::Arc;
 use super::settings::Settings;
 use super::{Guard, Inner, Refusals, Writer};
 use crate::approval::ApprovalStore;
-use crate::audit::{AuditEvent, AuditError, AuditReader, AuditSink, Durable, MemoryStore};
+use crate::audit::{AuditError, AuditEvent, AuditReader, AuditSink, Durable};
 use crate::clock::{Clock, SystemClock};
 use crate::dialect::RouteTable;
 use crate::identity::Identity;
+use crate::memory::MemoryStore;
 use crate::policy::Policy;
 use crate::token::{TokenError, TokenVerifier};
 
@@ -57,13 +58,17 @@ pub enum BuildError {
     #[error("no routes: nothing would be let through: add a route set or a path")]
     NoRoutes,
     /// The audit task needs a runtime.
-    #[error("not within a tokio runtime: the audit task cannot start: build the guard inside `#[tokio::main]` or `block_on`")]
+    #[error(
+        "not within a tokio runtime: the audit task cannot start: build the guard inside `#[tokio::main]` or `block_on`"
+    )]
     NoRuntime,
 }
 
 impl GuardBuilder<WantsVerifier> {
     pub(super) fn new() -> Self {
-        Self { state: WantsVerifier(()) }
+        Self {
+            state: WantsVerifier(()),
+        }
     }
 
     /// Who checks tokens.
@@ -73,7 +78,9 @@ impl GuardBuilder<WantsVerifier> {
 
     /// Who checks tokens, shared with others.
     pub fn with_shared_verifier(self, verifier: Arc<dyn TokenVerifier>) -> GuardBuilder<WantsPolicy> {
-        GuardBuilder { state: WantsPolicy { verifier } }
+        GuardBuilder {
+            state: WantsPolicy { verifier },
+        }
     }
 
     /// Ways to leave out what protects.
@@ -85,7 +92,12 @@ impl GuardBuilder<WantsVerifier> {
 impl GuardBuilder<WantsPolicy> {
     /// What is allowed to whom.
     pub fn with_policy(self, policy: Policy) -> GuardBuilder<WantsAudit> {
-        GuardBuilder { state: WantsAudit { verifier: self.state.verifier, policy } }
+        GuardBuilder {
+            state: WantsAudit {
+                verifier: self.state.verifier,
+                policy,
+            },
+        }
     }
 }
 
@@ -114,7 +126,10 @@ impl GuardBuilder<WantsAudit> {
     }
 
     /// One store for the record, its reader, and approvals, so that a vote and its record commit together.
-    pub fn with_store<S: AuditSink + AuditReader + ApprovalStore>(self, store: Arc<S>) -> GuardBuilder<Ready> {
+    pub fn with_store<S: AuditSink + AuditReader + ApprovalStore>(
+        self,
+        store: Arc<S>,
+    ) -> GuardBuilder<Ready> {
         let mut builder = self.with_shared_audit(store.clone());
         builder.state.reader = Some(store.clone());
         builder.state.approvals = Some(store);
@@ -175,7 +190,17 @@ impl GuardBuilder<Ready> {
     /// # Errors
     /// There is no route, or no runtime.
     pub fn build(self) -> Result<Guard, BuildError> {
-        let Ready { verifier, policy, sink, approvals, reader, admin, routes, settings, clock } = self.state;
+        let Ready {
+            verifier,
+            policy,
+            sink,
+            approvals,
+            reader,
+            admin,
+            routes,
+            settings,
+            clock,
+        } = self.state;
         if routes.is_empty() {
             return Err(BuildError::NoRoutes);
         }

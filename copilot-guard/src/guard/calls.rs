@@ -19,7 +19,12 @@ impl Guard {
         let call = &question.call;
         let rules = question.decision.rules_with(Action::RequireApproval);
         let of_call = |rule: &str| {
-            Digest::of(&[rule.as_bytes(), b"tool_call", call.name.as_bytes(), call.arguments.as_bytes()])
+            Digest::of(&[
+                rule.as_bytes(),
+                b"tool_call",
+                call.name.as_bytes(),
+                call.arguments.as_bytes(),
+            ])
         };
         let claim = Claim {
             exchange: session.ticket.exchange(),

@@ -12,7 +12,9 @@ pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Option<T> {
 
 /// Runs a future; `None` when it panicked.
 pub(crate) fn catch_async<F: Future>(future: AssertUnwindSafe<F>) -> CatchUnwind<F> {
-    CatchUnwind { future: Box::pin(future.0) }
+    CatchUnwind {
+        future: Box::pin(future.0),
+    }
 }
 
 pub(crate) struct CatchUnwind<F> {

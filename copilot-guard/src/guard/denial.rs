@@ -73,20 +73,32 @@ impl Denial {
     pub fn into_response(self) -> Response<Bytes> {
         let (content_type, body) = self.body.unwrap_or_else(|| {
             let exchange = self.exchange.to_string();
-            let body = error_body(self.dialect, self.status.as_u16(), self.code, &self.message, &exchange);
+            let body = error_body(
+                self.dialect,
+                self.status.as_u16(),
+                self.code,
+                &self.message,
+                &exchange,
+            );
             ("application/json", body)
         });
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = self.status;
         stamp(response.headers_mut(), self.exchange, self.decision);
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         if self.status == StatusCode::UNAUTHORIZED {
             // RFC 6750, section 3.
             let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
-            response.headers_mut().insert(http::header::WWW_AUTHENTICATE, challenge);
+            response
+                .headers_mut()
+                .insert(http::header::WWW_AUTHENTICATE, challenge);
         }
         if let Some(retry_after) = self.retry_after {
-            response.headers_mut().insert(http::header::RETRY_AFTER, retry_after);
+            response
+                .headers_mut()
+                .insert(http::header::RETRY_AFTER, retry_after);
         }
         response
     }

@@ -32,9 +32,18 @@ pub struct Driver<C, F, S> {
 }
 
 enum Phase<C, F, S> {
-    Holding { wait: Waiting, until: Instant, call: Option<(C, Request<Bytes>)> },
-    Calling { call: Pin<Box<F>>, until: Instant },
-    Streaming { body: Pin<Box<S>> },
+    Holding {
+        wait: Waiting,
+        until: Instant,
+        call: Option<(C, Request<Bytes>)>,
+    },
+    Calling {
+        call: Pin<Box<F>>,
+        until: Instant,
+    },
+    Streaming {
+        body: Pin<Box<S>>,
+    },
     Over,
 }
 
@@ -62,9 +71,23 @@ where
     F: Future<Output = Result<UpstreamReply<S>, BoxError>>,
     S: Stream<Item = Result<Bytes, BoxError>>,
 {
-    pub(super) fn holding(guard: Guard, session: Session, wait: Waiting, call: C, request: Request<Bytes>) -> Self {
+    pub(super) fn holding(
+        guard: Guard,
+        session: Session,
+        wait: Waiting,
+        call: C,
+        request: Request<Bytes>,
+    ) -> Self {
         let until = Instant::now() + guard.inner.settings.hold_streaming;
-        let mut driver = Self::new(guard, session, Phase::Holding { wait, until, call: Some((call, request)) });
+        let mut driver = Self::new(
+            guard,
+            session,
+            Phase::Holding {
+                wait,
+                until,
+                call: Some((call, request)),
+            },
+        );
         // The first no-op leaves at once: the client sees that something is there.
         driver.keep_alive_at = Instant::now();
         driver
@@ -83,7 +106,15 @@ where
             session.ticket.exchange().to_string(),
         );
         let keep_alive_at = Instant::now() + guard.inner.settings.keep_alive;
-        Self { guard, session, exchange, phase, question: None, keep_alive_at, undurable: VecDeque::new() }
+        Self {
+            guard,
+            session,
+            exchange,
+            phase,
+            question: None,
+            keep_alive_at,
+            undurable: VecDeque::new(),
+        }
     }
 
     /// The next piece for the client; `None` when the reply has ended. Every piece is on record when it is returned
@@ -162,7 +193,11 @@ where
             Woken::Held(held) => self.held(held),
             Woken::HeldOver => self.stop(STILL_WAITING, Outcome::HeldOver, "approval_pending"),
             Woken::Called(Ok(reply)) => match shape(reply.status, &reply.headers) {
-                Shape::Stream => self.phase = Phase::Streaming { body: Box::pin(reply.body) },
+                Shape::Stream => {
+                    self.phase = Phase::Streaming {
+                        body: Box::pin(reply.body),
+                    }
+                }
                 Shape::Refused(code) => self.exchange.handle_failure(code),
                 _ => self.exchange.handle_failure("upstream_status"),
             },
@@ -198,7 +233,10 @@ where
                 if let Phase::Holding { call, .. } = &mut self.phase {
                     if let Some((call, request)) = call.take() {
                         let until = Instant::now() + self.guard.inner.settings.upstream_silence;
-                        self.phase = Phase::Calling { call: Box::pin(call(request)), until };
+                        self.phase = Phase::Calling {
+                            call: Box::pin(call(request)),
+                            until,
+                        };
                     }
                 }
             }
@@ -212,15 +250,27 @@ where
         let number = question.call.number;
         match self.guard.ask_about_call(&self.session, question).await {
             Ok((_, _, true)) => {
-                self.question = Some(Question { number, wait: Box::pin(async { Held::Released }), until: far() });
+                self.question = Some(Question {
+                    number,
+                    wait: Box::pin(async { Held::Released }),
+                    until: far(),
+                });
             }
             Ok((approval, claim, false)) => {
                 let until = Instant::now() + self.guard.inner.settings.hold_streaming;
                 self.keep_alive_at = Instant::now() + self.guard.inner.settings.keep_alive;
-                self.question = Some(Question { number, wait: hold::wait(&self.guard, approval, claim), until });
+                self.question = Some(Question {
+                    number,
+                    wait: hold::wait(&self.guard, approval, claim),
+                    until,
+                });
             }
             Err(()) => {
-                self.question = Some(Question { number, wait: Box::pin(async { Held::Unavailable }), until: far() });
+                self.question = Some(Question {
+                    number,
+                    wait: Box::pin(async { Held::Unavailable }),
+                    until: far(),
+                });
             }
         }
     }
@@ -229,24 +279,40 @@ where
         if let Some(question) = self.question.take() {
             let exchange = &mut self.exchange;
             if catch(|| exchange.handle_answer(question.number, answer)).is_none() {
-                self.stop("This call could not be judged.", Outcome::Refused, "internal_error");
+                self.stop(
+                    "This call could not be judged.",
+                    Outcome::Refused,
+                    "internal_error",
+                );
             }
         }
     }
 
     fn refusal(&self, message: &str) -> CallAnswer {
-        CallAnswer::Refuse(format!("[copilot-guard] {message} (exchange {})", self.session.ticket.exchange()))
+        CallAnswer::Refuse(format!(
+            "[copilot-guard] {message} (exchange {})",
+            self.session.ticket.exchange()
+        ))
     }
 
     fn stop(&mut self, message: &str, outcome: Outcome, code: &'static str) {
         self.question = None;
-        self.exchange.handle_stop(message, Ended { outcome, code: Some(code) });
+        self.exchange.handle_stop(
+            message,
+            Ended {
+                outcome,
+                code: Some(code),
+            },
+        );
     }
 
     /// A part that looks at text has panicked: nothing more of it passes.
     fn after_panic(&mut self) -> Option<Bytes> {
         let exchange = &mut self.exchange;
-        let ended = Ended { outcome: Outcome::Refused, code: Some("internal_error") };
+        let ended = Ended {
+            outcome: Outcome::Refused,
+            code: Some("internal_error"),
+        };
         let end = catch(|| {
             exchange.handle_stop("The answer could not be checked and ends here.", ended);
             match exchange.poll() {
@@ -255,7 +321,9 @@ where
             }
         });
         self.phase = Phase::Over;
-        self.session.ticket.close_now(Outcome::Refused, Some("internal_error"));
+        self.session
+            .ticket
+            .close_now(Outcome::Refused, Some("internal_error"));
         end.filter(|bytes| !bytes.is_empty()).map(Bytes::from)
     }
 
@@ -276,7 +344,9 @@ where
 
     fn matched(&mut self) -> Vec<AuditEvent> {
         let hits = self.exchange.take_hits();
-        hits.into_iter().map(|hit| self.session.ticket.event(EventKind::Matched(hit))).collect()
+        hits.into_iter()
+            .map(|hit| self.session.ticket.event(EventKind::Matched(hit)))
+            .collect()
     }
 
     async fn record(&mut self, events: Vec<AuditEvent>, length: usize) -> Result<(), NotRecorded> {
@@ -300,7 +370,9 @@ where
     async fn finish(&mut self, mut events: Vec<AuditEvent>, ended: Ended) -> bool {
         self.phase = Phase::Over;
         let summary = self.exchange.summary();
-        self.session.ticket.set_summary(summary.decision, summary.masks, summary.not_scanned);
+        self.session
+            .ticket
+            .set_summary(summary.decision, summary.masks, summary.not_scanned);
         let mut all = self.matched();
         all.append(&mut events);
         all.extend(self.session.ticket.closing(ended.outcome, ended.code));
@@ -314,7 +386,10 @@ where
     /// The record failed in mid-stream: the piece is withheld and the message ends with a fixed notice.
     fn unrecorded(&mut self) -> Option<Bytes> {
         let exchange = &mut self.exchange;
-        let ended = Ended { outcome: Outcome::Refused, code: Some("audit_unavailable") };
+        let ended = Ended {
+            outcome: Outcome::Refused,
+            code: Some("audit_unavailable"),
+        };
         let end = catch(|| {
             exchange.handle_stop("The answer could not be recorded and ends here.", ended);
             match exchange.poll() {
@@ -323,14 +398,18 @@ where
             }
         });
         self.phase = Phase::Over;
-        self.session.ticket.close_now(Outcome::Refused, Some("audit_unavailable"));
+        self.session
+            .ticket
+            .close_now(Outcome::Refused, Some("audit_unavailable"));
         end.filter(|bytes| !bytes.is_empty()).map(Bytes::from)
     }
 }
 
 impl<C, F, S> std::fmt::Debug for Driver<C, F, S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Driver").field("exchange", &self.session.ticket.exchange()).finish_non_exhaustive()
+        f.debug_struct("Driver")
+            .field("exchange", &self.session.ticket.exchange())
+            .finish_non_exhaustive()
     }
 }
 

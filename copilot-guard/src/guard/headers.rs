@@ -1,31 +1,31 @@
 //! Which headers go up, and which come down.
 
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 
 /// Never forwarded upstream: credentials, what belongs to one connection, what the guard decides itself.
-const NEVER_UP: &[HeaderName] = &[
-    header::AUTHORIZATION,
-    header::PROXY_AUTHORIZATION,
-    header::COOKIE,
-    header::HOST,
-    header::CONTENT_LENGTH,
-    header::ACCEPT_ENCODING,
-    header::EXPECT,
-    header::CONNECTION,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-    header::FORWARDED,
-    HeaderName::from_static("x-api-key"),
-    HeaderName::from_static("api-key"),
-    HeaderName::from_static("x-goog-api-key"),
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    HeaderName::from_static("x-forwarded-for"),
-    HeaderName::from_static("x-forwarded-host"),
-    HeaderName::from_static("x-forwarded-proto"),
-    HeaderName::from_static("x-real-ip"),
+const NEVER_UP: &[&str] = &[
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "host",
+    "content-length",
+    "accept-encoding",
+    "expect",
+    "connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "forwarded",
+    "x-api-key",
+    "api-key",
+    "x-goog-api-key",
+    "keep-alive",
+    "proxy-connection",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
 ];
 
 /// Of upstream's headers only these come down, and those with one of the prefixes below.
@@ -54,7 +54,7 @@ pub(crate) fn upward(headers: &HeaderMap, token: &str) -> HeaderMap {
         .collect();
     for (name, value) in headers {
         let own = name.as_str().starts_with("x-copilot-guard-");
-        let listed = NEVER_UP.contains(name) || named.iter().any(|n| n == name.as_str());
+        let listed = NEVER_UP.contains(&name.as_str()) || named.iter().any(|n| n == name.as_str());
         let leaks = !token.is_empty() && contains(value.as_bytes(), token.as_bytes());
         if !own && !listed && !leaks {
             up.append(name.clone(), value.clone());
@@ -85,6 +85,8 @@ pub(crate) fn contains(hay: &[u8], needle: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderName;
+
     use super::*;
 
     #[test]
@@ -105,18 +107,31 @@ mod tests {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let up = upward(&headers, "tok");
-        let mut names: Vec<_> = up.iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
+        let mut names: Vec<_> = up
+            .iter()
+            .map(|(n, v)| format!("{n}: {}", v.to_str().unwrap()))
+            .collect();
         names.sort();
         assert_eq!(
             names,
-            ["accept-encoding: identity", "anthropic-version: 2023-06-01", "content-type: application/json", "x-initiator: user"]
+            [
+                "accept-encoding: identity",
+                "anthropic-version: 2023-06-01",
+                "content-type: application/json",
+                "x-initiator: user"
+            ]
         );
     }
 
     #[test]
     fn only_known_headers_come_down() {
         let mut headers = HeaderMap::new();
-        for (name, value) in [("set-cookie", "s"), ("x-request-id", "1"), ("x-ratelimit-limit", "has-cred"), ("server", "x")] {
+        for (name, value) in [
+            ("set-cookie", "s"),
+            ("x-request-id", "1"),
+            ("x-ratelimit-limit", "has-cred"),
+            ("server", "x"),
+        ] {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
         let down = downward(&headers, |v| contains(v, b"cred"));

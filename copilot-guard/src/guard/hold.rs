@@ -34,7 +34,8 @@ async fn settle(guard: &Guard, mut approval: Approval, mut claim: Claim) -> Held
         match approval.state {
             ApprovalState::Denied => return Held::Denied(denied_message(&approval)),
             ApprovalState::Expired => return Held::Expired,
-            ApprovalState::Approved | ApprovalState::Consumed => match store.claim(approval.id, &claim).await {
+            ApprovalState::Approved | ApprovalState::Consumed => match store.claim(approval.id, &claim).await
+            {
                 // Not one byte goes up before the vote and this use of it are on record.
                 Ok(_) if guard.drain_outbox().await.is_ok() => return Held::Released,
                 Ok(_) | Err(ClaimError::Store(_)) => return Held::Unavailable,

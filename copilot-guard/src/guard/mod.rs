@@ -113,14 +113,22 @@ impl Guard {
         let dialect = route.dialect;
         if parts.headers.contains_key(http::header::UPGRADE) {
             let message = "This gateway does not upgrade connections. Use plain HTTP.";
-            return Err(self.refuse(exchange, dialect, StatusCode::BAD_REQUEST, "upgrade_refused", message));
+            return Err(self.refuse(
+                exchange,
+                dialect,
+                StatusCode::BAD_REQUEST,
+                "upgrade_refused",
+                message,
+            ));
         }
         let token = match credential(&parts.headers) {
             Ok(token) => token,
             Err(_) if !self.inner.verifier.needs_token() => "",
             Err(error) => return Err(self.refuse_token(exchange, dialect, &error)),
         };
-        let verified = catch::catch_async(std::panic::AssertUnwindSafe(self.inner.verifier.verify(token, now)));
+        let verified = catch::catch_async(std::panic::AssertUnwindSafe(
+            self.inner.verifier.verify(token, now),
+        ));
         match verified.await.unwrap_or(Err(TokenError::Unavailable)) {
             Ok(identity) => Ok(Identified {
                 exchange,
@@ -138,14 +146,26 @@ impl Guard {
         let limit = self.inner.settings.max_request_bytes;
         let message = format!("The request is larger than the gateway's limit of {limit} bytes. Shorten it.");
         let (exchange, dialect) = (identified.exchange, identified.route.dialect);
-        self.refuse(exchange, dialect, StatusCode::PAYLOAD_TOO_LARGE, "request_too_large", message)
+        self.refuse(
+            exchange,
+            dialect,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "request_too_large",
+            message,
+        )
     }
 
     /// The refusal of a body that broke off.
     pub fn refuse_broken_body(&self, identified: &Identified) -> Denial {
         let (exchange, dialect) = (identified.exchange, identified.route.dialect);
         let message = "The request's body could not be read to its end. Send it again.";
-        self.refuse(exchange, dialect, StatusCode::BAD_REQUEST, "malformed_request", message)
+        self.refuse(
+            exchange,
+            dialect,
+            StatusCode::BAD_REQUEST,
+            "malformed_request",
+            message,
+        )
     }
 
     fn now(&self) -> Timestamp {
@@ -154,9 +174,10 @@ impl Guard {
 
     fn refuse_token(&self, exchange: ExchangeId, dialect: Dialect, error: &TokenError) -> Denial {
         let (status, message) = match error {
-            TokenError::Unavailable => {
-                (StatusCode::SERVICE_UNAVAILABLE, "Identity cannot be checked right now. Try again in a moment.")
-            }
+            TokenError::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Identity cannot be checked right now. Try again in a moment.",
+            ),
             TokenError::GroupsOverage => (
                 StatusCode::BAD_REQUEST,
                 "Your token's group list is cut off by the identity provider. Ask your administrator to limit the groups it carries.",
@@ -182,17 +203,31 @@ impl Guard {
         let due = self.refusals().note(code, status.as_u16(), now);
         self.record_summaries(due.summaries, now);
         if due.singly {
-            let kind = EventKind::Refused { code: code.to_owned(), status: status.as_u16(), count: 1 };
-            self.inner.writer.send(vec![AuditEvent::new(exchange, 0, now, kind)]);
+            let kind = EventKind::Refused {
+                code: code.to_owned(),
+                status: status.as_u16(),
+                count: 1,
+            };
+            self.inner
+                .writer
+                .send(vec![AuditEvent::new(exchange, 0, now, kind)]);
         }
         // Why a token was refused is for the record alone.
-        let shown = if status == StatusCode::UNAUTHORIZED { "invalid_token" } else { code };
+        let shown = if status == StatusCode::UNAUTHORIZED {
+            "invalid_token"
+        } else {
+            code
+        };
         Denial::new(exchange, dialect, status, shown, message)
     }
 
     fn record_summaries(&self, summaries: Vec<(&'static str, u16, u64)>, now: Timestamp) {
         let events = summaries.into_iter().map(|(code, status, count)| {
-            let kind = EventKind::Refused { code: code.to_owned(), status, count };
+            let kind = EventKind::Refused {
+                code: code.to_owned(),
+                status,
+                count,
+            };
             AuditEvent::new(ExchangeId::new(now, entropy()), 0, now, kind)
         });
         let events: Vec<_> = events.collect();
@@ -214,7 +249,11 @@ impl Guard {
             }
             let ids: Vec<String> = events.iter().map(|e| e.id.clone()).collect();
             self.inner.writer.append(events).await?;
-            self.inner.approvals.outbox_done(&ids).await.map_err(|_| NotRecorded)?;
+            self.inner
+                .approvals
+                .outbox_done(&ids)
+                .await
+                .map_err(|_| NotRecorded)?;
         }
     }
 }

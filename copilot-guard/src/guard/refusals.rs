@@ -31,13 +31,19 @@ impl Refusals {
         let summaries = self.due(now);
         self.seen += 1;
         if self.seen <= SINGLY {
-            return Due { singly: true, summaries };
+            return Due {
+                singly: true,
+                summaries,
+            };
         }
         match self.rest.iter_mut().find(|(c, s, _)| *c == code && *s == status) {
             Some((_, _, count)) => *count += 1,
             None => self.rest.push((code, status, 1)),
         }
-        Due { singly: false, summaries }
+        Due {
+            singly: false,
+            summaries,
+        }
     }
 
     /// Summaries of minutes that are over.
@@ -60,12 +66,17 @@ mod tests {
     fn a_flood_becomes_a_count() {
         let mut refusals = Refusals::default();
         let at = |s: i64| Timestamp::from_secs(600 + s);
-        let singly = (0..1000).filter(|_| refusals.note("expired", 401, at(1)).singly).count();
+        let singly = (0..1000)
+            .filter(|_| refusals.note("expired", 401, at(1)).singly)
+            .count();
         assert_eq!(singly, 20);
         assert_eq!(refusals.due(at(59)), []);
         assert_eq!(
             refusals.note("expired", 401, at(61)),
-            Due { singly: true, summaries: vec![("expired", 401, 980)] }
+            Due {
+                singly: true,
+                summaries: vec![("expired", 401, 980)]
+            }
         );
     }
 }

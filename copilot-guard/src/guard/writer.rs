@@ -30,7 +30,10 @@ pub(crate) struct NotRecorded;
 pub(crate) type Ack = oneshot::Receiver<Result<(), NotRecorded>>;
 
 enum Job {
-    Append { events: Vec<AuditEvent>, ack: Option<oneshot::Sender<Result<(), NotRecorded>>> },
+    Append {
+        events: Vec<AuditEvent>,
+        ack: Option<oneshot::Sender<Result<(), NotRecorded>>>,
+    },
     /// Answers once everything before it has been offered to the sink.
     Flush(oneshot::Sender<()>),
 }
@@ -45,11 +48,19 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the task on the current runtime.
-    pub(crate) fn start(sink: Arc<dyn AuditSink>, on_failure: OnFailure, runtime: &tokio::runtime::Handle) -> Self {
+    pub(crate) fn start(
+        sink: Arc<dyn AuditSink>,
+        on_failure: OnFailure,
+        runtime: &tokio::runtime::Handle,
+    ) -> Self {
         let (jobs, receiver) = mpsc::unbounded_channel();
         let lost = Arc::new(AtomicU64::new(0));
         runtime.spawn(run(sink, receiver, lost.clone()));
-        Self { jobs, on_failure, lost }
+        Self {
+            jobs,
+            on_failure,
+            lost,
+        }
     }
 
     /// How many batches the sink has refused so far.
@@ -61,7 +72,10 @@ impl Writer {
     pub(crate) fn submit(&self, events: Vec<AuditEvent>) -> Ack {
         let (ack, receiver) = oneshot::channel();
         // A failed send drops `ack`, which the receiver sees.
-        let _ = self.jobs.send(Job::Append { events, ack: Some(ack) });
+        let _ = self.jobs.send(Job::Append {
+            events,
+            ack: Some(ack),
+        });
         receiver
     }
 
@@ -175,7 +189,14 @@ impl Ticket {
     /// A ticket for an exchange whose `Opened` event (number 0) has been stored.
     pub(crate) fn new(writer: Writer, clock: Arc<dyn Clock>, exchange: ExchangeId, decision: Action) -> Self {
         let closing = Some(Closing::new(Outcome::ClientGone, 0, decision));
-        Self { writer, clock, exchange, seq: 1, offset: 0, closing }
+        Self {
+            writer,
+            clock,
+            exchange,
+            seq: 1,
+            offset: 0,
+            closing,
+        }
     }
 
     pub(crate) fn exchange(&self) -> ExchangeId {
@@ -232,10 +253,6 @@ impl Ticket {
     }
 
     /// Sends the closing event without waiting.
-    pub(crate) fn close(mut self, outcome: Outcome, code: Option<&str>) {
-        self.close_now(outcome, code);
-    }
-
     pub(crate) fn close_now(&mut self, outcome: Outcome, code: Option<&str>) {
         if let Some(event) = self.closing(outcome, code) {
             self.writer.send(vec![event]);

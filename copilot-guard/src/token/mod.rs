@@ -74,6 +74,12 @@ use crate::identity::Identity;
 pub trait TokenVerifier: std::fmt::Debug + Send + Sync + 'static {
     /// Verifies `token` at the time `now`.
     async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError>;
+
+    /// Whether a request without any token is refused before [`verify`](Self::verify) is asked. `false` is for
+    /// verifiers that know the caller by other means; they then get an empty token.
+    fn needs_token(&self) -> bool {
+        true
+    }
 }
 
 /// Why a token was not accepted. The client only ever learns 401 or 503; the code goes into the record.
