@@ -69,7 +69,12 @@ fn options() -> PolicyOptions {
 }
 
 fn data(name: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/policy").join(name)).unwrap()
+    std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/policy")
+            .join(name),
+    )
+    .unwrap()
 }
 
 fn parse(text: &str) -> Policy {
@@ -90,7 +95,11 @@ fn output(policy: &Policy, caller: &CallerPolicy, text: &str) -> Decision {
     let rules = caller.output();
     let mut decision = Decision::default();
     let scans = [Some(rules.mask()), rules.block(), rules.observe()];
-    for span in scans.into_iter().flatten().flat_map(|m| policy.rule_set().scan(m, text.as_bytes())) {
+    for span in scans
+        .into_iter()
+        .flatten()
+        .flat_map(|m| policy.rule_set().scan(m, text.as_bytes()))
+    {
         for hit in rules.hits(span.rule, "choices[0].content") {
             if !decision.hits.contains(&hit) {
                 decision.add(hit, "");
@@ -101,7 +110,10 @@ fn output(policy: &Policy, caller: &CallerPolicy, text: &str) -> Decision {
             OutputAction::Mask => Action::Mask,
             OutputAction::Block => Action::Block,
         };
-        assert_eq!(rules.hit(span.rule, "").action.max(Action::Mask), action.max(Action::Mask));
+        assert_eq!(
+            rules.hit(span.rule, "").action.max(Action::Mask),
+            action.max(Action::Mask)
+        );
         if action == decision.action {
             decision.message = rules.message(span.rule).to_owned();
         }
@@ -130,7 +142,12 @@ fn run(file: &str) {
                 }
             };
             let ids = |observed| -> BTreeSet<String> {
-                decision.hits.iter().filter(|h| h.observed_only == observed).map(|h| h.id.clone()).collect()
+                decision
+                    .hits
+                    .iter()
+                    .filter(|h| h.observed_only == observed)
+                    .map(|h| h.id.clone())
+                    .collect()
             };
             assert_eq!(ids(false), case.hits, "{at}: hits");
             assert_eq!(ids(true), case.observed, "{at}: observed");
@@ -142,9 +159,19 @@ fn run(file: &str) {
                 assert_eq!(decision.message, *message, "{at}: message");
             }
             if let Some(reason) = &case.reason {
-                assert!(decision.hits.iter().any(|h| h.reason == *reason), "{at}: {:?}", decision.hits);
+                assert!(
+                    decision.hits.iter().any(|h| h.reason == *reason),
+                    "{at}: {:?}",
+                    decision.hits
+                );
             }
-            assert!(decision.hits.iter().all(|h| h.stage == case.stage && !h.place.is_empty()), "{at}: place");
+            assert!(
+                decision
+                    .hits
+                    .iter()
+                    .all(|h| h.stage == case.stage && !h.place.is_empty()),
+                "{at}: place"
+            );
         }
     }
 }
@@ -185,15 +212,28 @@ struct LoadError {
 fn refused_files() {
     let LoadErrors { case } = toml::from_str(&data("refused.toml")).unwrap();
     let mut failures = Vec::new();
-    for LoadError { name, policy, without_reviewers, problems } in case {
-        let options = if without_reviewers { PolicyOptions::new(NOW.parse().unwrap()) } else { options() };
+    for LoadError {
+        name,
+        policy,
+        without_reviewers,
+        problems,
+    } in case
+    {
+        let options = if without_reviewers {
+            PolicyOptions::new(NOW.parse().unwrap())
+        } else {
+            options()
+        };
         let found = match Policy::parse(&policy, "policy.toml", &options) {
             Ok(_) => Vec::new(),
             Err(e) => e.problems,
         };
         let fits = found.len() == problems.len()
             && found.iter().zip(&problems).all(|(f, (line, key, what, mend))| {
-                f.line == *line && f.key == *key && f.what.contains(what.as_str()) && f.mend.contains(mend.as_str())
+                f.line == *line
+                    && f.key == *key
+                    && f.what.contains(what.as_str())
+                    && f.mend.contains(mend.as_str())
             });
         if !fits {
             let found: Vec<_> = found.iter().map(ToString::to_string).collect();

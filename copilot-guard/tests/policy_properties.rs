@@ -16,7 +16,8 @@ fn options() -> PolicyOptions {
 }
 
 fn policy(text: &str) -> Policy {
-    Policy::parse(&format!("version = 1\n{text}"), "p.toml", &options()).unwrap_or_else(|e| panic!("{e}\n{text}"))
+    Policy::parse(&format!("version = 1\n{text}"), "p.toml", &options())
+        .unwrap_or_else(|e| panic!("{e}\n{text}"))
 }
 
 fn caller(policy: &Policy, groups: &[&str]) -> CallerPolicy {
@@ -28,7 +29,11 @@ fn rule(n: usize, (word, action, groups, observe): &(usize, usize, Vec<usize>, b
     let action = ["mask", "require_approval", "block"][*action];
     let word = ["alpha", "beta", "gamma"][*word];
     let groups: Vec<_> = groups.iter().map(|g| ["red", "green"][*g]).collect();
-    let groups = if groups.is_empty() { String::new() } else { format!("groups = {groups:?}\n") };
+    let groups = if groups.is_empty() {
+        String::new()
+    } else {
+        format!("groups = {groups:?}\n")
+    };
     format!(
         "[[rules]]\nid = \"r{n}\"\n{groups}on = \"prompt\"\nmatch = {{ words = [\"{word}\"] }}\n\
          action = \"{action}\"\nobserve = {observe}\n"
@@ -36,7 +41,12 @@ fn rule(n: usize, (word, action, groups, observe): &(usize, usize, Vec<usize>, b
 }
 
 fn rules() -> impl Strategy<Value = Vec<String>> {
-    let one = (0..3usize, 0..3usize, prop::collection::vec(0..2usize, 0..2), any::<bool>());
+    let one = (
+        0..3usize,
+        0..3usize,
+        prop::collection::vec(0..2usize, 0..2),
+        any::<bool>(),
+    );
     prop::collection::vec(one, 0..6)
         .prop_map(|rules| rules.iter().enumerate().map(|(n, r)| rule(n, r)).collect())
 }
@@ -102,14 +112,22 @@ fn only_an_exception_lowers() {
         "{block}[[exceptions]]\ngroups = [\"red\"]\nrules = [\"r0\"]\nreason = \"r\"\nexpires = \"2099-01-01\"\n"
     );
     let (strict, lifted) = (policy(&block), policy(&lifted));
-    let action = |p: &Policy, groups: &[&str]| caller(p, groups).part(Stage::Prompt, "p", "alpha").decision.action;
+    let action = |p: &Policy, groups: &[&str]| {
+        caller(p, groups)
+            .part(Stage::Prompt, "p", "alpha")
+            .decision
+            .action
+    };
     assert_eq!(action(&strict, &["red"]), Action::Block);
     assert_eq!(action(&lifted, &["red"]), Action::Allow);
     assert_eq!(action(&lifted, &["green"]), Action::Block);
 }
 
 fn requirement(any: &[&[(&str, u32)]]) -> Requirement {
-    let any = any.iter().map(|a| a.iter().map(|(g, n)| ((*g).to_owned(), *n)).collect()).collect();
+    let any = any
+        .iter()
+        .map(|a| a.iter().map(|(g, n)| ((*g).to_owned(), *n)).collect())
+        .collect();
     Requirement { any }
 }
 
@@ -137,10 +155,17 @@ fn requirements_join() {
     assert_eq!(of(&["no such rule"]), default);
     assert_eq!(of(&["either"]), requirement(&[&[("sec", 1)], &[("leads", 2)]]));
     // The second alternative would ask for more than the first, so that it is left out.
-    assert_eq!(of(&["either", "legal"]), requirement(&[&[("legal", 1), ("sec", 2)]]));
+    assert_eq!(
+        of(&["either", "legal"]),
+        requirement(&[&[("legal", 1), ("sec", 2)]])
+    );
     assert_eq!(
         of(&["either", "plain"]),
-        requirement(&[&[("reviewers", 1), ("sec", 1)], &[("leads", 1), ("sec", 1)], &[("leads", 2)]])
+        requirement(&[
+            &[("reviewers", 1), ("sec", 1)],
+            &[("leads", 1), ("sec", 1)],
+            &[("leads", 2)]
+        ])
     );
     assert_eq!(of(&["plain", "either"]), of(&["either", "plain"]));
 }
@@ -151,7 +176,10 @@ fn warns_of_what_is_no_error() {
         "[[exceptions]]\ngroups = [\"x\"]\nkinds = [\"*\"]\nreason = \"r\"\nexpires = \"2020-01-01\"\n",
     );
     assert_eq!(ended.warnings().len(), 1);
-    assert_eq!((ended.warnings()[0].line, ended.warnings()[0].key.as_str()), (6, "exceptions[0].expires"));
+    assert_eq!(
+        (ended.warnings()[0].line, ended.warnings()[0].key.as_str()),
+        (6, "exceptions[0].expires")
+    );
     assert_eq!(policy("default = \"deny\"\n").warnings()[0].key, "default");
     assert!(policy("default = \"allow\"\n").warnings().is_empty());
 }
@@ -167,13 +195,29 @@ fn explains_every_rule() {
     );
     let parts = [(Stage::Prompt, "messages[0]", "a w here")];
     let outcomes = |groups: &[&str]| -> Vec<_> {
-        caller(&policy, groups).explain(9, &parts).into_iter().map(|t| (t.id, t.outcome)).collect()
+        caller(&policy, groups)
+            .explain(9, &parts)
+            .into_iter()
+            .map(|t| (t.id, t.outcome))
+            .collect()
     };
-    let named = |list: &[(&str, Outcome)]| -> Vec<_> { list.iter().map(|(i, o)| ((*i).to_owned(), *o)).collect() };
+    let named =
+        |list: &[(&str, Outcome)]| -> Vec<_> { list.iter().map(|(i, o)| ((*i).to_owned(), *o)).collect() };
     use Outcome::*;
-    let plain = [("default", DidNotMatch), ("a", Matched), ("b", NotForCaller), ("c", NothingToLookAt)];
-    assert_eq!(outcomes(&[]), named(&[&plain[..], &[("d", DidNotMatch)]].concat()));
-    assert_eq!(outcomes(&["y"]), named(&[&plain[..], &[("d", Excepted)]].concat()));
+    let plain = [
+        ("default", DidNotMatch),
+        ("a", Matched),
+        ("b", NotForCaller),
+        ("c", NothingToLookAt),
+    ];
+    assert_eq!(
+        outcomes(&[]),
+        named(&[&plain[..], &[("d", DidNotMatch)]].concat())
+    );
+    assert_eq!(
+        outcomes(&["y"]),
+        named(&[&plain[..], &[("d", Excepted)]].concat())
+    );
     let why = caller(&policy, &[]).explain(9, &parts).remove(1).why;
     assert_eq!(why, "messages[0]: word 1 of 1");
 }
@@ -186,7 +230,11 @@ fn nothing_tells_the_secret_or_the_pattern() {
     let caller = caller(&policy, &[]);
     let verdict = caller.part(Stage::Prompt, "p", "the falcon flies");
     assert_eq!(verdict.decision.action, Action::Block);
-    let seen = format!("{options:?}{policy:?}{:?}{}", verdict, serde_json::to_string(&verdict.decision).unwrap());
+    let seen = format!(
+        "{options:?}{policy:?}{:?}{}",
+        verdict,
+        serde_json::to_string(&verdict.decision).unwrap()
+    );
     for hidden in ["very-secret", "fal.on", "falcon"] {
         assert!(!seen.contains(hidden), "{hidden} in {seen}");
     }

@@ -45,7 +45,12 @@ pub(super) fn compile(text: &str, file: &str, options: &PolicyOptions) -> Result
     problems.finish()?;
     compiled.ok_or_else(|| {
         let why = "it did not compile, and gave no reason";
-        PolicyError::new(vec![Problem::of_file(file, "the policy is not usable", why, "report this as a bug")])
+        PolicyError::new(vec![Problem::of_file(
+            file,
+            "the policy is not usable",
+            why,
+            "report this as a bug",
+        )])
     })
 }
 
@@ -54,7 +59,12 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
     let mut seen = BTreeSet::new();
     for rule in config.rules.iter().filter(|r| !seen.insert(&r.id.value)) {
         let what = format!("rule id {} is given twice", rule.id.shown());
-        problems.add(&rule.id.at, what, "exceptions and records could not tell them apart", "choose another name");
+        problems.add(
+            &rule.id.at,
+            what,
+            "exceptions and records could not tell them apart",
+            "choose another name",
+        );
     }
     let compile_rule = |rule| {
         rule_check::check_reviewers(problems, rule, options);
@@ -68,7 +78,15 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
     warn_of_default(problems, &config, default, &mut warnings);
     let version = sha256_hex(text);
     let reviewers = rule_check::any_one(&options.reviewer_groups);
-    Some(Compiled { version, default, kinds, rules, exceptions, reviewers, warnings })
+    Some(Compiled {
+        version,
+        default,
+        kinds,
+        rules,
+        exceptions,
+        reviewers,
+        warnings,
+    })
 }
 
 fn warn_of_default(problems: &Problems, config: &PolicyConfig, default: Action, warnings: &mut Vec<Problem>) {
@@ -118,7 +136,12 @@ fn exception(
                 Some(id) => format!("did you mean \"{id}\"?"),
                 None => "name a rule of this file".to_owned(),
             };
-            problems.add(&item.at, format!("unknown rule {}", item.shown()), "no rule has this id", mend);
+            problems.add(
+                &item.at,
+                format!("unknown rule {}", item.shown()),
+                "no rule has this id",
+                mend,
+            );
         }
         rules.insert(item.value);
     }
@@ -132,14 +155,25 @@ fn exception(
         ));
     }
     let groups = config.groups.items.iter().map(|g| g.value.clone()).collect();
-    Some(Exception { groups, kinds: excepted_kinds, rules, ends })
+    Some(Exception {
+        groups,
+        kinds: excepted_kinds,
+        rules,
+        ends,
+    })
 }
 
 /// When an exception ends: a date counts to the end of that day, UTC.
 fn end(problems: &Problems, expires: &Located<String>) -> Option<Timestamp> {
     let text = expires.value.trim();
-    let day = text.parse::<jiff::civil::Date>().ok().filter(|_| text.len() == 10);
-    if let Some(end) = day.and_then(|d| d.tomorrow().ok()).and_then(|d| format!("{d}T00:00:00Z").parse().ok()) {
+    let day = text
+        .parse::<jiff::civil::Date>()
+        .ok()
+        .filter(|_| text.len() == 10);
+    if let Some(end) = day
+        .and_then(|d| d.tomorrow().ok())
+        .and_then(|d| format!("{d}T00:00:00Z").parse().ok())
+    {
         return Some(end);
     }
     if let Ok(time) = text.parse() {
@@ -156,7 +190,10 @@ fn end(problems: &Problems, expires: &Located<String>) -> Option<Timestamp> {
 
 fn sha256_hex(text: &str) -> String {
     use sha2::Digest as _;
-    sha2::Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha2::Sha256::digest(text)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 // === impl Compiled ===
@@ -167,11 +204,14 @@ impl Compiled {
     pub(super) fn requirement(&self, ids: &[String]) -> Requirement {
         let of = |id: &String| {
             let rule = self.rules.iter().find(|r| r.id == *id);
-            rule.and_then(|r| r.requirement.as_ref()).unwrap_or(&self.reviewers)
+            rule.and_then(|r| r.requirement.as_ref())
+                .unwrap_or(&self.reviewers)
         };
         let ids: BTreeSet<_> = ids.iter().collect();
         let mut each = ids.into_iter().map(of);
-        let Some(first) = each.next() else { return self.reviewers.clone() };
+        let Some(first) = each.next() else {
+            return self.reviewers.clone();
+        };
         each.fold(first.clone(), |joined, next| join(&joined, next))
     }
 }
@@ -207,5 +247,6 @@ fn larger(a: &BTreeMap<String, u32>, b: &BTreeMap<String, u32>) -> BTreeMap<Stri
 }
 
 fn asks_no_more(a: &BTreeMap<String, u32>, b: &BTreeMap<String, u32>) -> bool {
-    a.iter().all(|(group, count)| b.get(group).is_some_and(|other| count <= other))
+    a.iter()
+        .all(|(group, count)| b.get(group).is_some_and(|other| count <= other))
 }

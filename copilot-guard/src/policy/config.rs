@@ -102,8 +102,12 @@ const SEVERITIES: &[(&str, &str)] = &[
 
 /// Reads a policy file. Problems of shape are added to `problems`; what is left is what could be read.
 pub(super) fn read(problems: &Problems, text: &str) -> PolicyConfig {
-    let Some(mut file) = problems.parse(text) else { return PolicyConfig::default() };
-    if let Some(version) = file.require("version", "write `version = 1`").and_then(Value::number)
+    let Some(mut file) = problems.parse(text) else {
+        return PolicyConfig::default();
+    };
+    if let Some(version) = file
+        .require("version", "write `version = 1`")
+        .and_then(Value::number)
         && version.value != 1
     {
         problems.add(
@@ -113,8 +117,9 @@ pub(super) fn read(problems: &Problems, text: &str) -> PolicyConfig {
             "write `version = 1`, or run a newer program",
         );
     }
-    let default =
-        file.take("default").and_then(|v| v.one_of(&[("allow", Action::Allow), ("deny", Action::Block)]));
+    let default = file
+        .take("default")
+        .and_then(|v| v.one_of(&[("allow", Action::Allow), ("deny", Action::Block)]));
     if let Some(mut network) = file.take("network").and_then(Value::table) {
         for key in ["allowed_hosts", "internal_hosts", "own_remotes"] {
             // Read for their shape only: the matchers that use them come with a later version.
@@ -122,13 +127,29 @@ pub(super) fn read(problems: &Problems, text: &str) -> PolicyConfig {
         }
         network.finish();
     }
-    let patterns = tables(&mut file, "patterns").into_iter().filter_map(pattern).collect();
+    let patterns = tables(&mut file, "patterns")
+        .into_iter()
+        .filter_map(pattern)
+        .collect();
     let rules = tables(&mut file, "rules");
-    let rule_ids = rules.iter().filter_map(|t| t.peek("id")).map(str::to_owned).collect();
+    let rule_ids = rules
+        .iter()
+        .filter_map(|t| t.peek("id"))
+        .map(str::to_owned)
+        .collect();
     let rules = rules.into_iter().filter_map(|t| rule(problems, t)).collect();
-    let exceptions = tables(&mut file, "exceptions").into_iter().filter_map(|t| exception(problems, t)).collect();
+    let exceptions = tables(&mut file, "exceptions")
+        .into_iter()
+        .filter_map(|t| exception(problems, t))
+        .collect();
     file.finish();
-    PolicyConfig { default, patterns, rules, rule_ids, exceptions }
+    PolicyConfig {
+        default,
+        patterns,
+        rules,
+        rule_ids,
+        exceptions,
+    }
 }
 
 fn tables<'p>(file: &mut Table<'p>, name: &'static str) -> Vec<Table<'p>> {
@@ -136,31 +157,52 @@ fn tables<'p>(file: &mut Table<'p>, name: &'static str) -> Vec<Table<'p>> {
 }
 
 fn pattern(mut table: Table<'_>) -> Option<PatternConfig> {
-    let id = table.require("id", "give the pattern a name of its own").and_then(Value::string);
-    let regex = table.require("regex", "write the regular expression of the secret").and_then(Value::string);
+    let id = table
+        .require("id", "give the pattern a name of its own")
+        .and_then(Value::string);
+    let regex = table
+        .require("regex", "write the regular expression of the secret")
+        .and_then(Value::string);
     table.finish();
-    Some(PatternConfig { id: id?, regex: regex? })
+    Some(PatternConfig {
+        id: id?,
+        regex: regex?,
+    })
 }
 
 fn rule(problems: &Problems, mut table: Table<'_>) -> Option<RuleConfig> {
     let at = table.at().clone();
-    let id = table.require("id", "give the rule a name of its own").and_then(Value::string);
+    let id = table
+        .require("id", "give the rule a name of its own")
+        .and_then(Value::string);
     let groups = table.take("groups").and_then(|v| listed(problems, v));
     let not_groups = table.take("not_groups").and_then(|v| listed(problems, v));
     let models = table.take("models").and_then(|v| listed(problems, v));
     let on = table
-        .require("on", "write one of prompt, tool_result, output, tool_call, request")
+        .require(
+            "on",
+            "write one of prompt, tool_result, output, tool_call, request",
+        )
         .and_then(|v| v.one_of(STAGES));
-    let matches =
-        table.take("match").and_then(Value::table).map(|t| matches(problems, t)).unwrap_or_default();
+    let matches = table
+        .take("match")
+        .and_then(Value::table)
+        .map(|t| matches(problems, t))
+        .unwrap_or_default();
     let action = table
         .require("action", "write one of allow, mask, require_approval, block")
         .and_then(|v| v.one_of(ACTIONS));
-    let approvals = table.take("approvals").and_then(Value::table).and_then(|t| approvals(problems, t));
+    let approvals = table
+        .take("approvals")
+        .and_then(Value::table)
+        .and_then(|t| approvals(problems, t));
     let message = table.take("message").and_then(Value::string);
     let severity = table.take("severity").and_then(|v| v.one_of(SEVERITIES));
     let tags = table.take("tags").and_then(Value::strings).unwrap_or_default();
-    let observe = table.take("observe").and_then(Value::boolean).is_some_and(|o| o.value);
+    let observe = table
+        .take("observe")
+        .and_then(Value::boolean)
+        .is_some_and(|o| o.value);
     table.finish();
     Some(RuleConfig {
         at,
@@ -196,7 +238,13 @@ fn matches(problems: &Problems, mut table: Table<'_>) -> MatchConfig {
         }
     }
     table.finish();
-    MatchConfig { at, regex, words, secrets, size_over }
+    MatchConfig {
+        at,
+        regex,
+        words,
+        secrets,
+        size_over,
+    }
 }
 
 fn approvals(problems: &Problems, mut table: Table<'_>) -> Option<ApprovalsConfig> {
@@ -215,35 +263,65 @@ fn approvals(problems: &Problems, mut table: Table<'_>) -> Option<ApprovalsConfi
     }
     let alternative = |mut t: Table<'_>| {
         let at = t.at().clone();
-        let groups = t.take_all().into_iter().filter_map(|(name, value)| Some((name, value.number()?)));
+        let groups = t
+            .take_all()
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value.number()?)));
         (at, groups.collect())
     };
-    Some(ApprovalsConfig { at, any: any.tables().into_iter().map(alternative).collect() })
+    Some(ApprovalsConfig {
+        at,
+        any: any.tables().into_iter().map(alternative).collect(),
+    })
 }
 
 fn exception(problems: &Problems, mut table: Table<'_>) -> Option<ExceptionConfig> {
     let at = table.at().clone();
-    let groups = table.require("groups", "name the groups it is for").and_then(|v| listed(problems, v));
+    let groups = table
+        .require("groups", "name the groups it is for")
+        .and_then(|v| listed(problems, v));
     let kinds = table.take("kinds").and_then(|v| listed(problems, v));
     let rules = table.take("rules").and_then(|v| listed(problems, v));
-    let reason = table.require("reason", "say why, for the auditors").and_then(Value::string);
-    let expires =
-        table.require("expires", "write a date such as \"2027-03-31\"").and_then(Value::string_or_date);
+    let reason = table
+        .require("reason", "say why, for the auditors")
+        .and_then(Value::string);
+    let expires = table
+        .require("expires", "write a date such as \"2027-03-31\"")
+        .and_then(Value::string_or_date);
     table.report_blank(reason.as_ref());
     table.finish();
-    Some(ExceptionConfig { at, groups: groups?, kinds, rules, expires: expires? })
+    Some(ExceptionConfig {
+        at,
+        groups: groups?,
+        kinds,
+        rules,
+        expires: expires?,
+    })
 }
 
 /// A list of strings that is not empty and holds no blank text: such a list could never match.
 fn listed(problems: &Problems, value: Value<'_>) -> Option<Listed> {
     let at = value.at.clone();
     if value.is_empty_list() {
-        problems.add(&at, "the list is empty", "it can never match anyone or anything", "name something, or leave the key out");
+        problems.add(
+            &at,
+            "the list is empty",
+            "it can never match anyone or anything",
+            "name something, or leave the key out",
+        );
         return None;
     }
     let items = value.string_or_list()?;
     for item in items.iter().filter(|i| i.value.trim().is_empty()) {
-        problems.add(&item.at, "the text is empty", "it can never match anything", "write something, or take it out");
+        problems.add(
+            &item.at,
+            "the text is empty",
+            "it can never match anything",
+            "write something, or take it out",
+        );
     }
-    Some(Listed { at, items: items.into_iter().filter(|i| !i.value.trim().is_empty()).collect() })
+    Some(Listed {
+        at,
+        items: items.into_iter().filter(|i| !i.value.trim().is_empty()).collect(),
+    })
 }

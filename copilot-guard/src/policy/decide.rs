@@ -49,7 +49,11 @@ impl CallerPolicy {
     pub(super) fn new(policy: Arc<Compiled>, query: &Query<'_>) -> Self {
         let scope = Arc::new(Scope::new(&policy, query));
         let output = Arc::new(OutputRules::new(policy.clone(), &scope));
-        Self { policy, scope, output }
+        Self {
+            policy,
+            scope,
+            output,
+        }
     }
 
     /// The request as a whole: the default, and the rules on requests. `size` is that of the request in bytes.
@@ -59,7 +63,11 @@ impl CallerPolicy {
         for (rule, active) in self.scope.rules(&self.policy, Stage::Request) {
             if let Ok(found) = active.look(&self.policy, rule, size, &[]) {
                 is_admitted |= rule.action == Action::Allow && !rule.observe;
-                let reasons = if found.reasons.is_empty() { "caller and model".into() } else { found.reasons.join(", ") };
+                let reasons = if found.reasons.is_empty() {
+                    "caller and model".into()
+                } else {
+                    found.reasons.join(", ")
+                };
                 decision.add(rule.hit("request", reasons), &rule.message);
             }
         }
@@ -80,7 +88,10 @@ impl CallerPolicy {
             Stage::Output | Stage::ToolCall | Stage::Request => None,
         };
         let secrets = base.map(|mask| self.scan(mask, text)).unwrap_or_default();
-        let looked = [Looked { text, has_secrets: !secrets.is_empty() }];
+        let looked = [Looked {
+            text,
+            has_secrets: !secrets.is_empty(),
+        }];
         let mut masks = Vec::new();
         if stage == Stage::ToolResult {
             for kind in secrets.iter().map(|(_, kind)| kind).collect::<BTreeSet<_>>() {
@@ -92,7 +103,9 @@ impl CallerPolicy {
             if rule.action == Action::Mask && !rule.observe {
                 masks.extend(found.spans.into_iter().map(|range| (range, mark_of(rule))));
             }
-            verdict.decision.add(rule.hit(place, found.reasons.join(", ")), &rule.message);
+            verdict
+                .decision
+                .add(rule.hit(place, found.reasons.join(", ")), &rule.message);
         }
         verdict.masks = union(masks);
         verdict
@@ -101,13 +114,26 @@ impl CallerPolicy {
     /// A complete tool call that comes down: its name, its arguments as they stand, and each string within them
     /// decoded. A condition holds when it holds for any of these. Has no masks.
     pub fn tool_call(&self, place: &str, name: &str, arguments: &str, strings: &[String]) -> Verdict {
-        let texts = [arguments, name].into_iter().chain(strings.iter().map(String::as_str));
-        let has_secrets =
-            |text: &str| self.scope.tool_call.as_ref().is_some_and(|mask| !self.scan(mask, text).is_empty());
-        let looked: Vec<_> = texts.map(|text| Looked { text, has_secrets: has_secrets(text) }).collect();
+        let texts = [arguments, name]
+            .into_iter()
+            .chain(strings.iter().map(String::as_str));
+        let has_secrets = |text: &str| {
+            self.scope
+                .tool_call
+                .as_ref()
+                .is_some_and(|mask| !self.scan(mask, text).is_empty())
+        };
+        let looked: Vec<_> = texts
+            .map(|text| Looked {
+                text,
+                has_secrets: has_secrets(text),
+            })
+            .collect();
         let mut verdict = Verdict::default();
         for (rule, found) in self.matching(Stage::ToolCall, arguments.len(), &looked) {
-            verdict.decision.add(rule.hit(place, found.reasons.join(", ")), &rule.message);
+            verdict
+                .decision
+                .add(rule.hit(place, found.reasons.join(", ")), &rule.message);
         }
         verdict
     }
@@ -130,9 +156,14 @@ impl CallerPolicy {
         size: usize,
         looked: &'s [Looked<'s>],
     ) -> impl Iterator<Item = (&'s Rule, Found)> {
-        self.scope.rules(&self.policy, stage).filter_map(move |(rule, active)| {
-            active.look(&self.policy, rule, size, looked).ok().map(|found| (rule, found))
-        })
+        self.scope
+            .rules(&self.policy, stage)
+            .filter_map(move |(rule, active)| {
+                active
+                    .look(&self.policy, rule, size, looked)
+                    .ok()
+                    .map(|found| (rule, found))
+            })
     }
 
     fn scan(&self, mask: &RuleMask, text: &str) -> Vec<(Range, String)> {
@@ -191,7 +222,14 @@ fn union(mut spans: Vec<(Range, String)>) -> Vec<MaskSpan> {
                     last.kind = kind;
                 }
             }
-            _ => joined.push((MaskSpan { start: range.start, end: range.end, kind }, range.len())),
+            _ => joined.push((
+                MaskSpan {
+                    start: range.start,
+                    end: range.end,
+                    kind,
+                },
+                range.len(),
+            )),
         }
     }
     joined.into_iter().map(|(span, _)| span).collect()
@@ -204,7 +242,12 @@ mod tests {
     #[test]
     fn union_joins_overlaps_only() {
         let spans = [(5..8, "b"), (0..3, "a"), (2..5, "long"), (2..4, "c"), (8..9, "d")];
-        let joined = union(spans.into_iter().map(|(r, k): (Range, _)| (r, k.to_owned())).collect());
+        let joined = union(
+            spans
+                .into_iter()
+                .map(|(r, k): (Range, _)| (r, k.to_owned()))
+                .collect(),
+        );
         let plain: Vec<_> = joined.iter().map(|m| (m.start, m.end, m.kind.as_str())).collect();
         assert_eq!(plain, [(0, 5, "a"), (5, 8, "b"), (8, 9, "d")]);
     }

@@ -70,7 +70,14 @@ impl CallerPolicy {
             (None, _) => (Outcome::DidNotMatch, "a rule allows this caller".to_owned()),
         };
         let action = self.policy.default;
-        RuleTrace { id: DEFAULT_ID.to_owned(), stage: Stage::Request, action, observe: false, outcome, why }
+        RuleTrace {
+            id: DEFAULT_ID.to_owned(),
+            stage: Stage::Request,
+            action,
+            observe: false,
+            outcome,
+            why,
+        }
     }
 
     fn trace_active(
@@ -82,7 +89,9 @@ impl CallerPolicy {
     ) -> RuleTrace {
         if rule.stage == Stage::Request {
             return match active.look(&self.policy, rule, size, &[]) {
-                Ok(found) if found.reasons.is_empty() => trace(rule, Outcome::Matched, "caller and model".into()),
+                Ok(found) if found.reasons.is_empty() => {
+                    trace(rule, Outcome::Matched, "caller and model".into())
+                }
                 Ok(found) => trace(rule, Outcome::Matched, found.reasons.join(", ")),
                 Err(why) => trace(rule, Outcome::DidNotMatch, why.to_owned()),
             };
@@ -107,16 +116,36 @@ impl CallerPolicy {
     fn why(&self, rule: &Rule, active: &Active, text: &str) -> Result<String, &'static str> {
         if rule.stage == Stage::Output {
             let found = active.scan(&self.policy, text);
-            let Some((_, id)) = found.first() else { return Err("nothing it looks for is there") };
+            let Some((_, id)) = found.first() else {
+                return Err("nothing it looks for is there");
+            };
             let stream = rule.matcher.streams.iter().find(|(stream, _)| stream == id);
             return Ok(stream.map_or_else(|| format!("secret kind {id}"), |(_, reason)| reason.clone()));
         }
-        let looked = [Looked { text, has_secrets: true }];
-        active.look(&self.policy, rule, text.len(), &looked).map(|found| found.reasons.join(", "))
+        let looked = [Looked {
+            text,
+            has_secrets: true,
+        }];
+        active
+            .look(&self.policy, rule, text.len(), &looked)
+            .map(|found| found.reasons.join(", "))
     }
 }
 
 fn trace(rule: &Rule, outcome: Outcome, why: String) -> RuleTrace {
-    let Rule { id, stage, action, observe, .. } = rule;
-    RuleTrace { id: id.clone(), stage: *stage, action: *action, observe: *observe, outcome, why }
+    let Rule {
+        id,
+        stage,
+        action,
+        observe,
+        ..
+    } = rule;
+    RuleTrace {
+        id: id.clone(),
+        stage: *stage,
+        action: *action,
+        observe: *observe,
+        outcome,
+        why,
+    }
 }

@@ -32,11 +32,20 @@ static BUILTIN: LazyLock<Result<BTreeSet<String>, LintError>> = LazyLock::new(||
 
 impl Kinds {
     /// Collects the kinds; every pattern that cannot run on a stream is a problem.
-    pub(super) fn collect(problems: &Problems, config: &PolicyConfig, options: &PolicyOptions) -> Option<Self> {
+    pub(super) fn collect(
+        problems: &Problems,
+        config: &PolicyConfig,
+        options: &PolicyOptions,
+    ) -> Option<Self> {
         let builtin = match &*BUILTIN {
             Ok(kinds) => kinds,
             Err(error) => {
-                problems.add(&nowhere(), "the built-in rules do not compile", error.problem(), error.mend());
+                problems.add(
+                    &nowhere(),
+                    "the built-in rules do not compile",
+                    error.problem(),
+                    error.mend(),
+                );
                 return None;
             }
         };
@@ -46,35 +55,69 @@ impl Kinds {
             check_id(problems, &pattern.id, "pattern");
             if builtin.contains(&pattern.id.value) {
                 let why = "a built-in secret kind has this name";
-                problems.add(&pattern.id.at, format!("pattern id {} is taken", pattern.id.shown()), why, "choose another name");
+                problems.add(
+                    &pattern.id.at,
+                    format!("pattern id {} is taken", pattern.id.shown()),
+                    why,
+                    "choose another name",
+                );
             } else if !named.insert(pattern.id.value.clone()) {
                 let why = "another pattern has this id";
-                problems.add(&pattern.id.at, format!("pattern id {} is given twice", pattern.id.shown()), why, "choose another name");
+                problems.add(
+                    &pattern.id.at,
+                    format!("pattern id {} is given twice", pattern.id.shown()),
+                    why,
+                    "choose another name",
+                );
             } else if lint(problems, &pattern.regex.at, &pattern.regex.value) {
-                wanted.push((pattern.regex.at.clone(), pattern.id.value.clone(), pattern.regex.value.clone()));
+                wanted.push((
+                    pattern.regex.at.clone(),
+                    pattern.id.value.clone(),
+                    pattern.regex.value.clone(),
+                ));
             }
         }
         let mut taken = named.clone();
         taken.extend(config.rule_ids.iter().cloned());
         let mut streams: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
         for rule in config.rules.iter().filter(|r| r.on.value == Stage::Output) {
-            let regexes = rule.matches.regex.iter().flat_map(|l| numbered("regex", &l.items));
+            let regexes = rule
+                .matches
+                .regex
+                .iter()
+                .flat_map(|l| numbered("regex", &l.items));
             let words = rule.matches.words.iter().flat_map(|l| numbered("word", &l.items));
             let patterns: Vec<_> = regexes.chain(words).collect();
             let is_only = patterns.len() == 1;
             for (reason, item) in patterns {
-                let regex = if reason.starts_with("word") { stream_word(&item.value) } else { item.value.clone() };
+                let regex = if reason.starts_with("word") {
+                    stream_word(&item.value)
+                } else {
+                    item.value.clone()
+                };
                 if !lint(problems, &item.at, &regex) {
                     continue;
                 }
-                let id = if is_only { rule.id.value.clone() } else { free_id(&mut taken, &rule.id.value) };
-                streams.entry(rule.id.value.clone()).or_default().push((id.clone(), reason));
+                let id = if is_only {
+                    rule.id.value.clone()
+                } else {
+                    free_id(&mut taken, &rule.id.value)
+                };
+                streams
+                    .entry(rule.id.value.clone())
+                    .or_default()
+                    .push((id.clone(), reason));
                 wanted.push((item.at.clone(), id, regex));
             }
         }
         let set = build(problems, &wanted, options)?;
         let exact = options.exact.iter().map(|(id, _)| id.clone()).collect();
-        Some(Self { set, named, exact, streams })
+        Some(Self {
+            set,
+            named,
+            exact,
+            streams,
+        })
     }
 
     /// A mask of these kinds. Values to scrub are in every mask.
@@ -129,7 +172,10 @@ fn numbered<'c>(
     what: &'static str,
     items: &'c [Located<String>],
 ) -> impl Iterator<Item = (String, &'c Located<String>)> {
-    items.iter().enumerate().map(move |(n, item)| (format!("{what} {} of {}", n + 1, items.len()), item))
+    items
+        .iter()
+        .enumerate()
+        .map(move |(n, item)| (format!("{what} {} of {}", n + 1, items.len()), item))
 }
 
 fn free_id(taken: &mut BTreeSet<String>, rule: &str) -> String {
@@ -147,13 +193,24 @@ fn free_id(taken: &mut BTreeSet<String>, rule: &str) -> String {
 fn stream_word(word: &str) -> String {
     let parts: Vec<_> = word.split_whitespace().map(regex_syntax::escape).collect();
     let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
-    let open = if is_word(word.trim().chars().next()) { r"\b" } else { "" };
-    let close = if is_word(word.trim().chars().next_back()) { r"\b" } else { "" };
+    let open = if is_word(word.trim().chars().next()) {
+        r"\b"
+    } else {
+        ""
+    };
+    let close = if is_word(word.trim().chars().next_back()) {
+        r"\b"
+    } else {
+        ""
+    };
     format!("(?i){open}{}{close}", parts.join(r"[ \t\r\n]{1,3}"))
 }
 
 fn lint(problems: &Problems, at: &At, regex: &str) -> bool {
-    match RuleSet::builder().pattern("pattern", regex).and_then(|b| b.build()) {
+    match RuleSet::builder()
+        .pattern("pattern", regex)
+        .and_then(|b| b.build())
+    {
         Ok(_) => true,
         Err(error) => {
             let why = format!("text is judged while it streams, and {}", error.problem());
@@ -165,20 +222,33 @@ fn lint(problems: &Problems, at: &At, regex: &str) -> bool {
 
 fn build(problems: &Problems, wanted: &[(At, String, String)], options: &PolicyOptions) -> Option<RuleSet> {
     let start = Ok(RuleSet::builder().builtin());
-    let built = wanted.iter().fold(start, |b, (_, id, regex)| b.and_then(|b| b.pattern(id, regex)));
+    let built = wanted
+        .iter()
+        .fold(start, |b, (_, id, regex)| b.and_then(|b| b.pattern(id, regex)));
     let built = built.map(|b| options.exact.iter().fold(b, |b, (id, value)| b.exact(id, value)));
     match built.and_then(|b| b.build()) {
         Ok(set) => Some(set),
         Err(error) => {
-            let at = wanted.iter().find(|(_, id, _)| id == error.rule()).map_or_else(nowhere, |(at, ..)| at.clone());
-            problems.add(&at, format!("rule `{}` does not compile", error.rule()), error.problem(), error.mend());
+            let at = wanted
+                .iter()
+                .find(|(_, id, _)| id == error.rule())
+                .map_or_else(nowhere, |(at, ..)| at.clone());
+            problems.add(
+                &at,
+                format!("rule `{}` does not compile", error.rule()),
+                error.problem(),
+                error.mend(),
+            );
             None
         }
     }
 }
 
 fn nowhere() -> At {
-    At { line: 1, key: String::new() }
+    At {
+        line: 1,
+        key: String::new(),
+    }
 }
 
 fn offset(n: u64) -> usize {

@@ -16,7 +16,9 @@ const MAX_COMPILED: usize = 4 << 20;
 impl TextRegex {
     /// Compiles a regular expression. The error says why not.
     pub(super) fn new(pattern: &str) -> Result<Self, String> {
-        let config = Regex::config().nfa_size_limit(Some(MAX_COMPILED)).hybrid_cache_capacity(1 << 20);
+        let config = Regex::config()
+            .nfa_size_limit(Some(MAX_COMPILED))
+            .hybrid_cache_capacity(1 << 20);
         let syntax = syntax::Config::new().unicode(true).utf8(true).nest_limit(64);
         match Regex::builder().configure(config).syntax(syntax).build(pattern) {
             Ok(regex) => Ok(Self(regex)),
@@ -30,7 +32,10 @@ impl TextRegex {
     /// Compiles a whole word or phrase: any case, any white space between its words.
     pub(super) fn word(word: &str) -> Result<Self, String> {
         let parts: Vec<_> = word.split_whitespace().map(regex_syntax::escape).collect();
-        Self::new(&format!(r"(?i)\b{{start-half}}{}\b{{end-half}}", parts.join(r"\s+")))
+        Self::new(&format!(
+            r"(?i)\b{{start-half}}{}\b{{end-half}}",
+            parts.join(r"\s+")
+        ))
     }
 
     /// Whether it matches the empty text, and so every text.
@@ -44,7 +49,10 @@ impl TextRegex {
 
     /// All places where it matches, in order, without empty ones.
     pub(super) fn find_all(&self, text: &str) -> impl Iterator<Item = Range> {
-        self.0.find_iter(text).map(|m| m.range()).filter(|r| !r.is_empty())
+        self.0
+            .find_iter(text)
+            .map(|m| m.range())
+            .filter(|r| !r.is_empty())
     }
 }
 
@@ -70,9 +78,13 @@ impl Glob {
         let [first, middle @ .., last] = self.0.as_slice() else {
             return self.0.first().is_some_and(|only| *only == text);
         };
-        let Some(mut rest) = text.strip_prefix(first.as_str()) else { return false };
+        let Some(mut rest) = text.strip_prefix(first.as_str()) else {
+            return false;
+        };
         for part in middle {
-            let Some(at) = rest.find(part.as_str()) else { return false };
+            let Some(at) = rest.find(part.as_str()) else {
+                return false;
+            };
             rest = rest.get(at + part.len()..).unwrap_or_default();
         }
         rest.ends_with(last.as_str())
@@ -110,13 +122,21 @@ mod tests {
             ("project falcon", "Project\n  Falcon", true),
             ("секрет", "это СЕКРЕТ", true),
         ] {
-            assert_eq!(TextRegex::word(word).unwrap().is_match(text), expected, "{word} on {text}");
+            assert_eq!(
+                TextRegex::word(word).unwrap().is_match(text),
+                expected,
+                "{word} on {text}"
+            );
         }
     }
 
     #[test]
     fn refuses_the_broken_and_the_huge() {
         assert!(TextRegex::new("(").unwrap_err().contains("unclosed"));
-        assert!(TextRegex::new(r"(?:\w{200}){200}").unwrap_err().contains("larger"));
+        assert!(
+            TextRegex::new(r"(?:\w{200}){200}")
+                .unwrap_err()
+                .contains("larger")
+        );
     }
 }

@@ -94,7 +94,10 @@ const ALLOW_ALL: &str = "version = 1\ndefault = \"allow\"\n";
 impl PolicyOptions {
     /// No reviewers and no values to scrub.
     pub fn new(now: Timestamp) -> Self {
-        Self { now, ..Self::default() }
+        Self {
+            now,
+            ..Self::default()
+        }
     }
 
     /// The same with these default reviewer groups.
@@ -125,7 +128,9 @@ impl Policy {
     /// # Errors
     /// All problems of the file; nothing is compiled unless there are none.
     pub fn parse(text: &str, file: &str, options: &PolicyOptions) -> Result<Self, PolicyError> {
-        compile::compile(text, file, options).map(|inner| Self { inner: Arc::new(inner) })
+        compile::compile(text, file, options).map(|inner| Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The policy without a file: built-in secrets are masked in answers and tool results, nothing else.
@@ -164,6 +169,8 @@ impl Policy {
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Policy").field("version", &self.inner.version).finish_non_exhaustive()
+        f.debug_struct("Policy")
+            .field("version", &self.inner.version)
+            .finish_non_exhaustive()
     }
 }

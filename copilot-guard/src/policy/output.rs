@@ -54,12 +54,17 @@ impl OutputRules {
         let mut entries: Vec<Vec<Entry>> = infos
             .iter()
             .map(|info| {
-                let is_masked = scope.masked_kinds.contains(&info.id) || policy.kinds.exact.contains(&info.id);
+                let is_masked =
+                    scope.masked_kinds.contains(&info.id) || policy.kinds.exact.contains(&info.id);
                 if is_masked { vec![Entry::Kind] } else { Vec::new() }
             })
             .collect();
         for (rule, active) in scope.rules(&policy, Stage::Output) {
-            for (n, info) in infos.iter().enumerate().filter(|(_, info)| active.kinds.contains(&info.id)) {
+            for (n, info) in infos
+                .iter()
+                .enumerate()
+                .filter(|(_, info)| active.kinds.contains(&info.id))
+            {
                 let stream = rule.matcher.streams.iter().find(|(id, _)| *id == info.id);
                 let reason = stream.map_or_else(|| format!("secret kind {}", info.id), |(_, r)| r.clone());
                 if let Some(entry) = entries.get_mut(n) {
@@ -76,10 +81,17 @@ impl OutputRules {
                 .collect();
             (!ids.is_empty()).then(|| policy.kinds.mask(&ids))
         };
-        let mask = select(&|a| a >= OutputAction::Mask).unwrap_or_else(|| policy.kinds.mask(&BTreeSet::new()));
+        let mask =
+            select(&|a| a >= OutputAction::Mask).unwrap_or_else(|| policy.kinds.mask(&BTreeSet::new()));
         let block = select(&|a| a == OutputAction::Block);
         let observe = select(&|a| a == OutputAction::Observe);
-        Self { mask, block, observe, entries, policy }
+        Self {
+            mask,
+            block,
+            observe,
+            entries,
+            policy,
+        }
     }
 
     /// What to scan every channel for: all that is masked or blocks.
@@ -99,7 +111,8 @@ impl OutputRules {
 
     /// What happens to a match of this rule. The strictest counts; one that is not known here is masked.
     pub fn action(&self, rule: RuleIndex) -> OutputAction {
-        self.deciding(rule).map_or(OutputAction::Mask, |(action, _)| action)
+        self.deciding(rule)
+            .map_or(OutputAction::Mask, |(action, _)| action)
     }
 
     /// The hit to record for a match: that of the rule that decides.
@@ -112,13 +125,24 @@ impl OutputRules {
 
     /// The hits to record for a match: every rule that asks for it, observing ones too.
     pub fn hits(&self, rule: RuleIndex, place: &str) -> Vec<RuleHit> {
-        let entries = self.entries.get(rule.as_usize()).map(Vec::as_slice).unwrap_or_default();
-        entries.iter().map(|entry| self.entry_hit(rule, entry, place)).collect()
+        let entries = self
+            .entries
+            .get(rule.as_usize())
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        entries
+            .iter()
+            .map(|entry| self.entry_hit(rule, entry, place))
+            .collect()
     }
 
     /// The name that the mark carries.
     pub fn kind(&self, rule: RuleIndex) -> &str {
-        self.policy.kinds.set.info(rule).map_or("secret", |info| info.id.as_str())
+        self.policy
+            .kinds
+            .set
+            .info(rule)
+            .map_or("secret", |info| info.id.as_str())
     }
 
     /// What the developer is shown; empty when there is nothing to say.
@@ -154,11 +178,16 @@ fn strictest<'e>(policy: &Compiled, entries: &'e [Entry]) -> Option<(OutputActio
         },
     };
     // Rules of the policy come after the kind itself, so that they name a mask that both ask for.
-    entries.iter().map(|e| (action(e), e)).max_by_key(|(action, _)| *action)
+    entries
+        .iter()
+        .map(|e| (action(e), e))
+        .max_by_key(|(action, _)| *action)
 }
 
 impl fmt::Debug for OutputRules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OutputRules").field("mask", &self.mask.len()).finish_non_exhaustive()
+        f.debug_struct("OutputRules")
+            .field("mask", &self.mask.len())
+            .finish_non_exhaustive()
     }
 }

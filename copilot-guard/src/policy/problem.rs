@@ -45,7 +45,14 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, key, what, why, mend } = self;
+        let Self {
+            file,
+            line,
+            key,
+            what,
+            why,
+            mend,
+        } = self;
         write!(f, "{file}:{line}: ")?;
         if !key.is_empty() {
             write!(f, "{key}: ")?;
@@ -130,7 +137,10 @@ mod tests {
     #[test]
     fn prints_in_the_one_form() {
         let mut problem = Problem::of_file("p.toml", "unknown key `a`", "no such key", "leave it out");
-        assert_eq!(problem.to_string(), "p.toml:1: unknown key `a`: no such key: leave it out");
+        assert_eq!(
+            problem.to_string(),
+            "p.toml:1: unknown key `a`: no such key: leave it out"
+        );
         problem.line = 7;
         problem.key = "rules[1].a".into();
         assert!(problem.to_string().starts_with("p.toml:7: rules[1].a: unknown"));

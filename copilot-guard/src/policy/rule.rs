@@ -89,13 +89,21 @@ impl Rule {
 impl Who {
     /// Nothing when the rule is for this caller, else why it is not.
     pub(super) fn excludes(&self, groups: &BTreeSet<String>, model: &str) -> Option<&'static str> {
-        if self.groups.as_ref().is_some_and(|wanted| wanted.is_disjoint(groups)) {
+        if self
+            .groups
+            .as_ref()
+            .is_some_and(|wanted| wanted.is_disjoint(groups))
+        {
             return Some("the caller is in none of its groups");
         }
         if !self.not_groups.is_disjoint(groups) {
             return Some("the caller is in one of its not_groups");
         }
-        if self.models.as_ref().is_some_and(|models| !models.iter().any(|m| m.is_match(model))) {
+        if self
+            .models
+            .as_ref()
+            .is_some_and(|models| !models.iter().any(|m| m.is_match(model)))
+        {
             return Some("the model is none of its models");
         }
         None
@@ -121,10 +129,14 @@ impl Matcher {
             found.reasons.push(format!("size {size} over {limit}"));
         }
         if !self.regexes.is_empty() {
-            found.add("regex", &self.regexes, texts).ok_or("no regex matches")?;
+            found
+                .add("regex", &self.regexes, texts)
+                .ok_or("no regex matches")?;
         }
         if !self.words.is_empty() {
-            found.add("word", &self.words, texts).ok_or("none of the words is there")?;
+            found
+                .add("word", &self.words, texts)
+                .ok_or("none of the words is there")?;
         }
         if self.secrets.is_some() {
             let mut kinds = BTreeSet::new();
@@ -139,7 +151,9 @@ impl Matcher {
             if kinds.is_empty() {
                 return Err("no secret of its kinds is there");
             }
-            found.reasons.extend(kinds.into_iter().map(|kind| format!("secret kind {kind}")));
+            found
+                .reasons
+                .extend(kinds.into_iter().map(|kind| format!("secret kind {kind}")));
         }
         Ok(found)
     }
@@ -150,8 +164,10 @@ impl Found {
         let before = self.reasons.len();
         for (n, regex) in regexes.iter().enumerate() {
             if texts.iter().any(|t| regex.is_match(t.text)) {
-                self.reasons.push(format!("{what} {} of {}", n + 1, regexes.len()));
-                self.spans.extend(texts.first().into_iter().flat_map(|t| regex.find_all(t.text)));
+                self.reasons
+                    .push(format!("{what} {} of {}", n + 1, regexes.len()));
+                self.spans
+                    .extend(texts.first().into_iter().flat_map(|t| regex.find_all(t.text)));
             }
         }
         (self.reasons.len() > before).then_some(())

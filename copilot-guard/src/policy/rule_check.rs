@@ -38,7 +38,10 @@ pub(super) fn compile(
     config: &RuleConfig,
 ) -> Rule {
     check_id(problems, &config.id, "rule");
-    if config.id.value == DEFAULT_ID || kinds.named.contains(&config.id.value) || kinds.exact.contains(&config.id.value) {
+    if config.id.value == DEFAULT_ID
+        || kinds.named.contains(&config.id.value)
+        || kinds.exact.contains(&config.id.value)
+    {
         problems.add(
             &config.id.at,
             format!("rule id {} is taken", config.id.shown()),
@@ -68,14 +71,18 @@ pub(super) fn compile(
 
 /// Any one member of any one of these groups.
 pub(super) fn any_one(groups: &[String]) -> Requirement {
-    Requirement { any: groups.iter().map(|g| BTreeMap::from([(g.clone(), 1)])).collect() }
+    Requirement {
+        any: groups.iter().map(|g| BTreeMap::from([(g.clone(), 1)])).collect(),
+    }
 }
 
 fn message(config: &RuleConfig) -> String {
     match (&config.message, config.action.value) {
         (Some(message), _) if !message.value.trim().is_empty() => message.value.clone(),
         (_, Action::Block) => "Your organisation's policy does not allow this.".to_owned(),
-        (_, Action::RequireApproval) => "Your organisation's policy asks for a reviewer's approval.".to_owned(),
+        (_, Action::RequireApproval) => {
+            "Your organisation's policy asks for a reviewer's approval.".to_owned()
+        }
         (_, Action::Mask | Action::Allow) => String::new(),
     }
 }
@@ -94,12 +101,25 @@ fn who(problems: &Problems, config: &RuleConfig) -> Who {
             "take a group out of `not_groups`, or take the rule out",
         );
     }
-    let models = config.models.as_ref().map(|l| l.items.iter().map(|i| Glob::new(i.value.trim())).collect());
-    Who { groups, not_groups, models }
+    let models = config
+        .models
+        .as_ref()
+        .map(|l| l.items.iter().map(|i| Glob::new(i.value.trim())).collect());
+    Who {
+        groups,
+        not_groups,
+        models,
+    }
 }
 
 fn check_match(problems: &Problems, config: &RuleConfig) {
-    let MatchConfig { at, regex, words, secrets, size_over } = &config.matches;
+    let MatchConfig {
+        at,
+        regex,
+        words,
+        secrets,
+        size_over,
+    } = &config.matches;
     let texts: Vec<_> = [("regex", regex), ("words", words), ("secrets", secrets)]
         .into_iter()
         .filter_map(|(name, list)| list.as_ref().map(|l| (name, l)))
@@ -138,7 +158,10 @@ fn check_match(problems: &Problems, config: &RuleConfig) {
     let is_broken = at.as_ref().is_some_and(|at| problems.has_below(at));
     if config.on.value != Stage::Request && texts.is_empty() && size_over.is_none() && !is_broken {
         problems.add(
-            &At { line: at.as_ref().unwrap_or(&config.at).line, key: format!("{}.match", config.at.key) },
+            &At {
+                line: at.as_ref().unwrap_or(&config.at).line,
+                key: format!("{}.match", config.at.key),
+            },
             "the rule has no `match`",
             "only a rule on request may look at nothing but who asks",
             "say what to look for: regex, words, secrets or size_over",
@@ -148,7 +171,15 @@ fn check_match(problems: &Problems, config: &RuleConfig) {
 
 fn check_action(problems: &Problems, config: &RuleConfig) {
     let at = &config.action.at;
-    let (stage, MatchConfig { regex, words, secrets, .. }) = (config.on.value, &config.matches);
+    let (
+        stage,
+        MatchConfig {
+            regex,
+            words,
+            secrets,
+            ..
+        },
+    ) = (config.on.value, &config.matches);
     let by_text = regex.is_some() || words.is_some() || secrets.is_some();
     match config.action.value {
         Action::Allow if stage != Stage::Request && !config.observe => problems.add(
@@ -183,7 +214,11 @@ fn check_action(problems: &Problems, config: &RuleConfig) {
         ),
         _ => {}
     }
-    if let Some(approvals) = config.approvals.as_ref().filter(|_| config.action.value != Action::RequireApproval) {
+    if let Some(approvals) = config
+        .approvals
+        .as_ref()
+        .filter(|_| config.action.value != Action::RequireApproval)
+    {
         problems.add(
             &approvals.at,
             "`approvals` has no effect here",
@@ -224,7 +259,10 @@ fn alternatives(problems: &Problems, config: &ApprovalsConfig) -> Requirement {
 /// A rule that asks for approval must have someone to ask.
 pub(super) fn check_reviewers(problems: &Problems, config: &RuleConfig, options: &PolicyOptions) {
     let asks = config.action.value == Action::RequireApproval && config.approvals.is_none();
-    let at = At { line: config.action.at.line, key: format!("{}.approvals", config.at.key) };
+    let at = At {
+        line: config.action.at.line,
+        key: format!("{}.approvals", config.at.key),
+    };
     if asks && options.reviewer_groups.is_empty() && !problems.has_below(&at) {
         problems.add(
             &at,
@@ -236,16 +274,27 @@ pub(super) fn check_reviewers(problems: &Problems, config: &RuleConfig, options:
 }
 
 fn matcher(problems: &Problems, kinds: &Kinds, config: &RuleConfig) -> Matcher {
-    let MatchConfig { regex, words, secrets, size_over, .. } = &config.matches;
+    let MatchConfig {
+        regex,
+        words,
+        secrets,
+        size_over,
+        ..
+    } = &config.matches;
     let secrets = secrets.as_ref().map(|list| {
         let all = || kinds.named.union(&kinds.exact).cloned().collect();
         let kinds_of_rule = kinds.resolve(problems, &list.items, all);
-        Secrets { mask: kinds.mask(&kinds_of_rule), kinds: kinds_of_rule }
+        Secrets {
+            mask: kinds.mask(&kinds_of_rule),
+            kinds: kinds_of_rule,
+        }
     });
     let is_output = config.on.value == Stage::Output;
     let compile = |list: &Option<Listed>, new: fn(&str) -> Result<TextRegex, String>| {
         let items = list.iter().filter(|_| !is_output).flat_map(|l| &l.items);
-        items.filter_map(|item| compile_text(problems, item, new)).collect::<Vec<_>>()
+        items
+            .filter_map(|item| compile_text(problems, item, new))
+            .collect::<Vec<_>>()
     };
     Matcher {
         size_over: size_over.as_ref().map(|s| s.value),
@@ -264,7 +313,12 @@ fn compile_text(
     match new(&item.value) {
         Ok(regex) if regex.matches_everything() => {
             let why = "it matches the empty text, and so every text";
-            problems.add(&item.at, "the expression says nothing", why, "let it need at least one character");
+            problems.add(
+                &item.at,
+                "the expression says nothing",
+                why,
+                "let it need at least one character",
+            );
             None
         }
         Ok(regex) => Some(regex),

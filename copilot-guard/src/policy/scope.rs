@@ -51,7 +51,11 @@ impl Scope {
             if let Some(why) = rule.who.excludes(query.groups, query.model) {
                 idle.push((n, Outcome::NotForCaller, why.to_owned()));
             } else if excepted_rules.contains(&rule.id) {
-                idle.push((n, Outcome::Excepted, "an exception for the caller's group lifts it".to_owned()));
+                idle.push((
+                    n,
+                    Outcome::Excepted,
+                    "an exception for the caller's group lifts it".to_owned(),
+                ));
             } else {
                 active.push(Active::new(policy, n, rule, &excepted_kinds));
             }
@@ -59,8 +63,11 @@ impl Scope {
         let masked_kinds: BTreeSet<_> = policy.kinds.named.difference(&excepted_kinds).cloned().collect();
         let looked_for = |stage| {
             let of_stage = |a: &&Active| policy.rules.get(a.rule).is_some_and(|r| r.stage == stage);
-            let kinds: BTreeSet<_> =
-                active.iter().filter(of_stage).flat_map(|a| a.kinds.iter().cloned()).collect();
+            let kinds: BTreeSet<_> = active
+                .iter()
+                .filter(of_stage)
+                .flat_map(|a| a.kinds.iter().cloned())
+                .collect();
             (!kinds.is_empty()).then(|| policy.kinds.mask(&kinds))
         };
         Self {
@@ -80,7 +87,10 @@ impl Scope {
         stage: Stage,
     ) -> impl Iterator<Item = (&'s Rule, &'s Active)> {
         let with_rule = move |active: &'s Active| Some((policy.rules.get(active.rule)?, active));
-        self.active.iter().filter_map(with_rule).filter(move |(rule, _)| rule.stage == stage)
+        self.active
+            .iter()
+            .filter_map(with_rule)
+            .filter(move |(rule, _)| rule.stage == stage)
     }
 }
 
@@ -89,14 +99,26 @@ impl Active {
         let streams = rule.matcher.streams.iter().map(|(id, _)| id.clone());
         let Some(secrets) = &rule.matcher.secrets else {
             let kinds: BTreeSet<_> = streams.collect();
-            let mask = if kinds.is_empty() { RuleMask::default() } else { policy.kinds.mask(&kinds) };
+            let mask = if kinds.is_empty() {
+                RuleMask::default()
+            } else {
+                policy.kinds.mask(&kinds)
+            };
             return Self { rule: n, kinds, mask };
         };
         if secrets.kinds.is_disjoint(excepted) {
-            return Self { rule: n, kinds: secrets.kinds.clone(), mask: secrets.mask.clone() };
+            return Self {
+                rule: n,
+                kinds: secrets.kinds.clone(),
+                mask: secrets.mask.clone(),
+            };
         }
         let kinds: BTreeSet<_> = secrets.kinds.difference(excepted).cloned().collect();
-        Self { rule: n, mask: policy.kinds.mask(&kinds), kinds }
+        Self {
+            rule: n,
+            mask: policy.kinds.mask(&kinds),
+            kinds,
+        }
     }
 
     /// Looks at the texts of one part; see [`Matcher::look`](super::rule::Matcher::look).
@@ -113,6 +135,10 @@ impl Active {
     /// The secrets of its kinds. A group of overlapping secrets has one name, so that one which begins or ends
     /// in a value to scrub may carry that value's name: it counts all the same.
     pub(super) fn scan(&self, policy: &Compiled, text: &str) -> Vec<(Range, String)> {
-        if self.kinds.is_empty() { Vec::new() } else { policy.kinds.scan(&self.mask, text) }
+        if self.kinds.is_empty() {
+            Vec::new()
+        } else {
+            policy.kinds.scan(&self.mask, text)
+        }
     }
 }

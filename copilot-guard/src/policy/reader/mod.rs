@@ -66,7 +66,9 @@ pub struct Located<T> {
 impl<T: fmt::Display> Located<T> {
     /// The value in backticks, or where it came from: for messages.
     pub fn shown(&self) -> String {
-        self.from.as_ref().map_or_else(|| format!("`{}`", self.value), ToString::to_string)
+        self.from
+            .as_ref()
+            .map_or_else(|| format!("`{}`", self.value), ToString::to_string)
     }
 }
 
@@ -98,13 +100,23 @@ enum Node<'p> {
 impl Problems {
     /// For this file and its text.
     pub fn new(file: &str, text: &str) -> Self {
-        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(n, _)| n + 1)).collect();
-        Self { file: file.to_owned(), line_starts, list: RefCell::default(), resolve: None }
+        let line_starts = std::iter::once(0)
+            .chain(text.match_indices('\n').map(|(n, _)| n + 1))
+            .collect();
+        Self {
+            file: file.to_owned(),
+            line_starts,
+            list: RefCell::default(),
+            resolve: None,
+        }
     }
 
     /// Allows `{ env = "NAME" }` and `{ file = "path" }` in place of any plain value.
     #[must_use]
-    pub fn with_elsewhere(mut self, resolve: impl Fn(&Elsewhere) -> Result<Secret, String> + 'static) -> Self {
+    pub fn with_elsewhere(
+        mut self,
+        resolve: impl Fn(&Elsewhere) -> Result<Secret, String> + 'static,
+    ) -> Self {
         self.resolve = Some(Box::new(resolve));
         self
     }
@@ -118,13 +130,24 @@ impl Problems {
             let line = self.line(error.span().map_or(0, |s| s.start));
             let message = error.message().replace('\n', " ");
             self.add(
-                &At { line, key: String::new() },
+                &At {
+                    line,
+                    key: String::new(),
+                },
                 "not valid TOML",
                 message,
                 "mend the line, or the one before it",
             );
         }
-        is_valid.then(|| self.table(At { line: 1, key: String::new() }, table.into_inner()))
+        is_valid.then(|| {
+            self.table(
+                At {
+                    line: 1,
+                    key: String::new(),
+                },
+                table.into_inner(),
+            )
+        })
     }
 
     /// Adds a problem.
@@ -144,16 +167,18 @@ impl Problems {
             file: self.file.clone(),
             line: at.line,
             key: at.key.clone(),
-            what: what.into(),
-            why: why.into(),
-            mend: mend.into(),
+            what: one_line(what.into()),
+            why: one_line(why.into()),
+            mend: one_line(mend.into()),
         }
     }
 
     /// Whether a problem was reported at this key or below it.
     pub fn has_below(&self, at: &At) -> bool {
         self.list.borrow().iter().any(|p| {
-            p.key.strip_prefix(&at.key).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            p.key
+                .strip_prefix(&at.key)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         })
     }
 
@@ -177,36 +202,68 @@ impl Problems {
             .map(|(name, value)| {
                 let line = self.line(name.span().start);
                 let name = name.into_inner().into_owned();
-                let key = if at.key.is_empty() { name.clone() } else { format!("{}.{name}", at.key) };
+                let key = if at.key.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{}.{name}", at.key)
+                };
                 (name, self.value(At { line, key }, value.into_inner()))
             })
             .collect();
-        Table { problems: self, at, entries, known: Vec::new() }
+        Table {
+            problems: self,
+            at,
+            entries,
+            known: Vec::new(),
+        }
     }
 
     fn value<'p>(&'p self, at: At, node: DeValue<'p>) -> Value<'p> {
-        let node = match (elsewhere(&node), &self.resolve) {
-            (Some(place), Some(resolve)) => match resolve(&place) {
-                Ok(text) => Node::Fetched(place, text),
-                Err(why) => {
-                    self.add(
-                        &at,
-                        format!("{place} cannot be read"),
-                        why,
-                        "set it, or write the value here",
-                    );
-                    Node::Failed
-                }
-            },
-            _ => Node::Toml(node),
+        let node = Node::Toml(node);
+        Value {
+            problems: self,
+            at,
+            node,
+        }
+    }
+
+    /// What stands elsewhere; one that cannot be had is reported.
+    fn fetch<'p>(&self, at: &At, node: Node<'p>) -> Node<'p> {
+        let (Node::Toml(value), Some(resolve)) = (&node, &self.resolve) else {
+            return node;
         };
-        Value { problems: self, at, node }
+        let Some(place) = elsewhere(value) else {
+            return node;
+        };
+        match resolve(&place) {
+            Ok(text) => Node::Fetched(place, text),
+            Err(why) => {
+                self.add(
+                    at,
+                    format!("{place} cannot be had"),
+                    why,
+                    "set it, or write the value here",
+                );
+                Node::Failed
+            }
+        }
     }
 }
 
 impl fmt::Debug for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Problems").field("file", &self.file).field("list", &self.list).finish_non_exhaustive()
+        f.debug_struct("Problems")
+            .field("file", &self.file)
+            .field("list", &self.list)
+            .finish_non_exhaustive()
+    }
+}
+
+fn one_line(text: String) -> String {
+    if text.contains('\n') {
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    } else {
+        text
     }
 }
 
@@ -232,8 +289,16 @@ impl<'p> Table<'p> {
 
     /// Where a key of it stands, or would stand.
     pub fn at_key(&self, name: &str) -> At {
-        let key = if self.at.key.is_empty() { name.to_owned() } else { format!("{}.{name}", self.at.key) };
-        let line = self.entries.iter().find(|(n, _)| n == name).map_or(self.at.line, |(_, v)| v.at.line);
+        let key = if self.at.key.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.at.key)
+        };
+        let line = self
+            .entries
+            .iter()
+            .find(|(n, _)| n == name)
+            .map_or(self.at.line, |(_, v)| v.at.line);
         At { line, key }
     }
 
@@ -256,7 +321,12 @@ impl<'p> Table<'p> {
     pub fn require(&mut self, name: &'static str, mend: &str) -> Option<Value<'p>> {
         let value = self.take(name);
         if value.is_none() {
-            self.problems.add(&self.at_key(name), format!("`{name}` is missing"), "it is required here", mend);
+            self.problems.add(
+                &self.at_key(name),
+                format!("`{name}` is missing"),
+                "it is required here",
+                mend,
+            );
         }
         value
     }
@@ -269,7 +339,12 @@ impl<'p> Table<'p> {
     /// Reports a text that must say something and says nothing.
     pub fn report_blank(&self, text: Option<&Located<String>>) {
         if let Some(text) = text.filter(|t| t.value.trim().is_empty()) {
-            self.problems.add(&text.at, "the text is empty", "it must say something", "write it out");
+            self.problems.add(
+                &text.at,
+                "the text is empty",
+                "it must say something",
+                "write it out",
+            );
         }
     }
 
@@ -285,7 +360,8 @@ impl<'p> Table<'p> {
             } else {
                 format!("`{}` knows no such key", self.at.key)
             };
-            self.problems.add(&value.at, format!("unknown key `{name}`"), why, mend);
+            self.problems
+                .add(&value.at, format!("unknown key `{name}`"), why, mend);
         }
     }
 }

@@ -7,62 +7,94 @@ use super::{At, Located, Node, Table, Value};
 use crate::policy::problem::nearest;
 use crate::secret::Secret;
 
-
 impl<'p> Value<'p> {
+    /// A plain value may stand elsewhere; a table that looks like it may be wanted as a table.
+    fn fetched(mut self) -> Self {
+        self.node = self.problems.fetch(&self.at, self.node);
+        self
+    }
+
     /// A string.
     pub fn string(self) -> Option<Located<String>> {
-        match self.node {
-            Node::Toml(DeValue::String(text)) => {
-                Some(Located { value: text.into_owned(), at: self.at, from: None })
-            }
-            Node::Fetched(from, text) => {
-                Some(Located { value: text.expose().to_owned(), at: self.at, from: Some(from) })
-            }
-            _ => self.wrong("a string"),
+        let this = self.fetched();
+        match this.node {
+            Node::Toml(DeValue::String(text)) => Some(Located {
+                value: text.into_owned(),
+                at: this.at,
+                from: None,
+            }),
+            Node::Fetched(from, text) => Some(Located {
+                value: text.expose().to_owned(),
+                at: this.at,
+                from: Some(from),
+            }),
+            _ => this.wrong("a string"),
         }
     }
 
     /// A string that must not be seen: no message of the reader quotes it.
     pub fn secret(self) -> Option<Located<Secret>> {
-        self.string().map(|s| Located { value: Secret::new(s.value), at: s.at, from: s.from })
+        self.string().map(|s| Located {
+            value: Secret::new(s.value),
+            at: s.at,
+            from: s.from,
+        })
     }
 
     /// A string, or a date or time as TOML writes them without quotes.
     pub fn string_or_date(self) -> Option<Located<String>> {
         match self.node {
-            Node::Toml(DeValue::Datetime(date)) => {
-                Some(Located { value: date.to_string(), at: self.at, from: None })
-            }
+            Node::Toml(DeValue::Datetime(date)) => Some(Located {
+                value: date.to_string(),
+                at: self.at,
+                from: None,
+            }),
             _ => self.string(),
         }
     }
 
     /// `true` or `false`.
     pub fn boolean(self) -> Option<Located<bool>> {
-        match &self.node {
-            Node::Toml(DeValue::Boolean(value)) => {
-                Some(Located { value: *value, at: self.at, from: None })
-            }
+        let this = self.fetched();
+        match &this.node {
+            Node::Toml(DeValue::Boolean(value)) => Some(Located {
+                value: *value,
+                at: this.at,
+                from: None,
+            }),
             Node::Fetched(from, text) => match text.expose().trim().parse() {
-                Ok(value) => Some(Located { value, at: self.at, from: Some(from.clone()) }),
-                Err(_) => self.wrong("true or false"),
+                Ok(value) => Some(Located {
+                    value,
+                    at: this.at,
+                    from: Some(from.clone()),
+                }),
+                Err(_) => this.wrong("true or false"),
             },
-            _ => self.wrong("true or false"),
+            _ => this.wrong("true or false"),
         }
     }
 
     /// A whole number that is not negative.
     pub fn number(self) -> Option<Located<u64>> {
-        match &self.node {
+        let this = self.fetched();
+        match &this.node {
             Node::Toml(DeValue::Integer(n)) => match u64::from_str_radix(n.as_str(), n.radix()) {
-                Ok(value) => Some(Located { value, at: self.at, from: None }),
-                Err(_) => self.wrong("a whole number that is not negative"),
+                Ok(value) => Some(Located {
+                    value,
+                    at: this.at,
+                    from: None,
+                }),
+                Err(_) => this.wrong("a whole number that is not negative"),
             },
             Node::Fetched(from, text) => match text.expose().trim().parse() {
-                Ok(value) => Some(Located { value, at: self.at, from: Some(from.clone()) }),
-                Err(_) => self.wrong("a whole number"),
+                Ok(value) => Some(Located {
+                    value,
+                    at: this.at,
+                    from: Some(from.clone()),
+                }),
+                Err(_) => this.wrong("a whole number"),
             },
-            _ => self.wrong("a whole number"),
+            _ => this.wrong("a whole number"),
         }
     }
 
@@ -74,7 +106,11 @@ impl<'p> Value<'p> {
         let problems = self.problems;
         let text = self.string()?;
         match parse_bytes(&text.value) {
-            Some(value) => Some(Located { value, at: text.at, from: text.from }),
+            Some(value) => Some(Located {
+                value,
+                at: text.at,
+                from: text.from,
+            }),
             None => {
                 problems.add(
                     &text.at,
@@ -92,7 +128,11 @@ impl<'p> Value<'p> {
         let problems = self.problems;
         let text = self.string()?;
         match parse_duration(&text.value) {
-            Some(value) => Some(Located { value, at: text.at, from: text.from }),
+            Some(value) => Some(Located {
+                value,
+                at: text.at,
+                from: text.from,
+            }),
             None => {
                 problems.add(
                     &text.at,
@@ -110,14 +150,23 @@ impl<'p> Value<'p> {
         let problems = self.problems;
         let text = self.string()?;
         if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
-            return Some(Located { value: *value, at: text.at, from: text.from });
+            return Some(Located {
+                value: *value,
+                at: text.at,
+                from: text.from,
+            });
         }
         let names = || words.iter().map(|(word, _)| *word);
         let mend = match nearest(&text.value, names()).filter(|_| text.from.is_none()) {
             Some(word) => format!("did you mean \"{word}\"?"),
             None => format!("write one of {}", names().collect::<Vec<_>>().join(", ")),
         };
-        problems.add(&text.at, format!("unknown value {}", text.shown()), "it has no meaning here", mend);
+        problems.add(
+            &text.at,
+            format!("unknown value {}", text.shown()),
+            "it has no meaning here",
+            mend,
+        );
         None
     }
 
@@ -131,10 +180,15 @@ impl<'p> Value<'p> {
 
     /// The items of a list.
     pub fn list(self) -> Option<Vec<Value<'p>>> {
-        let Node::Toml(DeValue::Array(items)) = self.node else { return self.wrong("a list") };
+        let Node::Toml(DeValue::Array(items)) = self.node else {
+            return self.wrong("a list");
+        };
         let item = |(n, item): (usize, Spanned<DeValue<'p>>)| {
             let line = self.problems.line(item.span().start);
-            let at = At { line, key: format!("{}[{n}]", self.at.key) };
+            let at = At {
+                line,
+                key: format!("{}[{n}]", self.at.key),
+            };
             self.problems.value(at, item.into_inner())
         };
         Some(items.into_iter().enumerate().map(item).collect())
@@ -152,16 +206,21 @@ impl<'p> Value<'p> {
 
     /// A list of strings, or one string.
     pub fn string_or_list(self) -> Option<Vec<Located<String>>> {
-        match &self.node {
-            Node::Toml(DeValue::Array(_)) => self.strings(),
-            Node::Toml(DeValue::String(_)) | Node::Fetched(..) => self.string().map(|s| vec![s]),
-            _ => self.wrong("a string or a list of strings"),
+        let this = self.fetched();
+        match &this.node {
+            Node::Toml(DeValue::Array(_)) => this.strings(),
+            Node::Toml(DeValue::String(_)) | Node::Fetched(..) => this.string().map(|s| vec![s]),
+            _ => this.wrong("a string or a list of strings"),
         }
     }
 
     /// A list of tables (`[[name]]`).
     pub fn tables(self) -> Vec<Table<'p>> {
-        self.list().unwrap_or_default().into_iter().filter_map(Value::table).collect()
+        self.list()
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(Value::table)
+            .collect()
     }
 
     fn wrong<T>(self, wanted: &str) -> Option<T> {
