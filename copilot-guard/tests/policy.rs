@@ -1,5 +1,7 @@
 //! Runs the tables in `tests/policy/`: who gets which verdict, and which files are refused why.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
