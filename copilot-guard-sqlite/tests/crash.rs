@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use copilot_guard::approval::{Approval, ApprovalState, ApprovalStore, ListFilter};
 use copilot_guard::audit::{AuditReader, AuditSink as _, EventKind, ExchangeFilter, Outcome};
 use copilot_guard::testing::samples::{self, NOW};
 use copilot_guard_sqlite::SqliteStore;
@@ -35,16 +37,31 @@ async fn child() {
                     let acknowledge = || writeln!(std::io::stdout(), "ack {n} {}", event.id).unwrap();
                     if lies {
                         acknowledge();
+                        // What is written but not yet synced survives a kill; so the lie must be told well before.
+                        tokio::time::sleep(Duration::from_millis(5)).await;
                     }
                     let _ = store.append(std::slice::from_ref(&event)).await.unwrap();
                     if !lies {
                         acknowledge();
                     }
                 }
+                live_an_approval(&store, n).await;
             }
         });
     }
     writers.join_all().await;
+}
+
+/// Opens, approves and consumes approval number `n`, and says so step by step.
+async fn live_an_approval(store: &SqliteStore, n: u64) {
+    let acknowledge = |approval: &Approval| {
+        writeln!(std::io::stdout(), "ack {n} {}#{}", approval.id, approval.revision).unwrap();
+    };
+    let proposal = samples::approval(n, &format!("ann-{n}"));
+    let opened = store.open(proposal, samples::exchange_id(n), NOW).await.unwrap().approval;
+    acknowledge(&opened);
+    acknowledge(&store.vote(opened.id, samples::vote("bob", true)).await.unwrap());
+    acknowledge(&store.claim(opened.id, &samples::claim(&opened, NOW)).await.unwrap());
 }
 
 fn start(path: &Path, first: u64, lies: bool) -> Child {
@@ -68,7 +85,7 @@ fn run_and_kill(path: &Path, first: u64, lies: bool, enough: u64, acknowledged: 
         // libtest writes on the same line before the first one.
         let Some((_, ack)) = line.split_once("ack ") else { continue };
         let Some((n, id)) = ack.split_once(' ') else { continue };
-        // The last line may be torn; a whole id is `<36 characters>/<digit>`.
+        // The last line may be torn; a whole id is 36 characters, a separator and a digit.
         if id.len() == 38 {
             acknowledged.entry(n.parse().unwrap()).or_default().insert(id.to_owned());
         }
@@ -128,6 +145,16 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
         }
     }
     assert!(interrupted > 0, "some were cut short, or the test tests nothing");
+
+    // An approval never stands where the record does not say that it came.
+    let all = ListFilter { limit: Some(usize::MAX), ..ListFilter::default() };
+    let approvals = ApprovalStore::list(&store, &all).await.unwrap();
+    assert!(approvals.iter().any(|a| a.state == ApprovalState::Consumed));
+    for approval in approvals {
+        let events = store.events(approval.exchange).await.unwrap();
+        let steps = events.iter().filter(|e| matches!(e.kind, EventKind::Approval { .. })).count();
+        assert_eq!(steps as u64, approval.revision + 1, "state and record agree");
+    }
 
     // Also those that nobody got an acknowledgement for.
     let mut filter = ExchangeFilter { limit: Some(500), ..ExchangeFilter::default() };
