@@ -186,7 +186,11 @@ async fn what_waits_is_committed_together() {
     let (go, wait) = std::sync::mpsc::channel::<()>();
     let busy = tokio::spawn({
         let store = store.clone();
-        async move { store.writer().unwrap().run(true, move |_| Ok(wait.recv().unwrap())).await.unwrap() }
+        let block = move |_: &Connection| {
+            wait.recv().unwrap();
+            Ok(())
+        };
+        async move { store.writer().unwrap().run(true, block).await.unwrap() }
     });
     let mut writers = tokio::task::JoinSet::new();
     for _ in 0..100 {

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails must panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -34,7 +34,7 @@ async fn child() {
             // Every writer has numbers of its own; it never ends by itself.
             for n in (first + writer..).step_by(WRITERS as usize) {
                 for event in samples::exchange(n, samples::opening("ann")) {
-                    let acknowledge = || writeln!(std::io::stdout(), "ack {n} {}", event.id).unwrap();
+                    let acknowledge = || println!("ack {n} {}", event.id);
                     if lies {
                         acknowledge();
                         // What is written but not yet synced survives a kill; so the lie must be told well before.
@@ -55,7 +55,7 @@ async fn child() {
 /// Opens, approves and consumes approval number `n`, and says so step by step.
 async fn live_an_approval(store: &SqliteStore, n: u64) {
     let acknowledge = |approval: &Approval| {
-        writeln!(std::io::stdout(), "ack {n} {}#{}", approval.id, approval.revision).unwrap();
+        println!("ack {n} {}#{}", approval.id, approval.revision);
     };
     let proposal = samples::approval(n, &format!("ann-{n}"));
     let opened = store.open(proposal, samples::exchange_id(n), NOW).await.unwrap().approval;
