@@ -29,7 +29,11 @@ impl SqliteStore {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     {
-        self.writer().map_err(failed)?.run(true, work).await.map_err(failed)
+        self.writer()
+            .map_err(failed)?
+            .run(true, work)
+            .await
+            .map_err(failed)
     }
 }
 
@@ -40,9 +44,14 @@ impl ApprovalStore for SqliteStore {
         self.change(move |connection| {
             if let Some(same) = find(connection, proposal.id)? {
                 // The same call again, after an answer that got lost.
-                return Ok(Joined { approval: same, joined: false });
+                return Ok(Joined {
+                    approval: same,
+                    joined: false,
+                });
             }
-            let older = of_request(connection, &proposal)?.into_iter().find(|a| a.can_join(&proposal, now));
+            let older = of_request(connection, &proposal)?
+                .into_iter()
+                .find(|a| a.can_join(&proposal, now));
             let ((approval, step), joined) = match older {
                 Some(older) => (older.join(by), true),
                 None => (proposal.opened(), false),
@@ -57,7 +66,9 @@ impl ApprovalStore for SqliteStore {
     async fn vote(&self, id: ApprovalId, vote: Vote) -> Result<Approval, VoteError> {
         let outbox = self.outbox;
         self.change(move |connection| {
-            let Some(approval) = find(connection, id)? else { return Ok(Err(VoteError::NotFound)) };
+            let Some(approval) = find(connection, id)? else {
+                return Ok(Err(VoteError::NotFound));
+            };
             let change = approval.on_vote(vote);
             save(connection, &change.approval, &change.events, outbox)?;
             Ok(change.refused.map_or(Ok(change.approval), Err))
@@ -68,7 +79,9 @@ impl ApprovalStore for SqliteStore {
     async fn claim(&self, id: ApprovalId, claim: &Claim) -> Result<Approval, ClaimError> {
         let (outbox, claim) = (self.outbox, claim.clone());
         self.change(move |connection| {
-            let Some(approval) = find(connection, id)? else { return Ok(Err(ClaimError::NotFound)) };
+            let Some(approval) = find(connection, id)? else {
+                return Ok(Err(ClaimError::NotFound));
+            };
             let change = approval.on_claim(&claim);
             save(connection, &change.approval, &change.events, outbox)?;
             Ok(change.refused.map_or(Ok(change.approval), Err))
@@ -77,7 +90,11 @@ impl ApprovalStore for SqliteStore {
     }
 
     async fn get(&self, id: ApprovalId) -> Result<Option<Approval>, StoreError> {
-        self.inner.readers.read(move |connection| find(connection, id)).await.map_err(failed)
+        self.inner
+            .readers
+            .read(move |connection| find(connection, id))
+            .await
+            .map_err(failed)
     }
 
     async fn list(&self, filter: &ListFilter) -> Result<Vec<Approval>, StoreError> {
@@ -92,8 +109,14 @@ impl ApprovalStore for SqliteStore {
             values.push(Value::Text(person.clone()));
         }
         sql.push_str(" ORDER BY opened_at DESC, id DESC LIMIT ?");
-        values.push(Value::Integer(i64::try_from(filter.limit.unwrap_or(100)).unwrap_or(i64::MAX)));
-        self.inner.readers.read(move |connection| approvals(connection, &sql, values)).await.map_err(failed)
+        values.push(Value::Integer(
+            i64::try_from(filter.limit.unwrap_or(100)).unwrap_or(i64::MAX),
+        ));
+        self.inner
+            .readers
+            .read(move |connection| approvals(connection, &sql, values))
+            .await
+            .map_err(failed)
     }
 
     async fn expire(&self, now: Timestamp) -> Result<Vec<Approval>, StoreError> {
@@ -102,13 +125,19 @@ impl ApprovalStore for SqliteStore {
         let due = vec![Value::Integer(now.as_millis())];
         // Looked for without the writer first: mostly nothing is due, and then nothing is written.
         let look = due.clone();
-        let nothing = self.inner.readers.read(move |connection| Ok(approvals(connection, sql, look)?.is_empty()));
+        let nothing = self
+            .inner
+            .readers
+            .read(move |connection| Ok(approvals(connection, sql, look)?.is_empty()));
         if nothing.await.map_err(failed)? {
             return Ok(Vec::new());
         }
         self.change(move |connection| {
             let mut ended = Vec::new();
-            for (approval, step) in approvals(connection, sql, due)?.iter().filter_map(|a| a.expire(now)) {
+            for (approval, step) in approvals(connection, sql, due)?
+                .iter()
+                .filter_map(|a| a.expire(now))
+            {
                 let events = [approval.event(now, step)];
                 save(connection, &approval, &events, outbox)?;
                 ended.push(approval);
@@ -122,7 +151,10 @@ impl ApprovalStore for SqliteStore {
         // Subscribed before the look, so that no change falls between the two.
         let mut changes = self.inner.changes.subscribe();
         loop {
-            let approval = self.get(id).await?.ok_or_else(|| StoreError::message("no such approval"))?;
+            let approval = self
+                .get(id)
+                .await?
+                .ok_or_else(|| StoreError::message("no such approval"))?;
             if approval.revision > seen {
                 return Ok(approval);
             }
@@ -136,7 +168,8 @@ impl ApprovalStore for SqliteStore {
         let work = move |connection: &Connection| {
             let mut statement = connection.prepare_cached("SELECT json FROM outbox ORDER BY seq LIMIT ?1")?;
             let rows = statement.query_map([limit], |row| row.get::<_, String>(0))?;
-            rows.map(|json| serde_json::from_str(&json?).map_err(unreadable)).collect()
+            rows.map(|json| serde_json::from_str(&json?).map_err(unreadable))
+                .collect()
         };
         self.inner.readers.read(work).await.map_err(failed)
     }
@@ -147,7 +180,11 @@ impl ApprovalStore for SqliteStore {
             let mut statement = connection.prepare_cached("DELETE FROM outbox WHERE id = ?1")?;
             ids.iter().try_for_each(|id| statement.execute([id]).map(drop))
         };
-        self.writer().map_err(failed)?.run(false, work).await.map_err(failed)
+        self.writer()
+            .map_err(failed)?
+            .run(false, work)
+            .await
+            .map_err(failed)
     }
 }
 
@@ -203,11 +240,20 @@ fn find(connection: &Connection, id: ApprovalId) -> Result<Option<Approval>, rus
 fn of_request(connection: &Connection, proposal: &Approval) -> Result<Vec<Approval>, rusqlite::Error> {
     let sql = "SELECT json FROM approvals WHERE person = ? AND digest = ? ORDER BY opened_at DESC, id DESC LIMIT 20";
     let person = Value::Text(proposal.requester.person.clone());
-    approvals(connection, sql, vec![person, Value::Text(proposal.digest.to_string())])
+    approvals(
+        connection,
+        sql,
+        vec![person, Value::Text(proposal.digest.to_string())],
+    )
 }
 
-fn approvals(connection: &Connection, sql: &str, values: Vec<Value>) -> Result<Vec<Approval>, rusqlite::Error> {
+fn approvals(
+    connection: &Connection,
+    sql: &str,
+    values: Vec<Value>,
+) -> Result<Vec<Approval>, rusqlite::Error> {
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(0))?;
-    rows.map(|json| serde_json::from_str(&json?).map_err(unreadable)).collect()
+    rows.map(|json| serde_json::from_str(&json?).map_err(unreadable))
+        .collect()
 }

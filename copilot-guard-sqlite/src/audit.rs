@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use copilot_guard::audit::{
-    AuditError, AuditEvent, AuditReader, AuditSink, Cursor, Durable, EventKind, ExchangeFilter, ExchangeRecord, Page,
-    ReadError,
+    AuditError, AuditEvent, AuditReader, AuditSink, Cursor, Durable, EventKind, ExchangeFilter,
+    ExchangeRecord, Page, ReadError,
 };
 use copilot_guard::id::ExchangeId;
 use rusqlite::types::Value;
@@ -17,12 +17,20 @@ impl AuditSink for SqliteStore {
     async fn append(&self, events: &[AuditEvent]) -> Result<Durable, AuditError> {
         let failed = |e| AuditError::new("the events were not stored", e);
         // Serialised here, on the caller's thread: the writer's time is what everybody waits for.
-        let rows: Result<Vec<_>, _> =
-            events.iter().map(|event| serde_json::to_string(event).map(|json| (event.clone(), json))).collect();
+        let rows: Result<Vec<_>, _> = events
+            .iter()
+            .map(|event| serde_json::to_string(event).map(|json| (event.clone(), json)))
+            .collect();
         let rows = rows.map_err(|e| AuditError::new("an event cannot be serialised", e))?;
-        let work =
-            move |connection: &Connection| rows.iter().try_for_each(|(event, json)| insert(connection, event, json));
-        self.writer().map_err(failed)?.run(false, work).await.map_err(failed)?;
+        let work = move |connection: &Connection| {
+            rows.iter()
+                .try_for_each(|(event, json)| insert(connection, event, json))
+        };
+        self.writer()
+            .map_err(failed)?
+            .run(false, work)
+            .await
+            .map_err(failed)?;
         Ok(Durable::acknowledged())
     }
 }
@@ -55,8 +63,17 @@ impl AuditReader for SqliteStore {
 
     async fn events(&self, exchange: ExchangeId) -> Result<Vec<AuditEvent>, ReadError> {
         let id = exchange.to_string();
-        let events = self.inner.readers.read(move |connection| events_of(connection, &id)).await.map_err(unread)?;
-        if events.is_empty() { Err(ReadError::NotFound) } else { Ok(events) }
+        let events = self
+            .inner
+            .readers
+            .read(move |connection| events_of(connection, &id))
+            .await
+            .map_err(unread)?;
+        if events.is_empty() {
+            Err(ReadError::NotFound)
+        } else {
+            Ok(events)
+        }
     }
 }
 
@@ -75,7 +92,9 @@ pub(crate) fn insert(connection: &Connection, event: &AuditEvent, json: &str) ->
         .query_row([&exchange], |row| row.get(0))
         .optional()?;
     if ended == Some(true) && event.kind.is_final() {
-        let repeated = connection.prepare_cached("SELECT 1 FROM events WHERE id = ?1")?.exists([&event.id])?;
+        let repeated = connection
+            .prepare_cached("SELECT 1 FROM events WHERE id = ?1")?
+            .exists([&event.id])?;
         if !repeated {
             tracing::warn!(exchange, "a second closing event was dropped");
         }
@@ -127,12 +146,16 @@ fn put_record(connection: &Connection, id: &str, record: &ExchangeRecord) -> Res
         ])?;
     for group in &record.groups {
         connection
-            .prepare_cached("INSERT INTO exchange_groups (exchange, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .prepare_cached(
+                "INSERT INTO exchange_groups (exchange, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
             .execute(params![id, group])?;
     }
     for rule in &record.rules {
         connection
-            .prepare_cached("INSERT INTO exchange_rules (exchange, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .prepare_cached(
+                "INSERT INTO exchange_rules (exchange, name) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            )?
             .execute(params![id, rule.id])?;
     }
     Ok(())
@@ -141,9 +164,11 @@ fn put_record(connection: &Connection, id: &str, record: &ExchangeRecord) -> Res
 // === Reading ===
 
 pub(crate) fn events_of(connection: &Connection, exchange: &str) -> Result<Vec<AuditEvent>, rusqlite::Error> {
-    let mut statement = connection.prepare_cached("SELECT json FROM events WHERE exchange = ?1 ORDER BY seq")?;
+    let mut statement =
+        connection.prepare_cached("SELECT json FROM events WHERE exchange = ?1 ORDER BY seq")?;
     let rows = statement.query_map([exchange], |row| row.get::<_, String>(0))?;
-    rows.map(|json| serde_json::from_str(&json?).map_err(unreadable)).collect()
+    rows.map(|json| serde_json::from_str(&json?).map_err(unreadable))
+        .collect()
 }
 
 /// The next exchanges after `cursor`, newest first, by every condition but the text.
@@ -166,8 +191,14 @@ fn select(
         ("session = ?", filter.session.as_deref()),
         ("decision = ?", filter.decision.map(|d| d.as_str())),
         ("outcome = ?", filter.outcome.map(|o| o.as_str())),
-        ("EXISTS (SELECT 1 FROM exchange_groups WHERE exchange = id AND name = ?)", filter.group.as_deref()),
-        ("EXISTS (SELECT 1 FROM exchange_rules WHERE exchange = id AND name = ?)", filter.rule.as_deref()),
+        (
+            "EXISTS (SELECT 1 FROM exchange_groups WHERE exchange = id AND name = ?)",
+            filter.group.as_deref(),
+        ),
+        (
+            "EXISTS (SELECT 1 FROM exchange_rules WHERE exchange = id AND name = ?)",
+            filter.rule.as_deref(),
+        ),
     ];
     for (condition, value) in texts {
         if let Some(value) = value {
@@ -181,7 +212,10 @@ fn select(
         add("started_at < ?", Value::Integer(until.as_millis()));
     }
     if let Some(cursor) = cursor {
-        add("(started_at, id) < (?, ", Value::Integer(cursor.started_at.as_millis()));
+        add(
+            "(started_at, id) < (?, ",
+            Value::Integer(cursor.started_at.as_millis()),
+        );
         sql.push_str("?)");
         values.push(Value::Text(cursor.id.to_string()));
     }
@@ -189,7 +223,8 @@ fn select(
     values.push(Value::Integer(i64::try_from(limit).unwrap_or(i64::MAX)));
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(params_from_iter(values), |row| row.get::<_, String>(0))?;
-    rows.map(|json| serde_json::from_str(&json?).map_err(unreadable)).collect()
+    rows.map(|json| serde_json::from_str(&json?).map_err(unreadable))
+        .collect()
 }
 
 fn has_text(

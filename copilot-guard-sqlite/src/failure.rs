@@ -18,7 +18,10 @@ impl Failure {
     }
 
     pub(crate) fn new(what: &'static str, source: impl Error + Send + Sync + 'static) -> Self {
-        Self { what, source: Some(Arc::new(source)) }
+        Self {
+            what,
+            source: Some(Arc::new(source)),
+        }
     }
 }
 

@@ -79,8 +79,16 @@ impl SqliteStore {
             let changes = Arc::new(watch::Sender::new(0));
             let writer = Writer::start(connection, Arc::clone(&changes))?;
             let readers = Readers::new(path);
-            let inner = Inner { readers, writer: Some(writer), changes, _alive: Some(alive) };
-            Ok(Self { inner: Arc::new(inner), outbox: false })
+            let inner = Inner {
+                readers,
+                writer: Some(writer),
+                changes,
+                _alive: Some(alive),
+            };
+            Ok(Self {
+                inner: Arc::new(inner),
+                outbox: false,
+            })
         };
         open().map_err(|e| StoreError::new("the database cannot be opened", e))
     }
@@ -90,8 +98,16 @@ impl SqliteStore {
         let path = path.as_ref();
         schema::open_reader(path).map_err(|e| StoreError::new("the database cannot be opened", e))?;
         let changes = Arc::new(watch::Sender::new(0));
-        let inner = Inner { readers: Readers::new(path), writer: None, changes, _alive: None };
-        Ok(Self { inner: Arc::new(inner), outbox: false })
+        let inner = Inner {
+            readers: Readers::new(path),
+            writer: None,
+            changes,
+            _alive: None,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+            outbox: false,
+        })
     }
 
     /// The same store with an outbox: events of approvals wait there for another audit sink.
@@ -102,13 +118,19 @@ impl SqliteStore {
     }
 
     fn writer(&self) -> Result<&Writer, Failure> {
-        self.inner.writer.as_ref().ok_or_else(|| Failure::message("the database was opened to read only"))
+        self.inner
+            .writer
+            .as_ref()
+            .ok_or_else(|| Failure::message("the database was opened to read only"))
     }
 }
 
 impl fmt::Debug for SqliteStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let writable = self.inner.writer.is_some();
-        f.debug_struct("SqliteStore").field("writable", &writable).field("outbox", &self.outbox).finish_non_exhaustive()
+        f.debug_struct("SqliteStore")
+            .field("writable", &writable)
+            .field("outbox", &self.outbox)
+            .finish_non_exhaustive()
     }
 }

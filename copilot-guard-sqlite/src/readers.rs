@@ -24,7 +24,11 @@ struct Shared {
 impl Readers {
     pub(crate) fn new(path: &Path) -> Self {
         let slots = Semaphore::new(CONNECTIONS);
-        Self(Arc::new(Shared { path: path.to_owned(), idle: Mutex::default(), slots }))
+        Self(Arc::new(Shared {
+            path: path.to_owned(),
+            idle: Mutex::default(),
+            slots,
+        }))
     }
 
     /// Runs `work` on a thread for blocking work, within one consistent view of the file.
@@ -33,10 +37,17 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, rusqlite::Error> + Send + 'static,
     {
-        let _slot = self.0.slots.acquire().await.map_err(|e| Failure::new("the readers are closed", e))?;
+        let _slot = self
+            .0
+            .slots
+            .acquire()
+            .await
+            .map_err(|e| Failure::new("the readers are closed", e))?;
         let shared = Arc::clone(&self.0);
         let read = move || shared.read(work);
-        tokio::task::spawn_blocking(read).await.map_err(|e| Failure::new("the read did not end", e))?
+        tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|e| Failure::new("the read did not end", e))?
     }
 }
 
@@ -51,7 +62,10 @@ impl Shared {
         let view = connection.unchecked_transaction()?;
         let found = work(&view)?;
         drop(view);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
         Ok(found)
     }
 }

@@ -64,7 +64,10 @@ pub(crate) fn close_interrupted(connection: &Connection, now: Timestamp) -> Resu
     }
     transaction.commit()?;
     if !open.is_empty() {
-        tracing::warn!(exchanges = open.len(), "closed as interrupted what the last process left open");
+        tracing::warn!(
+            exchanges = open.len(),
+            "closed as interrupted what the last process left open"
+        );
     }
     Ok(())
 }

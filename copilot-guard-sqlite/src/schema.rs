@@ -97,7 +97,9 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, Failure> {
     connection.busy_timeout(Duration::from_secs(5))?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     if mode != "wal" {
-        return Err(Failure::message("the file system does not support write-ahead logging"));
+        return Err(Failure::message(
+            "the file system does not support write-ahead logging",
+        ));
     }
     // Temporary pages hold content of the record too: not into files outside of the folder.
     connection.execute_batch(
@@ -130,12 +132,14 @@ fn stamp(connection: &Connection) -> Result<(i32, i32), Failure> {
 
 /// Brings the file to this version, in one transaction: two processes may start at once.
 fn migrate(connection: &Connection) -> Result<(), Failure> {
-    let transaction = rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
+    let transaction =
+        rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
     match stamp(&transaction)? {
         (APPLICATION_ID, VERSION) => {}
         (APPLICATION_ID, _) => return Err(Failure::message("the database is of a newer version")),
         (0, 0) => {
-            let tables: i64 = transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+            let tables: i64 =
+                transaction.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
             if tables > 0 {
                 return Err(Failure::message("the file is another program's database"));
             }

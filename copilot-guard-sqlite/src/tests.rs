@@ -7,7 +7,9 @@ use std::time::Duration;
 use copilot_guard::approval::{ApprovalState, ApprovalStore as _};
 use copilot_guard::audit::{AuditReader as _, AuditSink as _, EventKind, Outcome};
 use copilot_guard::testing::samples::{self, NOW};
-use copilot_guard::testing::{approval_events_contract, approval_store_contract, audit_sink_contract, outbox_contract};
+use copilot_guard::testing::{
+    approval_events_contract, approval_store_contract, audit_sink_contract, outbox_contract,
+};
 use rusqlite::Connection;
 
 use super::*;
@@ -42,14 +44,23 @@ async fn everything_is_there_after_a_restart() {
     let exchange = samples::exchange(1, samples::opening("ann"));
     let store = SqliteStore::open(&path, NOW).unwrap();
     let _ = store.append(&exchange).await.unwrap();
-    let opened = store.open(samples::approval(1, "ann"), exchange[0].exchange, NOW).await.unwrap().approval;
+    let opened = store
+        .open(samples::approval(1, "ann"), exchange[0].exchange, NOW)
+        .await
+        .unwrap()
+        .approval;
     let voted = store.vote(opened.id, samples::vote("bob", true)).await.unwrap();
     drop(store);
     let store = SqliteStore::open(&path, NOW).unwrap();
     assert_eq!(store.get(opened.id).await.unwrap(), Some(voted));
     let events = store.events(exchange[0].exchange).await.unwrap();
     assert_eq!((events.len(), &events[..5]), (7, &exchange[..]));
-    assert!(store.claim(opened.id, &samples::claim(&opened, NOW)).await.is_ok());
+    assert!(
+        store
+            .claim(opened.id, &samples::claim(&opened, NOW))
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
@@ -72,9 +83,13 @@ async fn open_exchanges_are_closed_as_interrupted_but_not_those_of_a_living_proc
         let store = SqliteStore::open(&path, NOW).unwrap();
         let events = store.events(id).await.unwrap();
         assert_eq!(events.len(), 4);
-        let EventKind::Closed(closing) = &events[3].kind else { panic!("not closed") };
+        let EventKind::Closed(closing) = &events[3].kind else {
+            panic!("not closed")
+        };
         assert_eq!((closing.outcome, closing.delivered), (Outcome::Interrupted, 6));
-        let page = copilot_guard::audit::AuditReader::list(&store, &Default::default()).await.unwrap();
+        let page = copilot_guard::audit::AuditReader::list(&store, &Default::default())
+            .await
+            .unwrap();
         assert_eq!(page.items[0].outcome, Some(Outcome::Interrupted));
         // What the dead process had still to say comes too late: the first closing counts.
         let _ = store.append(&exchange[4..]).await.unwrap();
@@ -86,20 +101,35 @@ async fn votes_of_another_process_are_seen_and_both_may_write() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("record.db");
     // Two stores on one file know of each other as little as two processes do.
-    let (gateway, console) = (SqliteStore::open(&path, NOW).unwrap(), SqliteStore::open(&path, NOW).unwrap());
+    let (gateway, console) = (
+        SqliteStore::open(&path, NOW).unwrap(),
+        SqliteStore::open(&path, NOW).unwrap(),
+    );
     let exchange = samples::exchange_id(1);
-    let opened = gateway.open(samples::approval(1, "ann"), exchange, NOW).await.unwrap().approval;
+    let opened = gateway
+        .open(samples::approval(1, "ann"), exchange, NOW)
+        .await
+        .unwrap()
+        .approval;
     let waiting = tokio::spawn({
         let gateway = gateway.clone();
         async move { gateway.changed(opened.id, opened.revision).await }
     });
     console.vote(opened.id, samples::vote("bob", true)).await.unwrap();
-    let seen = tokio::time::timeout(Duration::from_secs(10), waiting).await.unwrap().unwrap().unwrap();
+    let seen = tokio::time::timeout(Duration::from_secs(10), waiting)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
     assert_eq!(seen.state, ApprovalState::Approved);
 
     let mut claims = tokio::task::JoinSet::new();
     for n in 0..100 {
-        let store = if n % 2 == 0 { gateway.clone() } else { console.clone() };
+        let store = if n % 2 == 0 {
+            gateway.clone()
+        } else {
+            console.clone()
+        };
         let claim = samples::claim(&seen, NOW);
         claims.spawn(async move { store.claim(claim_id(), &claim).await.is_ok() });
     }
@@ -139,7 +169,10 @@ async fn a_full_disk_acknowledges_nothing_and_heals() {
     let answers = writers.join_all().await;
     assert!(answers.iter().any(|(_, ok)| !ok), "the disk was full");
     for (n, acknowledged) in answers {
-        let stored = store.events(samples::exchange_id(n)).await.map_or(0, |events| events.len());
+        let stored = store
+            .events(samples::exchange_id(n))
+            .await
+            .map_or(0, |events| events.len());
         assert_eq!(stored, if acknowledged { 5 } else { 0 }, "all or nothing");
     }
     let mut proposal = samples::approval(1, "ann");
@@ -167,14 +200,22 @@ async fn a_job_that_fails_undoes_only_itself() {
                 for event in &events {
                     audit::insert(connection, event, &serde_json::to_string(event).unwrap())?;
                 }
-                if n % 2 == 0 { Ok(()) } else { Err(rusqlite::Error::InvalidQuery) }
+                if n % 2 == 0 {
+                    Ok(())
+                } else {
+                    Err(rusqlite::Error::InvalidQuery)
+                }
             };
             assert_eq!(store.writer().unwrap().run(false, work).await.is_ok(), n % 2 == 0);
         });
     }
     writers.join_all().await;
     for n in 0..64 {
-        assert_eq!(store.events(samples::exchange_id(n)).await.is_ok(), n % 2 == 0, "{n}");
+        assert_eq!(
+            store.events(samples::exchange_id(n)).await.is_ok(),
+            n % 2 == 0,
+            "{n}"
+        );
     }
 }
 
@@ -210,12 +251,25 @@ async fn what_waits_is_committed_together() {
 async fn a_reader_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("record.db");
-    assert!(SqliteStore::open_read_only(&path).is_err(), "there is nothing to read");
+    assert!(
+        SqliteStore::open_read_only(&path).is_err(),
+        "there is nothing to read"
+    );
     assert!(!path.exists());
     drop(SqliteStore::open(&path, NOW).unwrap());
     let reader = SqliteStore::open_read_only(&path).unwrap();
-    assert!(reader.append(&samples::exchange(1, samples::opening("ann"))).await.is_err());
-    assert!(reader.open(samples::approval(1, "ann"), samples::exchange_id(1), NOW).await.is_err());
+    assert!(
+        reader
+            .append(&samples::exchange(1, samples::opening("ann")))
+            .await
+            .is_err()
+    );
+    assert!(
+        reader
+            .open(samples::approval(1, "ann"), samples::exchange_id(1), NOW)
+            .await
+            .is_err()
+    );
     assert!(reader.events(samples::exchange_id(1)).await.is_err());
 }
 
@@ -229,12 +283,31 @@ fn files_of_others_and_of_later_versions_are_refused_untouched() {
     };
     let foreign = make("foreign.db", "CREATE TABLE theirs (a)");
     let error = SqliteStore::open(&foreign, NOW).unwrap_err();
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("another program"), "{error:?}");
-    let later = make("later.db", "PRAGMA application_id = 1129334596; PRAGMA user_version = 2");
+    assert!(
+        std::error::Error::source(&error)
+            .unwrap()
+            .to_string()
+            .contains("another program"),
+        "{error:?}"
+    );
+    let later = make(
+        "later.db",
+        "PRAGMA application_id = 1129334596; PRAGMA user_version = 2",
+    );
     let error = SqliteStore::open(&later, NOW).unwrap_err();
-    assert!(std::error::Error::source(&error).unwrap().to_string().contains("newer version"), "{error:?}");
+    assert!(
+        std::error::Error::source(&error)
+            .unwrap()
+            .to_string()
+            .contains("newer version"),
+        "{error:?}"
+    );
     let text = folder.path().join("text.db");
-    std::fs::write(&text, "not a database, but long enough to be looked at as one".repeat(100)).unwrap();
+    std::fs::write(
+        &text,
+        "not a database, but long enough to be looked at as one".repeat(100),
+    )
+    .unwrap();
     assert!(SqliteStore::open(&text, NOW).is_err());
 }
 
@@ -242,7 +315,10 @@ fn files_of_others_and_of_later_versions_are_refused_untouched() {
 async fn events_cannot_be_changed_in_place() {
     let stores = Stores::new();
     let store = stores.make().await;
-    let _ = store.append(&samples::exchange(1, samples::opening("ann"))).await.unwrap();
+    let _ = store
+        .append(&samples::exchange(1, samples::opening("ann")))
+        .await
+        .unwrap();
     let work = |connection: &Connection| connection.execute("UPDATE events SET json = '{}'", []);
     assert!(store.writer().unwrap().run(false, work).await.is_err());
 }
@@ -253,11 +329,22 @@ async fn all_its_files_are_private() {
     use std::os::unix::fs::PermissionsExt as _;
     let stores = Stores::new();
     let store = stores.make().await;
-    let _ = store.append(&samples::exchange(1, samples::opening("ann"))).await.unwrap();
-    let files: Vec<_> = std::fs::read_dir(stores.0.path()).unwrap().map(|f| f.unwrap()).collect();
+    let _ = store
+        .append(&samples::exchange(1, samples::opening("ann")))
+        .await
+        .unwrap();
+    let files: Vec<_> = std::fs::read_dir(stores.0.path())
+        .unwrap()
+        .map(|f| f.unwrap())
+        .collect();
     assert_eq!(files.len(), 4, "database, log, shared memory, lock");
     for file in files {
-        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", file.path());
+        assert_eq!(
+            file.metadata().unwrap().permissions().mode() & 0o777,
+            0o600,
+            "{:?}",
+            file.path()
+        );
     }
 }
 
@@ -267,10 +354,18 @@ fn lists_use_an_index() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("record.db");
     drop(SqliteStore::open(&path, NOW).unwrap());
-    for condition in ["1", "subject = 'ann'", "session = 's'", "started_at >= 1", "(started_at, id) < (1, 'a')"] {
+    for condition in [
+        "1",
+        "subject = 'ann'",
+        "session = 's'",
+        "started_at >= 1",
+        "(started_at, id) < (1, 'a')",
+    ] {
         let plan = plan(
             &path,
-            &format!("SELECT record FROM exchanges WHERE {condition} ORDER BY started_at DESC, id DESC LIMIT 50"),
+            &format!(
+                "SELECT record FROM exchanges WHERE {condition} ORDER BY started_at DESC, id DESC LIMIT 50"
+            ),
         );
         assert!(plan.contains("USING INDEX exchanges_by_"), "{condition}: {plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{condition}: {plan}");

@@ -23,8 +23,13 @@ impl Writer {
     pub(crate) fn start(connection: Connection, changes: Arc<watch::Sender<u64>>) -> Result<Self, Failure> {
         let (sender, queue) = mpsc::channel();
         let run = move || write_all(&connection, &queue, &changes);
-        let thread = std::thread::Builder::new().name("copilot-guard-sqlite".to_owned()).spawn(run)?;
-        Ok(Self { jobs: Some(sender), thread: Some(thread) })
+        let thread = std::thread::Builder::new()
+            .name("copilot-guard-sqlite".to_owned())
+            .spawn(run)?;
+        Ok(Self {
+            jobs: Some(sender),
+            thread: Some(thread),
+        })
     }
 
     /// Runs `work` in a transaction; what it returns comes back once that is durable. With `wakes`, those who wait for
@@ -36,8 +41,17 @@ impl Writer {
     {
         let gone = || Failure::message("the writer has ended");
         let (reply, answer) = oneshot::channel();
-        let task = Task { work: Some(work), outcome: None, wakes, reply };
-        self.jobs.as_ref().ok_or_else(gone)?.send(Box::new(task)).map_err(|_| gone())?;
+        let task = Task {
+            work: Some(work),
+            outcome: None,
+            wakes,
+            reply,
+        };
+        self.jobs
+            .as_ref()
+            .ok_or_else(gone)?
+            .send(Box::new(task))
+            .map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 }

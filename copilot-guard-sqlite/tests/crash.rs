@@ -23,7 +23,9 @@ const CYCLES: u64 = 8;
 /// The process that is killed. As a test of its own, because a test can start no other program than itself.
 #[tokio::test(flavor = "multi_thread")]
 async fn child() {
-    let (Ok(path), Ok(first)) = (std::env::var(DATABASE), std::env::var(FIRST)) else { return };
+    let (Ok(path), Ok(first)) = (std::env::var(DATABASE), std::env::var(FIRST)) else {
+        return;
+    };
     let store = SqliteStore::open(path, NOW).unwrap();
     let first: u64 = first.parse().unwrap();
     let lies = std::env::var_os(LIES).is_some();
@@ -58,15 +60,27 @@ async fn live_an_approval(store: &SqliteStore, n: u64) {
         println!("ack {n} {}#{}", approval.id, approval.revision);
     };
     let proposal = samples::approval(n, &format!("ann-{n}"));
-    let opened = store.open(proposal, samples::exchange_id(n), NOW).await.unwrap().approval;
+    let opened = store
+        .open(proposal, samples::exchange_id(n), NOW)
+        .await
+        .unwrap()
+        .approval;
     acknowledge(&opened);
     acknowledge(&store.vote(opened.id, samples::vote("bob", true)).await.unwrap());
-    acknowledge(&store.claim(opened.id, &samples::claim(&opened, NOW)).await.unwrap());
+    acknowledge(
+        &store
+            .claim(opened.id, &samples::claim(&opened, NOW))
+            .await
+            .unwrap(),
+    );
 }
 
 fn start(path: &Path, first: u64, lies: bool) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "child", "--nocapture"]).env(DATABASE, path).env(FIRST, first.to_string());
+    command
+        .args(["--exact", "child", "--nocapture"])
+        .env(DATABASE, path)
+        .env(FIRST, first.to_string());
     if lies {
         command.env(LIES, "1");
     }
@@ -83,11 +97,18 @@ fn run_and_kill(path: &Path, first: u64, lies: bool, enough: u64, acknowledged: 
     let mut seen = 0;
     while let Some(Ok(line)) = lines.next() {
         // libtest writes on the same line before the first one.
-        let Some((_, ack)) = line.split_once("ack ") else { continue };
-        let Some((n, id)) = ack.split_once(' ') else { continue };
+        let Some((_, ack)) = line.split_once("ack ") else {
+            continue;
+        };
+        let Some((n, id)) = ack.split_once(' ') else {
+            continue;
+        };
         // The last line may be torn; a whole id is 36 characters, a separator and a digit.
         if id.len() == 38 {
-            acknowledged.entry(n.parse().unwrap()).or_default().insert(id.to_owned());
+            acknowledged
+                .entry(n.parse().unwrap())
+                .or_default()
+                .insert(id.to_owned());
         }
         seen += 1;
         if seen == enough {
@@ -117,7 +138,10 @@ async fn early_acknowledgements_are_noticed() {
     for cycle in 0..50 {
         let mut acknowledged = Acknowledged::new();
         run_and_kill(&path, cycle * 1_000_000, true, 50 + cycle, &mut acknowledged);
-        if !lost(&SqliteStore::open(&path, NOW).unwrap(), &acknowledged).await.is_empty() {
+        if !lost(&SqliteStore::open(&path, NOW).unwrap(), &acknowledged)
+            .await
+            .is_empty()
+        {
             return;
         }
     }
@@ -130,7 +154,13 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     let path = folder.path().join("record.db");
     let mut acknowledged = Acknowledged::new();
     for cycle in 0..CYCLES {
-        run_and_kill(&path, cycle * 1_000_000, false, 50 + 130 * cycle, &mut acknowledged);
+        run_and_kill(
+            &path,
+            cycle * 1_000_000,
+            false,
+            50 + 130 * cycle,
+            &mut acknowledged,
+        );
     }
 
     let store = SqliteStore::open(&path, NOW).unwrap();
@@ -147,20 +177,32 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
     assert!(interrupted > 0, "some were cut short, or the test tests nothing");
 
     // An approval never stands where the record does not say that it came.
-    let all = ListFilter { limit: Some(usize::MAX), ..ListFilter::default() };
+    let all = ListFilter {
+        limit: Some(usize::MAX),
+        ..ListFilter::default()
+    };
     let approvals = ApprovalStore::list(&store, &all).await.unwrap();
     assert!(approvals.iter().any(|a| a.state == ApprovalState::Consumed));
     for approval in approvals {
         let events = store.events(approval.exchange).await.unwrap();
-        let steps = events.iter().filter(|e| matches!(e.kind, EventKind::Approval { .. })).count();
+        let steps = events
+            .iter()
+            .filter(|e| matches!(e.kind, EventKind::Approval { .. }))
+            .count();
         assert_eq!(steps as u64, approval.revision + 1, "state and record agree");
     }
 
     // Also those that nobody got an acknowledgement for.
-    let mut filter = ExchangeFilter { limit: Some(500), ..ExchangeFilter::default() };
+    let mut filter = ExchangeFilter {
+        limit: Some(500),
+        ..ExchangeFilter::default()
+    };
     loop {
         let page = AuditReader::list(&store, &filter).await.unwrap();
-        assert!(page.items.iter().all(|record| record.outcome.is_some()), "no exchange stays open");
+        assert!(
+            page.items.iter().all(|record| record.outcome.is_some()),
+            "no exchange stays open"
+        );
         filter.cursor = page.next_cursor;
         if filter.cursor.is_none() {
             break;

@@ -59,6 +59,11 @@ async fn sixty_four_writers() {
         let path = folder.path().join(format!("{request}"));
         let lines = copilot_guard::audit::JsonLinesSink::open(path.with_extension("jsonl"), NOW).unwrap();
         measure("json lines", lines, request).await;
-        measure("sqlite", SqliteStore::open(path.with_extension("db"), NOW).unwrap(), request).await;
+        measure(
+            "sqlite",
+            SqliteStore::open(path.with_extension("db"), NOW).unwrap(),
+            request,
+        )
+        .await;
     }
 }

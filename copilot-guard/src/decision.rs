@@ -110,7 +110,9 @@ pub struct Decision {
 impl Decision {
     /// Adds a hit; the strictest action wins, and on a tie the first message stays.
     pub fn add(&mut self, hit: RuleHit, message: &str) {
-        if !hit.observed_only && (hit.action > self.action || self.message.is_empty() && hit.action == self.action) {
+        if !hit.observed_only
+            && (hit.action > self.action || self.message.is_empty() && hit.action == self.action)
+        {
             self.action = hit.action;
             self.message = message.to_owned();
         }
@@ -128,8 +130,12 @@ impl Decision {
 
     /// Ids of the rules that matched with this action and act (are not observed only), sorted, without repeats.
     pub fn rules_with(&self, action: Action) -> Vec<String> {
-        let mut ids: Vec<_> =
-            self.hits.iter().filter(|h| h.action == action && !h.observed_only).map(|h| h.id.clone()).collect();
+        let mut ids: Vec<_> = self
+            .hits
+            .iter()
+            .filter(|h| h.action == action && !h.observed_only)
+            .map(|h| h.id.clone())
+            .collect();
         ids.sort();
         ids.dedup();
         ids

@@ -8,7 +8,10 @@ use crate::audit::Actor;
 impl Requirement {
     /// Whether someone in `groups` may vote: an alternative needs at least one person of one of them.
     pub fn names(&self, groups: &BTreeSet<String>) -> bool {
-        self.any.iter().flatten().any(|(group, needed)| *needed > 0 && groups.contains(group))
+        self.any
+            .iter()
+            .flatten()
+            .any(|(group, needed)| *needed > 0 && groups.contains(group))
     }
 
     /// Whether these people fulfil one of the alternatives. A person counts once within an alternative, for whichever
@@ -20,7 +23,9 @@ impl Requirement {
                 distinct.push(person);
             }
         }
-        self.any.iter().any(|alternative| is_filled(alternative, &distinct))
+        self.any
+            .iter()
+            .any(|alternative| is_filled(alternative, &distinct))
     }
 }
 
@@ -30,7 +35,9 @@ fn is_filled(alternative: &BTreeMap<String, u32>, people: &[&Actor]) -> bool {
     if needed == 0 || needed > people.len() as u64 {
         return false;
     }
-    let seats = alternative.iter().flat_map(|(group, n)| (0..*n).map(move |_| group.as_str()));
+    let seats = alternative
+        .iter()
+        .flat_map(|(group, n)| (0..*n).map(move |_| group.as_str()));
     let seats: Vec<&str> = seats.collect();
     let mut seat_of: Vec<Option<usize>> = vec![None; people.len()];
     (0..seats.len()).all(|seat| {
@@ -83,7 +90,9 @@ mod tests {
 
     fn requirement(any: &[&[(&str, u32)]]) -> Requirement {
         let alternative = |a: &&[(&str, u32)]| a.iter().map(|(g, n)| ((*g).to_owned(), *n)).collect();
-        Requirement { any: any.iter().map(alternative).collect() }
+        Requirement {
+            any: any.iter().map(alternative).collect(),
+        }
     }
 
     #[test]
@@ -121,7 +130,9 @@ mod tests {
 
     /// Tries every seating: slow, and obviously right.
     fn brute(seats: &[&str], people: &[&Actor], taken: &mut Vec<usize>) -> bool {
-        let Some((seat, rest)) = seats.split_first() else { return true };
+        let Some((seat, rest)) = seats.split_first() else {
+            return true;
+        };
         (0..people.len()).any(|p| {
             if taken.contains(&p) || !people[p].groups.contains(*seat) {
                 return false;

@@ -44,7 +44,11 @@ impl Approval {
             }
         };
         events.push(approval.event(at, step));
-        Change { approval, events, refused }
+        Change {
+            approval,
+            events,
+            refused,
+        }
     }
 
     /// A claim, with everything that it changes: an approval whose time is over expires by it.
@@ -53,9 +57,17 @@ impl Approval {
         match now.claim(claim) {
             Ok((approval, step)) => {
                 events.push(approval.event(claim.now, step));
-                Change { approval, events, refused: None }
+                Change {
+                    approval,
+                    events,
+                    refused: None,
+                }
             }
-            Err(why) => Change { approval: now, events, refused: Some(why) },
+            Err(why) => Change {
+                approval: now,
+                events,
+                refused: Some(why),
+            },
         }
     }
 
@@ -73,7 +85,10 @@ impl Approval {
         self.votes.clear();
         self.rules.sort();
         self.rules.dedup();
-        let step = ApprovalStep::Opened { digest: self.digest.to_string(), rules: self.rules.clone() };
+        let step = ApprovalStep::Opened {
+            digest: self.digest.to_string(),
+            rules: self.rules.clone(),
+        };
         (self, step)
     }
 
@@ -87,7 +102,9 @@ impl Approval {
             && proposal.rules.iter().all(|r| self.rules.contains(r))
             && proposal.covers.is_subset(&self.covers)
             && match self.state {
-                ApprovalState::Pending | ApprovalState::Approved | ApprovalState::Denied => now < self.expires_at,
+                ApprovalState::Pending | ApprovalState::Approved | ApprovalState::Denied => {
+                    now < self.expires_at
+                }
                 ApprovalState::Consumed => now < self.rides_until && self.rides_left > 0,
                 ApprovalState::Expired => false,
             }
@@ -114,7 +131,11 @@ impl Approval {
             ApprovalState::Approved if !vote.approve => {}
             settled => return Err(VoteError::Settled(settled)),
         }
-        let last = self.votes.iter().rev().find(|v| v.reviewer.is_same_person(&vote.reviewer));
+        let last = self
+            .votes
+            .iter()
+            .rev()
+            .find(|v| v.reviewer.is_same_person(&vote.reviewer));
         if last.is_some_and(|v| v.approve == vote.approve) {
             return Err(VoteError::AlreadyVoted);
         }
@@ -127,13 +148,24 @@ impl Approval {
         } else if next.has_quorum() {
             next.state = ApprovalState::Approved;
         }
-        let step = ApprovalStep::Voted { reviewer, approve, reason, state: next.state.as_str().to_owned() };
+        let step = ApprovalStep::Voted {
+            reviewer,
+            approve,
+            reason,
+            state: next.state.as_str().to_owned(),
+        };
         Ok((next, step))
     }
 
     /// Keeps in the record that a vote was refused.
     pub fn refuse(&self, reviewer: Actor, why: &VoteError) -> (Self, ApprovalStep) {
-        (self.next(), ApprovalStep::VoteRefused { reviewer, code: why.code().to_owned() })
+        (
+            self.next(),
+            ApprovalStep::VoteRefused {
+                reviewer,
+                code: why.code().to_owned(),
+            },
+        )
     }
 
     /// Uses the approval: an approved one is consumed by the request it was opened for, a consumed one is ridden.
@@ -149,7 +181,13 @@ impl Approval {
             }
             ApprovalState::Consumed if claim.now < self.rides_until && self.rides_left > 0 => {
                 next.rides_left -= 1;
-                Ok((next, ApprovalStep::Ridden { by: claim.exchange, digest: claim.digest.to_string() }))
+                Ok((
+                    next,
+                    ApprovalStep::Ridden {
+                        by: claim.exchange,
+                        digest: claim.digest.to_string(),
+                    },
+                ))
             }
             _ => Err(ClaimError::NotCovered),
         }
@@ -185,7 +223,10 @@ impl Approval {
 
     fn has_quorum(&self) -> bool {
         // The requester cannot be among the votes; should a store ever hold such a vote, it still does not count.
-        let approving = self.votes.iter().filter(|v| v.approve && !v.reviewer.is_same_person(&self.requester));
+        let approving = self
+            .votes
+            .iter()
+            .filter(|v| v.approve && !v.reviewer.is_same_person(&self.requester));
         let people: Vec<&Actor> = approving.map(|v| &v.reviewer).collect();
         !self.votes.iter().any(|v| !v.approve) && self.requirement.is_met_by(&people)
     }

@@ -46,7 +46,9 @@ fn approval() -> Approval {
         requester: actor(0),
         digest: Digest::of(&[b"request"]),
         rules: vec!["prod-data".to_owned()],
-        requirement: Requirement { any: vec![both, alone] },
+        requirement: Requirement {
+            any: vec![both, alone],
+        },
         message: String::new(),
         model: "gpt".to_owned(),
         dialect: "chat".to_owned(),
@@ -63,7 +65,12 @@ fn approval() -> Approval {
 }
 
 fn vote(who: usize, approve: bool, at: Timestamp) -> Vote {
-    Vote { reviewer: actor(who), approve, reason: "because".to_owned(), at }
+    Vote {
+        reviewer: actor(who),
+        approve,
+        reason: "because".to_owned(),
+        at,
+    }
 }
 
 fn claim(now: Timestamp) -> Claim {
@@ -125,7 +132,10 @@ struct Machine {
     claim: fn(&Approval, &Claim) -> Change<ClaimError>,
 }
 
-const REAL: Machine = Machine { vote: Approval::on_vote, claim: Approval::on_claim };
+const REAL: Machine = Machine {
+    vote: Approval::on_vote,
+    claim: Approval::on_claim,
+};
 
 /// What must be true, told again from the rules and for this cast only.
 #[derive(Default)]
@@ -162,7 +172,11 @@ impl Model {
     fn vote(&mut self, who: usize, approve: bool) -> bool {
         self.lapse();
         let person = CAST[who].0;
-        let open = if approve { self.state() == "pending" } else { matches!(self.state(), "pending" | "approved") };
+        let open = if approve {
+            self.state() == "pending"
+        } else {
+            matches!(self.state(), "pending" | "approved")
+        };
         if person == "req" || person == "eve" || !open || (approve && self.yes.contains(person)) {
             return false;
         }
@@ -205,7 +219,12 @@ fn follows_model(machine: &Machine, operations: &[Operation]) -> Result<(), Test
             }
             Operation::Vote(who, approve) => {
                 let change = (machine.vote)(&now, vote(who, approve, at));
-                prop_assert_eq!(change.refused.is_none(), model.vote(who, approve), "{:?}", operation);
+                prop_assert_eq!(
+                    change.refused.is_none(),
+                    model.vote(who, approve),
+                    "{:?}",
+                    operation
+                );
                 now = change.approval;
                 change.events
             }
@@ -238,7 +257,11 @@ fn follows_model(machine: &Machine, operations: &[Operation]) -> Result<(), Test
         };
         // `Wait` alone changes nothing in the machine, so the model must not be asked to lapse for it either.
         prop_assert_eq!(now.state.as_str(), model.state(), "after {:?}", operation);
-        prop_assert_eq!(now.revision - before, events.len() as u64, "each change has its event");
+        prop_assert_eq!(
+            now.revision - before,
+            events.len() as u64,
+            "each change has its event"
+        );
         for event in events {
             prop_assert!(ids.insert(event.id.clone()), "event id {} comes twice", event.id);
         }
@@ -260,8 +283,13 @@ proptest! {
 
 /// Negative control: whether the same property notices `machine`.
 fn is_noticed(machine: &Machine) -> bool {
-    let config = Config { failure_persistence: None, ..Config::with_cases(2_000) };
-    TestRunner::new(config).run(&sequences(), |operations| follows_model(machine, &operations)).is_err()
+    let config = Config {
+        failure_persistence: None,
+        ..Config::with_cases(2_000)
+    };
+    TestRunner::new(config)
+        .run(&sequences(), |operations| follows_model(machine, &operations))
+        .is_err()
 }
 
 #[test]
@@ -297,8 +325,15 @@ fn the_property_notices_broken_machines() {
         },
         ..REAL
     };
-    let timeless =
-        Machine { claim: |approval, claim| approval.on_claim(&Claim { now: OPENED, ..claim.clone() }), ..REAL };
+    let timeless = Machine {
+        claim: |approval, claim| {
+            approval.on_claim(&Claim {
+                now: OPENED,
+                ..claim.clone()
+            })
+        },
+        ..REAL
+    };
     assert!(!is_noticed(&REAL));
     for (name, machine) in [
         ("self-approving", self_approving),
@@ -313,7 +348,9 @@ fn the_property_notices_broken_machines() {
 // === Single cases ===
 
 fn after(votes: &[(usize, bool)]) -> Approval {
-    votes.iter().fold(approval(), |a, (who, approve)| a.on_vote(vote(*who, *approve, OPENED)).approval)
+    votes.iter().fold(approval(), |a, (who, approve)| {
+        a.on_vote(vote(*who, *approve, OPENED)).approval
+    })
 }
 
 #[test]
@@ -324,12 +361,18 @@ fn denial_overrides_approval_until_it_is_used() {
     assert!(changed_mind.refused.is_none());
     assert_eq!(changed_mind.approval.state, ApprovalState::Denied);
     let undone = changed_mind.approval.on_vote(vote(6, true, OPENED));
-    assert!(matches!(undone.refused, Some(VoteError::Settled(ApprovalState::Denied))));
+    assert!(matches!(
+        undone.refused,
+        Some(VoteError::Settled(ApprovalState::Denied))
+    ));
 
     let consumed = approved.on_claim(&claim(OPENED)).approval;
     assert_eq!(consumed.state, ApprovalState::Consumed);
     let too_late = consumed.on_vote(vote(2, false, OPENED));
-    assert!(matches!(too_late.refused, Some(VoteError::Settled(ApprovalState::Consumed))));
+    assert!(matches!(
+        too_late.refused,
+        Some(VoteError::Settled(ApprovalState::Consumed))
+    ));
 }
 
 #[test]
@@ -338,13 +381,19 @@ fn the_end_is_exclusive_and_a_late_vote_expires_it() {
     let just_before = end.minus(Duration::from_millis(1));
     assert!(approval().on_vote(vote(6, true, just_before)).refused.is_none());
     let late = approval().on_vote(vote(6, true, end));
-    assert!(matches!(late.refused, Some(VoteError::Settled(ApprovalState::Expired))));
+    assert!(matches!(
+        late.refused,
+        Some(VoteError::Settled(ApprovalState::Expired))
+    ));
     assert_eq!(late.approval.state, ApprovalState::Expired);
     assert_eq!(late.events.len(), 2, "the expiry and the refused vote");
 
     let approved = after(&[(6, true)]);
     assert!(approved.on_claim(&claim(just_before)).refused.is_none());
-    assert_eq!(approved.on_claim(&claim(end)).approval.state, ApprovalState::Expired);
+    assert_eq!(
+        approved.on_claim(&claim(end)).approval.state,
+        ApprovalState::Expired
+    );
 }
 
 #[test]
@@ -355,7 +404,10 @@ fn refused_votes_are_recorded_with_their_code() {
             let change = approval().on_vote(vote(*who, *approve, OPENED));
             assert_eq!(change.approval.state, ApprovalState::Pending);
             match &change.events[0].kind {
-                crate::audit::EventKind::Approval { step: ApprovalStep::VoteRefused { code, .. }, .. } => code.clone(),
+                crate::audit::EventKind::Approval {
+                    step: ApprovalStep::VoteRefused { code, .. },
+                    ..
+                } => code.clone(),
                 other => panic!("unexpected {other:?}"),
             }
         })
@@ -379,8 +431,14 @@ fn only_the_same_request_joins_and_only_while_it_lives() {
     assert!(!open.can_join(&other, early));
     let mut other = approval();
     other.rules.push("new-rule".to_owned());
-    assert!(!open.can_join(&other, early), "the policy asks for more than this approval covers");
-    assert!(after(&[(2, false)]).can_join(&approval(), early), "a denied request stays denied until its end");
+    assert!(
+        !open.can_join(&other, early),
+        "the policy asks for more than this approval covers"
+    );
+    assert!(
+        after(&[(2, false)]).can_join(&approval(), early),
+        "a denied request stays denied until its end"
+    );
     let mut consumed = after(&[(6, true)]).on_claim(&claim(OPENED)).approval;
     assert!(consumed.can_join(&approval(), end));
     consumed.rides_left = 0;

@@ -19,7 +19,10 @@ pub struct StoreError {
 impl StoreError {
     /// A failure with its cause.
     pub fn new(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { what, source: Some(source.into()) }
+        Self {
+            what,
+            source: Some(source.into()),
+        }
     }
 
     /// A failure without a cause.

@@ -27,7 +27,12 @@ pub struct AuditEvent {
 impl AuditEvent {
     /// The event number `seq` (0 is the first) of `exchange`.
     pub fn new(exchange: ExchangeId, seq: u64, at: Timestamp, kind: EventKind) -> Self {
-        Self { id: format!("{exchange}/{seq}"), exchange, at, kind }
+        Self {
+            id: format!("{exchange}/{seq}"),
+            exchange,
+            at,
+            kind,
+        }
     }
 
     /// The event of the revision `revision` of an approval that was opened by `exchange`.
@@ -39,7 +44,12 @@ impl AuditEvent {
         step: ApprovalStep,
     ) -> Self {
         // Another separator than in `new`: an approval and an exchange with the same id bits must not clash.
-        Self { id: format!("{approval}#{revision}"), exchange, at, kind: EventKind::Approval { approval, step } }
+        Self {
+            id: format!("{approval}#{revision}"),
+            exchange,
+            at,
+            kind: EventKind::Approval { approval, step },
+        }
     }
 
     /// The closing event of an exchange that a dead process left open, from its events so far: what a store appends
@@ -55,7 +65,9 @@ impl AuditEvent {
         for event in events {
             match &event.kind {
                 EventKind::Opened(opening) => closing.decision = closing.decision.max(opening.decision),
-                EventKind::Matched(hit) if !hit.observed_only => closing.decision = closing.decision.max(hit.action),
+                EventKind::Matched(hit) if !hit.observed_only => {
+                    closing.decision = closing.decision.max(hit.action)
+                }
                 EventKind::Delivered { offset, text } => {
                     closing.delivered = closing.delivered.max(offset.saturating_add(text.len() as u64));
                 }
@@ -63,13 +75,22 @@ impl AuditEvent {
             }
             seq = seq.max(event.own_seq().map_or(0, |n| n.saturating_add(1)));
         }
-        Some(Self::new(first.exchange, seq, now, EventKind::Closed(Box::new(closing))))
+        Some(Self::new(
+            first.exchange,
+            seq,
+            now,
+            EventKind::Closed(Box::new(closing)),
+        ))
     }
 
     /// The sequence number within the exchange; `None` for events of approvals, which count for themselves.
     fn own_seq(&self) -> Option<u64> {
         let (owner, seq) = self.id.split_once('/')?;
-        if owner == self.exchange.to_string() { seq.parse().ok() } else { None }
+        if owner == self.exchange.to_string() {
+            seq.parse().ok()
+        } else {
+            None
+        }
     }
 }
 
@@ -165,7 +186,11 @@ pub struct RuleRef {
 
 impl From<&RuleHit> for RuleRef {
     fn from(hit: &RuleHit) -> Self {
-        Self { id: hit.id.clone(), action: hit.action, stage: hit.stage }
+        Self {
+            id: hit.id.clone(),
+            action: hit.action,
+            stage: hit.stage,
+        }
     }
 }
 
@@ -292,7 +317,15 @@ pub struct Closing {
 impl Closing {
     /// A closing without masks.
     pub fn new(outcome: Outcome, status: u16, decision: Action) -> Self {
-        Self { outcome, status, decision, code: None, masks: Vec::new(), not_scanned: Vec::new(), delivered: 0 }
+        Self {
+            outcome,
+            status,
+            decision,
+            code: None,
+            masks: Vec::new(),
+            not_scanned: Vec::new(),
+            delivered: 0,
+        }
     }
 }
 

@@ -46,7 +46,10 @@ pub struct AuditError {
 impl AuditError {
     /// A failure with a short description (never content of an event) and its cause.
     pub fn new(what: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { what, source: Some(source.into()) }
+        Self {
+            what,
+            source: Some(source.into()),
+        }
     }
 
     /// A failure without a cause.

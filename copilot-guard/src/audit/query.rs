@@ -54,7 +54,10 @@ impl ExchangeFilter {
             && is(&self.model, Some(&record.model))
             && is(&self.decision, Some(&record.decision))
             && is(&self.outcome, record.outcome.as_ref())
-            && self.rule.as_ref().is_none_or(|r| record.rules.iter().any(|x| &x.id == r))
+            && self
+                .rule
+                .as_ref()
+                .is_none_or(|r| record.rules.iter().any(|x| &x.id == r))
             && is(&self.session, record.session.as_ref())
             && self.since.is_none_or(|t| record.started_at >= t)
             && self.until.is_none_or(|t| record.started_at < t)
@@ -78,7 +81,10 @@ pub struct Cursor {
 impl Cursor {
     /// The place of `record`.
     pub const fn of(record: &ExchangeRecord) -> Self {
-        Self { started_at: record.started_at, id: record.id }
+        Self {
+            started_at: record.started_at,
+            id: record.id,
+        }
     }
 
     /// The place that `filter` names, if any.
@@ -100,7 +106,10 @@ impl std::str::FromStr for Cursor {
         let bad = || ReadError::BadArgument("cursor");
         let (millis, id) = text.split_once('_').ok_or_else(bad)?;
         let started_at = Timestamp::from_millis(millis.parse().map_err(|_| bad())?);
-        Ok(Self { started_at, id: id.parse().map_err(|_| bad())? })
+        Ok(Self {
+            started_at,
+            id: id.parse().map_err(|_| bad())?,
+        })
     }
 }
 
@@ -118,7 +127,10 @@ impl Page<ExchangeRecord> {
     pub fn cut(mut items: Vec<ExchangeRecord>, size: usize) -> Self {
         let more = items.len() > size;
         items.truncate(size);
-        let next_cursor = items.last().filter(|_| more).map(|last| Cursor::of(last).to_string());
+        let next_cursor = items
+            .last()
+            .filter(|_| more)
+            .map(|last| Cursor::of(last).to_string());
         Self { items, next_cursor }
     }
 }

@@ -160,7 +160,13 @@ impl ExchangeRecord {
             }
             EventKind::Approval { approval, step } => {
                 self.approval = Some(*approval);
-                if let ApprovalStep::Voted { reviewer, approve, reason, .. } = step {
+                if let ApprovalStep::Voted {
+                    reviewer,
+                    approve,
+                    reason,
+                    ..
+                } = step
+                {
                     self.votes.push(VoteRecord {
                         reviewer: reviewer.subject.clone(),
                         vote: if *approve { "approve" } else { "deny" }.to_owned(),

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 
 use super::{Content, MemoryStore};
-use crate::approval::{Approval, ApprovalStore, Claim, ClaimError, Joined, ListFilter, StoreError, Vote, VoteError};
+use crate::approval::{
+    Approval, ApprovalStore, Claim, ClaimError, Joined, ListFilter, StoreError, Vote, VoteError,
+};
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::id::{ApprovalId, ExchangeId};
@@ -32,7 +34,10 @@ impl ApprovalStore for MemoryStore {
         let mut content = self.lock();
         if let Some(same) = content.approvals.get(&proposal.id) {
             // The same call again, after an answer that got lost.
-            return Ok(Joined { approval: same.clone(), joined: false });
+            return Ok(Joined {
+                approval: same.clone(),
+                joined: false,
+            });
         }
         let joinable = content.approvals.values().filter(|a| a.can_join(&proposal, now));
         let (approval, step, joined) = match joinable.max_by_key(|a| (a.opened_at, a.id)) {
@@ -52,14 +57,22 @@ impl ApprovalStore for MemoryStore {
 
     async fn vote(&self, id: ApprovalId, vote: Vote) -> Result<Approval, VoteError> {
         let mut content = self.lock();
-        let change = content.approvals.get(&id).ok_or(VoteError::NotFound)?.on_vote(vote);
+        let change = content
+            .approvals
+            .get(&id)
+            .ok_or(VoteError::NotFound)?
+            .on_vote(vote);
         self.commit(&mut content, &change.approval, change.events);
         change.refused.map_or(Ok(change.approval), Err)
     }
 
     async fn claim(&self, id: ApprovalId, claim: &Claim) -> Result<Approval, ClaimError> {
         let mut content = self.lock();
-        let change = content.approvals.get(&id).ok_or(ClaimError::NotFound)?.on_claim(claim);
+        let change = content
+            .approvals
+            .get(&id)
+            .ok_or(ClaimError::NotFound)?
+            .on_claim(claim);
         self.commit(&mut content, &change.approval, change.events);
         change.refused.map_or(Ok(change.approval), Err)
     }
@@ -77,7 +90,11 @@ impl ApprovalStore for MemoryStore {
             .filter(|a| filter.person.as_ref().is_none_or(|p| &a.requester.person == p))
             .collect();
         found.sort_by_key(|a| std::cmp::Reverse((a.opened_at, a.id)));
-        Ok(found.into_iter().take(filter.limit.unwrap_or(100)).cloned().collect())
+        Ok(found
+            .into_iter()
+            .take(filter.limit.unwrap_or(100))
+            .cloned()
+            .collect())
     }
 
     async fn expire(&self, now: Timestamp) -> Result<Vec<Approval>, StoreError> {
@@ -101,7 +118,10 @@ impl ApprovalStore for MemoryStore {
             if approval.revision > seen {
                 return Ok(approval);
             }
-            changes.changed().await.map_err(|e| StoreError::new("the store is gone", e))?;
+            changes
+                .changed()
+                .await
+                .map_err(|e| StoreError::new("the store is gone", e))?;
         }
     }
 

@@ -8,7 +8,9 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::samples::{self, NOW};
-use crate::approval::{Approval, ApprovalState, ApprovalStore, ClaimError, Digest, ListFilter, Requirement, VoteError};
+use crate::approval::{
+    Approval, ApprovalState, ApprovalStore, ClaimError, Digest, ListFilter, Requirement, VoteError,
+};
 use crate::audit::{ApprovalStep, AuditEvent, AuditReader, EventKind};
 
 /// How long a change by another task may take to be noticed. Generous, because test machines are slow.
@@ -48,7 +50,10 @@ where
     let store = make().await;
     live_a_life(&store).await;
     check_life(&store.events(samples::exchange_id(1)).await.expect("the events"));
-    assert!(store.outbox(10).await.expect("an answer").is_empty(), "a sink needs no outbox");
+    assert!(
+        store.outbox(10).await.expect("an answer").is_empty(),
+        "a sink needs no outbox"
+    );
 }
 
 /// Checks a store with an outbox: every step of an approval waits there, in order, until it is done.
@@ -83,14 +88,29 @@ async fn live_a_life(store: &impl ApprovalStore) {
     let mut proposal = samples::approval(1, "ann");
     proposal.rides_left = 1;
     let approval = open(store, proposal).await;
-    store.open(samples::approval(2, "ann"), samples::exchange_id(2), NOW).await.expect("it joins");
-    store.vote(approval.id, samples::vote("ann", true)).await.expect_err("her own request");
-    store.vote(approval.id, samples::vote("bob", true)).await.expect("it counts");
-    store.claim(approval.id, &samples::claim(&approval, NOW)).await.expect("it is approved");
+    store
+        .open(samples::approval(2, "ann"), samples::exchange_id(2), NOW)
+        .await
+        .expect("it joins");
+    store
+        .vote(approval.id, samples::vote("ann", true))
+        .await
+        .expect_err("her own request");
+    store
+        .vote(approval.id, samples::vote("bob", true))
+        .await
+        .expect("it counts");
+    store
+        .claim(approval.id, &samples::claim(&approval, NOW))
+        .await
+        .expect("it is approved");
     let mut rider = samples::claim(&approval, NOW);
     rider.digest = Digest::of(&[b"next turn"]);
     store.claim(approval.id, &rider).await.expect("it rides");
-    store.claim(approval.id, &rider).await.expect_err("no ride is left");
+    store
+        .claim(approval.id, &rider)
+        .await
+        .expect_err("no ride is left");
 }
 
 fn check_life(events: &[AuditEvent]) {
@@ -109,7 +129,10 @@ fn check_life(events: &[AuditEvent]) {
             _ => None,
         })
         .collect();
-    assert_eq!(steps, ["opened", "joined", "refused", "voted", "consumed", "ridden"]);
+    assert_eq!(
+        steps,
+        ["opened", "joined", "refused", "voted", "consumed", "ridden"]
+    );
     let ids: BTreeSet<_> = events.iter().map(|event| &event.id).collect();
     assert_eq!(ids.len(), events.len(), "each event has an id of its own");
 }
@@ -120,10 +143,20 @@ async fn opens_and_joins(store: &impl ApprovalStore) {
     assert_eq!(store.get(first.id).await.expect("an answer"), Some(first.clone()));
     assert_eq!(store.get(samples::approval_id(9)).await.expect("an answer"), None);
 
-    let same = store.open(samples::approval(1, "ann"), first.exchange, NOW).await.expect("an answer");
-    assert_eq!((same.joined, &same.approval), (false, &first), "the same call again changes nothing");
+    let same = store
+        .open(samples::approval(1, "ann"), first.exchange, NOW)
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (same.joined, &same.approval),
+        (false, &first),
+        "the same call again changes nothing"
+    );
 
-    let second = store.open(samples::approval(2, "ann"), samples::exchange_id(2), NOW).await.expect("it joins");
+    let second = store
+        .open(samples::approval(2, "ann"), samples::exchange_id(2), NOW)
+        .await
+        .expect("it joins");
     assert!(second.joined && second.approval.id == first.id && second.approval.revision > first.revision);
     assert_eq!(store.get(samples::approval_id(2)).await.expect("an answer"), None);
 
@@ -132,7 +165,10 @@ async fn opens_and_joins(store: &impl ApprovalStore) {
     other.digest = Digest::of(&[b"another request"]);
     open(store, other).await;
     let late = samples::approval(5, "ann");
-    let opened = store.open(late, samples::exchange_id(5), first.expires_at).await.expect("it opens");
+    let opened = store
+        .open(late, samples::exchange_id(5), first.expires_at)
+        .await
+        .expect("it opens");
     assert!(!opened.joined, "the first is past its end");
 
     // A proposal brings no votes and no state of its own.
@@ -147,16 +183,46 @@ async fn lists_newest_first(store: &impl ApprovalStore) {
     for (n, name) in [(1, "ann"), (2, "bob"), (3, "cat")] {
         open(store, samples::approval(n, name)).await;
     }
-    store.vote(samples::approval_id(2), samples::vote("dan", true)).await.expect("it counts");
+    store
+        .vote(samples::approval_id(2), samples::vote("dan", true))
+        .await
+        .expect("it counts");
     let list = async |filter: ListFilter| -> Vec<_> {
-        store.list(&filter).await.expect("a list").into_iter().map(|a| a.id).collect()
+        store
+            .list(&filter)
+            .await
+            .expect("a list")
+            .into_iter()
+            .map(|a| a.id)
+            .collect()
     };
     let ids = |numbers: &[u64]| -> Vec<_> { numbers.iter().map(|n| samples::approval_id(*n)).collect() };
     let all = ListFilter::default;
     assert_eq!(list(all()).await, ids(&[3, 2, 1]));
-    assert_eq!(list(ListFilter { limit: Some(2), ..all() }).await, ids(&[3, 2]));
-    assert_eq!(list(ListFilter { state: Some(ApprovalState::Pending), ..all() }).await, ids(&[3, 1]));
-    assert_eq!(list(ListFilter { state: Some(ApprovalState::Approved), ..all() }).await, ids(&[2]));
+    assert_eq!(
+        list(ListFilter {
+            limit: Some(2),
+            ..all()
+        })
+        .await,
+        ids(&[3, 2])
+    );
+    assert_eq!(
+        list(ListFilter {
+            state: Some(ApprovalState::Pending),
+            ..all()
+        })
+        .await,
+        ids(&[3, 1])
+    );
+    assert_eq!(
+        list(ListFilter {
+            state: Some(ApprovalState::Approved),
+            ..all()
+        })
+        .await,
+        ids(&[2])
+    );
     let person = Some(samples::actor("ann", &[]).person);
     assert_eq!(list(ListFilter { person, ..all() }).await, ids(&[1]));
 }
@@ -168,9 +234,11 @@ async fn refuses_votes_that_do_not_count(store: &impl ApprovalStore) {
     let mut outsider = samples::vote("bob", true);
     outsider.reviewer.groups.clear();
     let mut revision = 0;
-    for (vote, expected) in
-        [(samples::vote("ann", true), "own_request"), (alias, "own_request"), (outsider, "not_a_reviewer")]
-    {
+    for (vote, expected) in [
+        (samples::vote("ann", true), "own_request"),
+        (alias, "own_request"),
+        (outsider, "not_a_reviewer"),
+    ] {
         let refused = store.vote(id, vote).await.expect_err("it does not count");
         assert_eq!(refused.code(), expected);
         let now = store.get(id).await.expect("an answer").expect("it is there");
@@ -178,7 +246,9 @@ async fn refuses_votes_that_do_not_count(store: &impl ApprovalStore) {
         assert!(now.revision > revision, "a refused vote is recorded");
         revision = now.revision;
     }
-    let nowhere = store.vote(samples::approval_id(9), samples::vote("bob", true)).await;
+    let nowhere = store
+        .vote(samples::approval_id(9), samples::vote("bob", true))
+        .await;
     assert!(matches!(nowhere, Err(VoteError::NotFound)));
 }
 
@@ -195,7 +265,10 @@ async fn needs_its_quorum(store: &impl ApprovalStore) {
     assert!(matches!(again, Err(VoteError::AlreadyVoted)));
     let claim = store.claim(approval.id, &samples::claim(&approval, NOW)).await;
     assert!(matches!(claim, Err(ClaimError::NotCovered)), "not approved yet");
-    let two = store.vote(approval.id, samples::vote("cat", true)).await.expect("it counts");
+    let two = store
+        .vote(approval.id, samples::vote("cat", true))
+        .await
+        .expect("it counts");
     assert_eq!((two.state, two.votes.len()), (ApprovalState::Approved, 2));
 }
 
@@ -205,7 +278,12 @@ async fn lets_denial_win(store: impl ApprovalStore) {
     let mut voters = JoinSet::new();
     for n in 0..50 {
         let store = Arc::clone(&store);
-        voters.spawn(async move { store.vote(id, samples::vote(&format!("reviewer-{n}"), n != 25)).await.is_ok() });
+        voters.spawn(async move {
+            store
+                .vote(id, samples::vote(&format!("reviewer-{n}"), n != 25))
+                .await
+                .is_ok()
+        });
     }
     while let Some(voter) = voters.join_next().await {
         voter.expect("the voter ends well");
@@ -217,17 +295,32 @@ async fn lets_denial_win(store: impl ApprovalStore) {
     let claim = store.claim(id, &samples::claim(&denied, NOW)).await;
     assert!(matches!(claim, Err(ClaimError::NotCovered)));
     // Sending the same again does not ask the reviewers again.
-    let again = store.open(samples::approval(2, "ann"), samples::exchange_id(2), NOW).await.expect("an answer");
-    assert_eq!((again.joined, again.approval.state), (true, ApprovalState::Denied));
+    let again = store
+        .open(samples::approval(2, "ann"), samples::exchange_id(2), NOW)
+        .await
+        .expect("an answer");
+    assert_eq!(
+        (again.joined, again.approval.state),
+        (true, ApprovalState::Denied)
+    );
 }
 
 async fn ends_on_time(store: &impl ApprovalStore) {
     let pending = open(store, samples::approval(1, "ann")).await;
     let approved = open(store, samples::approval(2, "bob")).await;
-    store.vote(approved.id, samples::vote("cat", true)).await.expect("it counts");
+    store
+        .vote(approved.id, samples::vote("cat", true))
+        .await
+        .expect("it counts");
     let used = open(store, samples::approval(3, "dan")).await;
-    store.vote(used.id, samples::vote("cat", true)).await.expect("it counts");
-    store.claim(used.id, &samples::claim(&used, NOW)).await.expect("it is approved");
+    store
+        .vote(used.id, samples::vote("cat", true))
+        .await
+        .expect("it counts");
+    store
+        .claim(used.id, &samples::claim(&used, NOW))
+        .await
+        .expect("it is approved");
 
     let end = pending.expires_at;
     let before = end.minus(Duration::from_millis(1));
@@ -235,31 +328,46 @@ async fn ends_on_time(store: &impl ApprovalStore) {
     let mut late = samples::vote("cat", true);
     late.at = end;
     let late = store.vote(pending.id, late).await;
-    assert!(matches!(late, Err(VoteError::Settled(ApprovalState::Expired))), "also when nobody has swept yet");
+    assert!(
+        matches!(late, Err(VoteError::Settled(ApprovalState::Expired))),
+        "also when nobody has swept yet"
+    );
     let late = store.claim(approved.id, &samples::claim(&approved, end)).await;
     assert!(matches!(late, Err(ClaimError::NotCovered)));
     store.expire(end).await.expect("an answer");
-    assert!(store.expire(end).await.expect("an answer").is_empty(), "nothing ends twice");
+    assert!(
+        store.expire(end).await.expect("an answer").is_empty(),
+        "nothing ends twice"
+    );
     for (id, state) in [
         (pending.id, ApprovalState::Expired),
         (approved.id, ApprovalState::Expired),
         (used.id, ApprovalState::Consumed),
     ] {
-        assert_eq!(store.get(id).await.expect("an answer").map(|a| a.state), Some(state));
+        assert_eq!(
+            store.get(id).await.expect("an answer").map(|a| a.state),
+            Some(state)
+        );
     }
 
     let mut proposal = samples::approval(4, "eve");
     proposal.expires_at = end.plus(Duration::from_secs(1));
     let swept = open(store, proposal).await;
     let ended = store.expire(swept.expires_at).await.expect("an answer");
-    assert_eq!(ended.iter().map(|a| (a.id, a.state)).collect::<Vec<_>>(), [(swept.id, ApprovalState::Expired)]);
+    assert_eq!(
+        ended.iter().map(|a| (a.id, a.state)).collect::<Vec<_>>(),
+        [(swept.id, ApprovalState::Expired)]
+    );
 }
 
 async fn binds_claims(store: &impl ApprovalStore) {
     let mut proposal = samples::approval(1, "ann");
     proposal.rides_left = 1;
     let approval = open(store, proposal).await;
-    store.vote(approval.id, samples::vote("bob", true)).await.expect("it counts");
+    store
+        .vote(approval.id, samples::vote("bob", true))
+        .await
+        .expect("it counts");
     let same = samples::claim(&approval, NOW);
     let foreign = |change: fn(&mut crate::approval::Claim)| {
         let mut claim = same.clone();
@@ -286,10 +394,19 @@ async fn binds_claims(store: &impl ApprovalStore) {
     let mut late = other_request.clone();
     late.now = approval.rides_until;
     assert!(store.claim(approval.id, &late).await.is_err(), "rides end");
-    let ridden = store.claim(approval.id, &other_request).await.expect("it is covered");
+    let ridden = store
+        .claim(approval.id, &other_request)
+        .await
+        .expect("it is covered");
     assert_eq!((ridden.state, ridden.rides_left), (ApprovalState::Consumed, 0));
-    assert!(store.claim(approval.id, &other_request).await.is_err(), "one ride was allowed");
-    assert!(matches!(store.claim(samples::approval_id(9), &same).await, Err(ClaimError::NotFound)));
+    assert!(
+        store.claim(approval.id, &other_request).await.is_err(),
+        "one ride was allowed"
+    );
+    assert!(matches!(
+        store.claim(samples::approval_id(9), &same).await,
+        Err(ClaimError::NotFound)
+    ));
 }
 
 async fn releases_once(store: impl ApprovalStore) {
@@ -298,7 +415,10 @@ async fn releases_once(store: impl ApprovalStore) {
         let mut proposal = samples::approval(n, &format!("requester-{n}"));
         proposal.rides_left = rides;
         let approval = open(&*store, proposal).await;
-        store.vote(approval.id, samples::vote("bob", true)).await.expect("it counts");
+        store
+            .vote(approval.id, samples::vote("bob", true))
+            .await
+            .expect("it counts");
         let mut claims = JoinSet::new();
         for by in 0..100 {
             let (store, mut claim) = (Arc::clone(&store), samples::claim(&approval, NOW));
@@ -330,11 +450,21 @@ async fn wakes_who_waits(store: impl ApprovalStore) {
     });
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert!(!waiter.is_finished(), "nothing has changed yet");
-    store.vote(approval.id, samples::vote("bob", true)).await.expect("it counts");
-    let woken = timeout(NOTICED, waiter).await.expect("it wakes up").expect("the waiter ends well");
+    store
+        .vote(approval.id, samples::vote("bob", true))
+        .await
+        .expect("it counts");
+    let woken = timeout(NOTICED, waiter)
+        .await
+        .expect("it wakes up")
+        .expect("the waiter ends well");
     assert_eq!(woken.state, ApprovalState::Approved);
-    let known = timeout(NOTICED, store.changed(approval.id, approval.revision)).await.expect("at once");
+    let known = timeout(NOTICED, store.changed(approval.id, approval.revision))
+        .await
+        .expect("at once");
     assert_eq!(known.expect("an answer"), woken);
-    let unknown = timeout(NOTICED, store.changed(samples::approval_id(9), 0)).await.expect("at once");
+    let unknown = timeout(NOTICED, store.changed(samples::approval_id(9), 0))
+        .await
+        .expect("at once");
     assert!(unknown.is_err());
 }

@@ -8,8 +8,8 @@ use tokio::task::JoinSet;
 
 use super::samples::{self, NOW};
 use crate::audit::{
-    ApprovalStep, AuditEvent, AuditReader, AuditSink, Closing, EventKind, ExchangeFilter, ExchangeRecord, Outcome,
-    ReadError,
+    ApprovalStep, AuditEvent, AuditReader, AuditSink, Closing, EventKind, ExchangeFilter, ExchangeRecord,
+    Outcome, ReadError,
 };
 use crate::decision::Action;
 
@@ -38,14 +38,24 @@ async fn append(store: &impl AuditSink, events: &[AuditEvent]) {
 }
 
 async fn reads_back_in_order(store: &(impl AuditSink + AuditReader)) {
-    let (one, two) = (samples::exchange(1, samples::opening("ann")), samples::exchange(2, samples::opening("bob")));
+    let (one, two) = (
+        samples::exchange(1, samples::opening("ann")),
+        samples::exchange(2, samples::opening("bob")),
+    );
     append(store, &[]).await;
     // In one batch, and each exchange's events among the other's.
-    let mixed: Vec<_> = one.iter().zip(&two).flat_map(|(a, b)| [a.clone(), b.clone()]).collect();
+    let mixed: Vec<_> = one
+        .iter()
+        .zip(&two)
+        .flat_map(|(a, b)| [a.clone(), b.clone()])
+        .collect();
     append(store, &mixed[..3]).await;
     append(store, &mixed[3..]).await;
     for events in [one, two] {
-        assert_eq!(store.events(events[0].exchange).await.expect("it is there"), events);
+        assert_eq!(
+            store.events(events[0].exchange).await.expect("it is there"),
+            events
+        );
     }
 }
 
@@ -58,7 +68,10 @@ async fn keeps_each_event_once(store: &(impl AuditSink + AuditReader)) {
     batch.insert(3, events[2].clone());
     append(store, &batch).await;
     append(store, &events[4..]).await;
-    assert_eq!(store.events(events[0].exchange).await.expect("it is there"), events);
+    assert_eq!(
+        store.events(events[0].exchange).await.expect("it is there"),
+        events
+    );
 }
 
 async fn keeps_one_last_event(store: &(impl AuditSink + AuditReader)) {
@@ -67,17 +80,30 @@ async fn keeps_one_last_event(store: &(impl AuditSink + AuditReader)) {
     let closing = Closing::new(Outcome::Interrupted, 0, Action::Allow);
     let again = AuditEvent::new(events[0].exchange, 99, NOW, EventKind::Closed(Box::new(closing)));
     append(store, &[again]).await;
-    assert_eq!(store.events(events[0].exchange).await.expect("it is there"), events, "the first closing counts");
+    assert_eq!(
+        store.events(events[0].exchange).await.expect("it is there"),
+        events,
+        "the first closing counts"
+    );
     let page = store.list(&ExchangeFilter::default()).await.expect("a page");
     assert_eq!(page.items[0].outcome, Some(Outcome::Completed));
 }
 
 async fn knows_what_is_not_there(store: &(impl AuditSink + AuditReader)) {
-    assert!(matches!(store.events(samples::exchange_id(7)).await, Err(ReadError::NotFound)));
+    assert!(matches!(
+        store.events(samples::exchange_id(7)).await,
+        Err(ReadError::NotFound)
+    ));
     let page = store.list(&ExchangeFilter::default()).await.expect("a page");
     assert!(page.items.is_empty() && page.next_cursor.is_none());
-    let filter = ExchangeFilter { cursor: Some("nonsense".to_owned()), ..ExchangeFilter::default() };
-    assert!(matches!(store.list(&filter).await, Err(ReadError::BadArgument(_))));
+    let filter = ExchangeFilter {
+        cursor: Some("nonsense".to_owned()),
+        ..ExchangeFilter::default()
+    };
+    assert!(matches!(
+        store.list(&filter).await,
+        Err(ReadError::BadArgument(_))
+    ));
 }
 
 /// Exchanges that differ in everything a filter can ask for.
@@ -123,22 +149,70 @@ async fn lists_by_every_condition(store: &(impl AuditSink + AuditReader)) {
     let all = ExchangeFilter::default;
     let filters = [
         all(),
-        ExchangeFilter { user: text("ann"), ..all() },
-        ExchangeFilter { user: text("an"), ..all() },
-        ExchangeFilter { group: text("payments"), ..all() },
-        ExchangeFilter { model: text("claude"), ..all() },
-        ExchangeFilter { decision: Some(Action::Block), ..all() },
-        ExchangeFilter { decision: Some(Action::Mask), ..all() },
-        ExchangeFilter { outcome: Some(Outcome::ClientGone), ..all() },
-        ExchangeFilter { rule: text("no-claude"), ..all() },
-        ExchangeFilter { rule: text("secrets"), ..all() },
-        ExchangeFilter { session: text("session-2"), ..all() },
-        ExchangeFilter { since: at(3), until: at(9), ..all() },
-        ExchangeFilter { text: text("% needle_in '\"a"), ..all() },
+        ExchangeFilter {
+            user: text("ann"),
+            ..all()
+        },
+        ExchangeFilter {
+            user: text("an"),
+            ..all()
+        },
+        ExchangeFilter {
+            group: text("payments"),
+            ..all()
+        },
+        ExchangeFilter {
+            model: text("claude"),
+            ..all()
+        },
+        ExchangeFilter {
+            decision: Some(Action::Block),
+            ..all()
+        },
+        ExchangeFilter {
+            decision: Some(Action::Mask),
+            ..all()
+        },
+        ExchangeFilter {
+            outcome: Some(Outcome::ClientGone),
+            ..all()
+        },
+        ExchangeFilter {
+            rule: text("no-claude"),
+            ..all()
+        },
+        ExchangeFilter {
+            rule: text("secrets"),
+            ..all()
+        },
+        ExchangeFilter {
+            session: text("session-2"),
+            ..all()
+        },
+        ExchangeFilter {
+            since: at(3),
+            until: at(9),
+            ..all()
+        },
+        ExchangeFilter {
+            text: text("% needle_in '\"a"),
+            ..all()
+        },
         // Delivered in two pieces.
-        ExchangeFilter { text: text("lo\nwor"), ..all() },
-        ExchangeFilter { text: text("HELLO"), ..all() },
-        ExchangeFilter { user: text("ann"), group: text("payments"), since: at(1), ..all() },
+        ExchangeFilter {
+            text: text("lo\nwor"),
+            ..all()
+        },
+        ExchangeFilter {
+            text: text("HELLO"),
+            ..all()
+        },
+        ExchangeFilter {
+            user: text("ann"),
+            group: text("payments"),
+            since: at(1),
+            ..all()
+        },
     ];
     for filter in filters {
         let page = store.list(&filter).await.expect("a page");
@@ -164,7 +238,11 @@ async fn pages_through_all(store: &(impl AuditSink + AuditReader)) {
         append(store, &events).await;
     }
     for text in [None, Some("Hello".to_owned())] {
-        let mut filter = ExchangeFilter { limit: Some(3), text, ..ExchangeFilter::default() };
+        let mut filter = ExchangeFilter {
+            limit: Some(3),
+            text,
+            ..ExchangeFilter::default()
+        };
         let mut sizes = Vec::new();
         let mut seen = Vec::new();
         loop {
@@ -185,13 +263,27 @@ async fn pages_through_all(store: &(impl AuditSink + AuditReader)) {
 async fn folds_steps_of_approvals(store: &(impl AuditSink + AuditReader)) {
     let exchange = samples::exchange(1, samples::opening("ann"));
     let (approval, id) = (samples::approval_id(1), exchange[0].exchange);
-    let step = ApprovalStep::Opened { digest: "d".to_owned(), rules: vec!["r".to_owned()] };
+    let step = ApprovalStep::Opened {
+        digest: "d".to_owned(),
+        rules: vec!["r".to_owned()],
+    };
     let mut events = vec![AuditEvent::of_approval(approval, 0, id, NOW, step)];
     events.extend(exchange);
     let reviewer = samples::actor("bob", &["security"]);
     let state = "approved".to_owned();
-    let step = ApprovalStep::Voted { reviewer, approve: true, reason: "fine".to_owned(), state };
-    events.push(AuditEvent::of_approval(approval, 1, id, NOW.plus(Duration::from_secs(9)), step));
+    let step = ApprovalStep::Voted {
+        reviewer,
+        approve: true,
+        reason: "fine".to_owned(),
+        state,
+    };
+    events.push(AuditEvent::of_approval(
+        approval,
+        1,
+        id,
+        NOW.plus(Duration::from_secs(9)),
+        step,
+    ));
     for event in &events {
         append(store, std::slice::from_ref(event)).await;
     }
@@ -216,7 +308,13 @@ async fn takes_many_writers(store: impl AuditSink + AuditReader) {
     while let Some(writer) = writers.join_next().await {
         writer.expect("the writer ends well");
     }
-    let page = store.list(&ExchangeFilter { limit: Some(100), ..ExchangeFilter::default() }).await.expect("a page");
+    let page = store
+        .list(&ExchangeFilter {
+            limit: Some(100),
+            ..ExchangeFilter::default()
+        })
+        .await
+        .expect("a page");
     let ids: BTreeSet<_> = page.items.iter().map(|record| record.id).collect();
     assert_eq!(ids, (0..32).map(samples::exchange_id).collect());
     for n in 0..32 {

@@ -77,18 +77,31 @@ pub fn hit(rule: &str, action: Action) -> RuleHit {
 /// The events of exchange number `n` from first to last: opened, two deliveries, a match, closed. It begins `n` seconds
 /// after [`NOW`].
 pub fn exchange(n: u64, opening: Opening) -> Vec<AuditEvent> {
-    let at = |millis| NOW.plus(Duration::from_millis(n.saturating_mul(1000).saturating_add(millis)));
+    let at = |millis| {
+        NOW.plus(Duration::from_millis(
+            n.saturating_mul(1000).saturating_add(millis),
+        ))
+    };
     let mut closing = Closing::new(Outcome::Completed, 200, Action::Mask);
     closing.delivered = 11;
     let kinds = [
         EventKind::Opened(Box::new(opening)),
-        EventKind::Delivered { offset: 0, text: "Hello\n".to_owned() },
+        EventKind::Delivered {
+            offset: 0,
+            text: "Hello\n".to_owned(),
+        },
         EventKind::Matched(hit("secrets", Action::Mask)),
-        EventKind::Delivered { offset: 6, text: "world".to_owned() },
+        EventKind::Delivered {
+            offset: 6,
+            text: "world".to_owned(),
+        },
         EventKind::Closed(Box::new(closing)),
     ];
     let id = exchange_id(n);
-    (0..).zip(kinds).map(|(seq, kind)| AuditEvent::new(id, seq, at(seq), kind)).collect()
+    (0..)
+        .zip(kinds)
+        .map(|(seq, kind)| AuditEvent::new(id, seq, at(seq), kind))
+        .collect()
 }
 
 /// A pending approval number `n` of a request by `name`, which one person of `security` must approve within 10 minutes;
@@ -102,7 +115,9 @@ pub fn approval(n: u64, name: &str) -> Approval {
         requester: actor(name, &["developers", "security"]),
         digest: Digest::of(&[b"request of", name.as_bytes()]),
         rules: vec!["prod-data".to_owned()],
-        requirement: Requirement { any: vec![BTreeMap::from([("security".to_owned(), 1)])] },
+        requirement: Requirement {
+            any: vec![BTreeMap::from([("security".to_owned(), 1)])],
+        },
         message: "production data needs a second person".to_owned(),
         model: "gpt-5".to_owned(),
         dialect: "openai_chat".to_owned(),
@@ -134,5 +149,10 @@ pub fn claim(approval: &Approval, now: Timestamp) -> Claim {
 
 /// A vote by `name`, who is in `security`, at [`NOW`].
 pub fn vote(name: &str, approve: bool) -> Vote {
-    Vote { reviewer: actor(name, &["security"]), approve, reason: "looked at it".to_owned(), at: NOW }
+    Vote {
+        reviewer: actor(name, &["security"]),
+        approve,
+        reason: "looked at it".to_owned(),
+        at: NOW,
+    }
 }

@@ -36,7 +36,10 @@ impl Default for RecordingSink {
 impl RecordingSink {
     /// A sink that works.
     pub fn new() -> Self {
-        Self { events: Arc::default(), mode: Arc::new(watch::Sender::new(SinkMode::Store)) }
+        Self {
+            events: Arc::default(),
+            mode: Arc::new(watch::Sender::new(SinkMode::Store)),
+        }
     }
 
     /// From now on, calls that stall among them.

@@ -6,10 +6,12 @@ use async_trait::async_trait;
 
 use super::samples;
 use super::*;
-use crate::approval::{Approval, ApprovalStore, Claim, ClaimError, Joined, ListFilter, StoreError, Vote, VoteError};
+use crate::approval::{
+    Approval, ApprovalStore, Claim, ClaimError, Joined, ListFilter, StoreError, Vote, VoteError,
+};
 use crate::audit::{
-    AuditError, AuditEvent, AuditReader, AuditSink, Durable, ExchangeFilter, ExchangeRecord, JsonLinesSink, Page,
-    ReadError,
+    AuditError, AuditEvent, AuditReader, AuditSink, Durable, ExchangeFilter, ExchangeRecord, JsonLinesSink,
+    Page, ReadError,
 };
 use crate::clock::Timestamp;
 use crate::id::{ApprovalId, ExchangeId};
@@ -64,7 +66,9 @@ impl AuditSink for Broken {
             Fault::ForgetsTheLast => self.store.append(&events[..events.len().saturating_sub(1)]).await,
             Fault::KeepsRepeats => {
                 let mut renamed = events.to_vec();
-                renamed.iter_mut().for_each(|e| e.id = format!("{}-{}", e.id, rename()));
+                renamed
+                    .iter_mut()
+                    .for_each(|e| e.id = format!("{}-{}", e.id, rename()));
                 self.store.append(&renamed).await
             }
             _ => self.store.append(events).await,
@@ -103,7 +107,9 @@ impl ApprovalStore for Broken {
 
     async fn claim(&self, id: ApprovalId, claim: &Claim) -> Result<Approval, ClaimError> {
         match (self.fault, self.store.claim(id, claim).await) {
-            (Fault::ClaimsAlways, Err(ClaimError::NotCovered)) => self.store.get(id).await?.ok_or(ClaimError::NotFound),
+            (Fault::ClaimsAlways, Err(ClaimError::NotCovered)) => {
+                self.store.get(id).await?.ok_or(ClaimError::NotFound)
+            }
             (_, answer) => answer,
         }
     }
@@ -139,8 +145,19 @@ impl ApprovalStore for Broken {
 /// Negative control: each suite notices its faults, and the same store without a fault passes.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_suites_notice_broken_stores() {
-    let make = |fault| move || async move { Broken { store: MemoryStore::new(), fault } };
-    for (fault, passes) in [(Fault::None, true), (Fault::ForgetsTheLast, false), (Fault::KeepsRepeats, false)] {
+    let make = |fault| {
+        move || async move {
+            Broken {
+                store: MemoryStore::new(),
+                fault,
+            }
+        }
+    };
+    for (fault, passes) in [
+        (Fault::None, true),
+        (Fault::ForgetsTheLast, false),
+        (Fault::KeepsRepeats, false),
+    ] {
         let suite = tokio::spawn(audit_sink_contract(make(fault)));
         assert_eq!(suite.await.is_ok(), passes, "{fault:?}");
     }

@@ -1,6 +1,59 @@
 //! Who asks: bearer extraction, strict JWT checks, claim mapping and key sets.
 //!
-//! Decisions are pure functions; [`OidcVerifier`] joins them with a [`KeyFetcher`] that does the I/O.
+//! 1. [`credential`] takes exactly one token out of the headers.
+//! 2. The token is taken apart by strict rules and its signature checked with a key of the one issuer it names.
+//! 3. The signed claims are checked and mapped to an [`Identity`].
+//! 4. Keys are fetched ahead of need and kept through outages, but never for more than 24 hours.
+//!
+//! Decisions are pure functions of the bytes and the time; [`OidcVerifier`] joins them with a [`KeyFetcher`] that does
+//! the I/O. Each refusal has a stable code ([`TokenError::code`]).
+
+mod algorithm;
+mod bearer;
+mod claims;
+mod config;
+#[cfg(feature = "fetch")]
+mod fetch;
+mod fetcher;
+#[cfg(feature = "tower")]
+mod issuer;
+#[cfg_attr(
+    not(feature = "tower"),
+    expect(dead_code, reason = "its caller is `OidcVerifier`")
+)]
+mod jwks;
+#[cfg_attr(
+    not(feature = "tower"),
+    expect(dead_code, reason = "its caller is `OidcVerifier`")
+)]
+mod jwt;
+#[cfg(feature = "tower")]
+mod oidc;
+#[cfg_attr(
+    not(feature = "tower"),
+    expect(dead_code, reason = "its caller is `OidcVerifier`")
+)]
+mod rotation;
+#[cfg_attr(
+    not(feature = "tower"),
+    expect(dead_code, reason = "its caller is `OidcVerifier`")
+)]
+mod rules;
+mod strict_json;
+#[cfg(test)]
+#[cfg(feature = "tower")]
+mod tests;
+mod url;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use bearer::credential;
+pub use claims::{Expected, GroupSource, Shape};
+pub use config::{IssuerConfig, IssuerConfigError};
+#[cfg(feature = "fetch")]
+pub use fetch::HttpFetcher;
+pub use fetcher::{FetchError, Fetched, KeyFetcher, MAX_DOCUMENT, NoFetch};
+#[cfg(feature = "tower")]
+pub use oidc::{OidcVerifier, OidcVerifierBuilder};
 
 use async_trait::async_trait;
 
@@ -21,6 +74,12 @@ use crate::identity::Identity;
 pub trait TokenVerifier: std::fmt::Debug + Send + Sync + 'static {
     /// Verifies `token` at the time `now`.
     async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError>;
+
+    /// Whether a request without any token is refused before [`verify`](Self::verify) is asked. `false` is for
+    /// verifiers that know the caller by other means; they then get an empty token.
+    fn needs_token(&self) -> bool {
+        true
+    }
 }
 
 /// Why a token was not accepted. The client only ever learns 401 or 503; the code goes into the record.

@@ -14,7 +14,9 @@ use tokio::sync::oneshot;
 
 use self::writer::{Batch, Writer};
 use super::log::EventLog;
-use super::{AuditError, AuditEvent, AuditReader, AuditSink, Durable, ExchangeFilter, ExchangeRecord, Page, ReadError};
+use super::{
+    AuditError, AuditEvent, AuditReader, AuditSink, Durable, ExchangeFilter, ExchangeRecord, Page, ReadError,
+};
 use crate::clock::Timestamp;
 use crate::id::ExchangeId;
 
@@ -42,7 +44,10 @@ impl JsonLinesSink {
         let path = path.as_ref();
         let file = open::recovered(path, now)?;
         let queue = Writer::start(file).map_err(|e| AuditError::new("the writer cannot be started", e))?;
-        Ok(Self { queue, reader: JsonLinesReader::new(path) })
+        Ok(Self {
+            queue,
+            reader: JsonLinesReader::new(path),
+        })
     }
 }
 
@@ -51,7 +56,10 @@ impl AuditSink for JsonLinesSink {
     async fn append(&self, events: &[AuditEvent]) -> Result<Durable, AuditError> {
         const GONE: AuditError = AuditError::message("the writer has ended");
         let (reply, answer) = oneshot::channel();
-        let batch = Batch { lines: events.iter().map(line).collect::<Result<_, _>>()?, reply };
+        let batch = Batch {
+            lines: events.iter().map(line).collect::<Result<_, _>>()?,
+            reply,
+        };
         self.queue.send(batch).map_err(|_| GONE)?;
         answer.await.map_err(|_| GONE)?
     }
@@ -78,7 +86,9 @@ pub struct JsonLinesReader {
 impl JsonLinesReader {
     /// Of this file, which need not exist yet.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { path: Arc::new(path.as_ref().to_owned()) }
+        Self {
+            path: Arc::new(path.as_ref().to_owned()),
+        }
     }
 
     async fn log(&self, only: Option<ExchangeId>) -> Result<EventLog, ReadError> {
@@ -93,7 +103,9 @@ impl JsonLinesReader {
             })?;
             Ok(log)
         };
-        let read = tokio::task::spawn_blocking(read).await.map_err(|e| ReadError::Store(Box::new(e)))?;
+        let read = tokio::task::spawn_blocking(read)
+            .await
+            .map_err(|e| ReadError::Store(Box::new(e)))?;
         read.map_err(|e: std::io::Error| ReadError::Store(Box::new(e)))
     }
 }
@@ -120,7 +132,13 @@ struct Line {
 }
 
 fn line(event: &AuditEvent) -> Result<Line, AuditError> {
-    let mut text = serde_json::to_vec(event).map_err(|e| AuditError::new("an event cannot be serialised", e))?;
+    let mut text =
+        serde_json::to_vec(event).map_err(|e| AuditError::new("an event cannot be serialised", e))?;
     text.push(b'\n');
-    Ok(Line { id: event.id.clone(), exchange: event.exchange, is_final: event.kind.is_final(), text })
+    Ok(Line {
+        id: event.id.clone(),
+        exchange: event.exchange,
+        is_final: event.kind.is_final(),
+        text,
+    })
 }

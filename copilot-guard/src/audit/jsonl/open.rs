@@ -15,7 +15,8 @@ use crate::id::ExchangeId;
 pub(super) fn recovered(path: &Path, now: Timestamp) -> Result<File, AuditError> {
     let failed = |e| AuditError::new("the file cannot be opened", e);
     let mut file = private(path).map_err(failed)?;
-    file.try_lock().map_err(|e| AuditError::new("another process has the file open", e))?;
+    file.try_lock()
+        .map_err(|e| AuditError::new("another process has the file open", e))?;
     let found = scan(&file).map_err(failed)?;
     if let Some(line) = found.unreadable {
         let what = format!("line {line} is not an event, and is not at the end");
@@ -25,16 +26,24 @@ pub(super) fn recovered(path: &Path, now: Timestamp) -> Result<File, AuditError>
 
     let mut open: Vec<_> = found.open.into_values().collect();
     open.sort_by(|a, b| a.first().map(|e| &e.id).cmp(&b.first().map(|e| &e.id)));
-    for closing in open.iter().filter_map(|events| AuditEvent::interruption(events, now)) {
+    for closing in open
+        .iter()
+        .filter_map(|events| AuditEvent::interruption(events, now))
+    {
         file.write_all(&line(&closing)?.text).map_err(failed)?;
     }
     file.sync_all().map_err(failed)?;
     // Without this a new file may be gone after a crash, with its content.
     if let Some(folder) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
     }
     if !open.is_empty() {
-        tracing::warn!(exchanges = open.len(), "closed as interrupted what the last process left open");
+        tracing::warn!(
+            exchanges = open.len(),
+            "closed as interrupted what the last process left open"
+        );
     }
     Ok(file)
 }
@@ -50,8 +59,12 @@ pub(super) fn for_each_event(path: &Path, mut each: impl FnMut(AuditEvent)) -> i
     let mut number = 0u64;
     while read_line(&mut lines, &mut text)? {
         number += 1;
-        let event = serde_json::from_slice(&text)
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, format!("line {number} is not an event")))?;
+        let event = serde_json::from_slice(&text).map_err(|_| {
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("line {number} is not an event"),
+            )
+        })?;
         each(event);
     }
     Ok(())

@@ -46,7 +46,15 @@ fn opened(n: u8) -> AuditEvent {
 }
 
 fn delivered(n: u8, seq: u64) -> AuditEvent {
-    AuditEvent::new(exchange(n), seq, NOW, EventKind::Delivered { offset: 0, text: "text\n".to_owned() })
+    AuditEvent::new(
+        exchange(n),
+        seq,
+        NOW,
+        EventKind::Delivered {
+            offset: 0,
+            text: "text\n".to_owned(),
+        },
+    )
 }
 
 fn closed(n: u8, seq: u64) -> AuditEvent {
@@ -76,15 +84,23 @@ async fn opened_anew(path: &PathBuf) -> JsonLinesSink {
 async fn open_exchanges_are_closed_as_interrupted_once() {
     let (_folder, path) = file();
     let sink = JsonLinesSink::open(&path, NOW).unwrap();
-    let _ = sink.append(&[opened(1), delivered(1, 1), opened(2), closed(2, 1)]).await.unwrap();
+    let _ = sink
+        .append(&[opened(1), delivered(1, 1), opened(2), closed(2, 1)])
+        .await
+        .unwrap();
     drop(sink);
     for _ in 0..2 {
         let sink = opened_anew(&path).await;
         let events = sink.events(exchange(1)).await.unwrap();
         assert_eq!(events.len(), 3);
         assert_eq!(events[2].id, format!("{}/2", exchange(1)));
-        let EventKind::Closed(closing) = &events[2].kind else { panic!("not closed") };
-        assert_eq!((closing.outcome, closing.decision, closing.delivered), (Outcome::Interrupted, Action::Mask, 5));
+        let EventKind::Closed(closing) = &events[2].kind else {
+            panic!("not closed")
+        };
+        assert_eq!(
+            (closing.outcome, closing.decision, closing.delivered),
+            (Outcome::Interrupted, Action::Mask, 5)
+        );
         assert_eq!(sink.events(exchange(2)).await.unwrap(), [opened(2), closed(2, 1)]);
     }
 }
@@ -98,13 +114,25 @@ async fn every_torn_end_is_set_aside() {
         let _ = sink.append(&[opened(2), closed(2, 1)]).await.unwrap();
         drop(sink);
         let before = fs::read(&path).unwrap();
-        fs::OpenOptions::new().append(true).open(&path).unwrap().write_all(&whole[..cut]).unwrap();
+        fs::OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .unwrap()
+            .write_all(&whole[..cut])
+            .unwrap();
 
         let reader = JsonLinesReader::new(&path);
-        assert_eq!(reader.events(exchange(2)).await.unwrap().len(), 2, "a reader passes over a torn end");
+        assert_eq!(
+            reader.events(exchange(2)).await.unwrap().len(),
+            2,
+            "a reader passes over a torn end"
+        );
         let sink = opened_anew(&path).await;
         assert_eq!(fs::read(&path).unwrap(), before);
-        assert_eq!(fs::read(folder.path().join("audit.jsonl.torn")).unwrap(), whole[..cut]);
+        assert_eq!(
+            fs::read(folder.path().join("audit.jsonl.torn")).unwrap(),
+            whole[..cut]
+        );
         let _ = sink.append(&[opened(1), closed(1, 1)]).await.unwrap();
         assert_eq!(sink.events(exchange(1)).await.unwrap().len(), 2);
     }
@@ -118,7 +146,10 @@ async fn a_torn_end_of_several_lines_too_but_damage_before_good_lines_is_refused
     fs::write(&path, &text).unwrap();
     let sink = JsonLinesSink::open(&path, NOW).unwrap();
     assert_eq!(sink.events(exchange(1)).await.unwrap().len(), 2);
-    assert_eq!(fs::read(folder.path().join("audit.jsonl.torn")).unwrap(), b"{\"id\":\0\0\0\0\n\0\0\0");
+    assert_eq!(
+        fs::read(folder.path().join("audit.jsonl.torn")).unwrap(),
+        b"{\"id\":\0\0\0\0\n\0\0\0"
+    );
 
     let (folder, path) = file();
     text.extend_from_slice(b"\n");
@@ -171,7 +202,10 @@ impl Disk {
 impl Write for Disk {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.next() == Step::Full {
-            self.content.lock().unwrap().extend_from_slice(&bytes[..bytes.len() / 2]);
+            self.content
+                .lock()
+                .unwrap()
+                .extend_from_slice(&bytes[..bytes.len() / 2]);
             return Err(io::ErrorKind::StorageFull.into());
         }
         self.content.lock().unwrap().extend_from_slice(bytes);
@@ -185,14 +219,21 @@ impl Write for Disk {
 
 impl Log for Disk {
     fn sync(&mut self) -> io::Result<()> {
-        if self.next() == Step::SyncFails { Err(io::Error::other("EIO")) } else { Ok(()) }
+        if self.next() == Step::SyncFails {
+            Err(io::Error::other("EIO"))
+        } else {
+            Ok(())
+        }
     }
 
     fn cut(&mut self, length: u64) -> io::Result<()> {
         if self.next() == Step::CutFails {
             return Err(io::Error::other("EIO"));
         }
-        self.content.lock().unwrap().truncate(usize::try_from(length).unwrap());
+        self.content
+            .lock()
+            .unwrap()
+            .truncate(usize::try_from(length).unwrap());
         Ok(())
     }
 
@@ -204,7 +245,10 @@ impl Log for Disk {
 async fn append(disk: &Disk, script: &[Step], batches: &[&[AuditEvent]]) -> Vec<bool> {
     *disk.script.lock().unwrap() = script.iter().copied().collect();
     let queue = Writer::start(disk.clone()).unwrap();
-    let sink = JsonLinesSink { queue, reader: JsonLinesReader::new("/nonexistent") };
+    let sink = JsonLinesSink {
+        queue,
+        reader: JsonLinesReader::new("/nonexistent"),
+    };
     let mut acknowledged = Vec::new();
     for batch in batches {
         acknowledged.push(sink.append(batch).await.is_ok());
@@ -220,14 +264,22 @@ async fn a_full_disk_leaves_no_half_batch_and_heals() {
     let acknowledged = append(&disk, &steps, &[&[opened(2)], &batch, &batch]).await;
     assert_eq!(acknowledged, [true, false, true]);
     let lines = String::from_utf8(disk.content.lock().unwrap().clone()).unwrap();
-    let ids: Vec<_> = lines.lines().map(|l| serde_json::from_str::<AuditEvent>(l).unwrap().id).collect();
+    let ids: Vec<_> = lines
+        .lines()
+        .map(|l| serde_json::from_str::<AuditEvent>(l).unwrap().id)
+        .collect();
     assert_eq!(ids, [opened(2).id, opened(1).id, closed(1, 1).id]);
 }
 
 #[tokio::test]
 async fn after_a_failed_sync_or_cut_nothing_is_acknowledged() {
     for steps in [&[Step::Fine, Step::SyncFails][..], &[Step::Full, Step::CutFails]] {
-        let acknowledged = append(&Disk::default(), steps, &[&[opened(1)], &[opened(1)], &[opened(2)]]).await;
+        let acknowledged = append(
+            &Disk::default(),
+            steps,
+            &[&[opened(1)], &[opened(1)], &[opened(2)]],
+        )
+        .await;
         assert_eq!(acknowledged, [false, false, false]);
     }
 }

@@ -59,7 +59,12 @@ type Reason = (&'static str, io::ErrorKind);
 impl<L: Log> Writer<L> {
     /// The thread ends when the last sender is gone and everything that waits is written.
     pub(super) fn start(file: L) -> io::Result<mpsc::Sender<Batch>> {
-        let mut writer = Self { length: file.length()?, file, window: Window::default(), broken: false };
+        let mut writer = Self {
+            length: file.length()?,
+            file,
+            window: Window::default(),
+            broken: false,
+        };
         let (sender, queue) = mpsc::channel();
         let run = move || {
             while let Ok(first) = queue.recv() {
@@ -68,7 +73,9 @@ impl<L: Log> Writer<L> {
                 writer.write(round);
             }
         };
-        std::thread::Builder::new().name("copilot-guard-jsonl".to_owned()).spawn(run)?;
+        std::thread::Builder::new()
+            .name("copilot-guard-jsonl".to_owned())
+            .spawn(run)?;
         Ok(sender)
     }
 

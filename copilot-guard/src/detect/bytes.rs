@@ -1,0 +1,27 @@
+//! A set of byte values.
+
+/// A set of byte values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(super) struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    /// Every byte for which `wanted` holds.
+    pub(super) fn of(wanted: impl Fn(u8) -> bool) -> Self {
+        let mut set = Self::default();
+        for byte in 0..=u8::MAX {
+            if wanted(byte) {
+                set.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+            }
+        }
+        set
+    }
+
+    pub(super) const fn contains(&self, byte: u8) -> bool {
+        self.0[(byte >> 6) as usize] & (1 << (byte & 63)) != 0
+    }
+}
+
+/// What `\w` means in every rule: ASCII only.
+pub(super) const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}

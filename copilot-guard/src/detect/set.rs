@@ -1,0 +1,317 @@
+//! The compiled rules.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::secret::Secret;
+
+use super::builtin;
+use super::bytes::ByteSet;
+use super::check::{Check, When};
+use super::error::LintError;
+use super::pattern::{self, Parts};
+use super::redactor::Redactor;
+use super::rule::{RuleIndex, RuleInfo, RuleMask, RuleSource};
+use super::sink::{Marked, Sink, Span};
+use super::table::Table;
+use super::trigger::Trigger;
+
+/// Compiled rules. Cheap to clone.
+#[derive(Clone)]
+pub struct RuleSet {
+    pub(super) inner: Arc<Compiled>,
+}
+
+pub(super) struct Compiled {
+    pub(super) infos: Arc<[RuleInfo]>,
+    rules: Vec<Rule>,
+    pub(super) trigger: Trigger,
+}
+
+impl Compiled {
+    #[inline]
+    pub(super) fn rule(&self, index: RuleIndex) -> Option<&Rule> {
+        self.rules.get(index.as_usize())
+    }
+}
+
+/// One rule, ready to run.
+pub(super) struct Rule {
+    pub(super) not_word_before: bool,
+    pub(super) context: Option<Arc<Table>>,
+    pub(super) secret: Arc<Table>,
+    pub(super) after: Option<ByteSet>,
+    pub(super) check: Check,
+}
+
+impl RuleSet {
+    /// Starts with no rules.
+    pub fn builder() -> RuleSetBuilder {
+        RuleSetBuilder::default()
+    }
+
+    /// Every rule, in the order of their [`RuleIndex`].
+    pub fn rules(&self) -> &[RuleInfo] {
+        &self.inner.infos
+    }
+
+    /// One rule.
+    pub fn info(&self, rule: RuleIndex) -> Option<&RuleInfo> {
+        self.inner.infos.get(rule.as_usize())
+    }
+
+    /// All rules.
+    pub fn all(&self) -> RuleMask {
+        self.select(|_| true)
+    }
+
+    /// The rules that `choose` picks. Exact values are always active, whatever `choose` says.
+    pub fn select(&self, choose: impl Fn(&RuleInfo) -> bool) -> RuleMask {
+        let mut mask = RuleMask::none(self.inner.infos.len());
+        for (i, info) in (0u16..).zip(self.inner.infos.iter()) {
+            if info.source == RuleSource::Exact || choose(info) {
+                mask.insert(RuleIndex(i));
+            }
+        }
+        mask
+    }
+
+    /// The state of one text stream.
+    pub fn redactor(&self, mask: &RuleMask) -> Redactor {
+        Redactor::new(self.clone(), mask.clone())
+    }
+
+    /// A sink that writes the redacted text with `[REDACTED:kind]` marks to `out`.
+    pub fn marked<'a>(&self, out: &'a mut Vec<u8>) -> Marked<'a> {
+        Marked::new(self.inner.infos.clone(), out)
+    }
+
+    /// Scans a whole text: what a redactor would mask, in order.
+    pub fn scan(&self, mask: &RuleMask, text: &[u8]) -> Vec<Span> {
+        let mut found = Found(Vec::new());
+        let mut redactor = self.redactor(mask);
+        redactor.push(text, &mut found);
+        redactor.finish(&mut found);
+        found.0
+    }
+}
+
+impl fmt::Debug for RuleSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuleSet")
+            .field("rules", &self.inner.infos.len())
+            .finish_non_exhaustive()
+    }
+}
+
+struct Found(Vec<Span>);
+
+impl Sink for Found {
+    fn text(&mut self, _: &[u8]) {}
+
+    fn mark(&mut self, _: RuleIndex, _: u64) {}
+
+    fn span(&mut self, span: Span) {
+        self.0.push(span);
+    }
+}
+
+/// The longest that a byte may have to wait for the decision about it.
+pub(super) const LONGEST_WAIT: usize = 4096;
+/// Shorter values would mask pieces of ordinary text.
+const SHORTEST_EXACT: usize = 4;
+
+/// Collects rules and compiles them.
+#[derive(Default)]
+pub struct RuleSetBuilder {
+    drafts: Vec<Draft>,
+    /// An error that `build` reports.
+    broken: Option<LintError>,
+}
+
+/// A rule before it is compiled.
+#[derive(Clone)]
+pub(super) struct Draft {
+    pub(super) info: RuleInfo,
+    pub(super) parts: Parts,
+    pub(super) check: Check,
+}
+
+impl RuleSetBuilder {
+    /// Adds the table that ships with this crate.
+    pub fn builtin(mut self) -> Self {
+        match builtin::drafts() {
+            Ok(drafts) => self.drafts.extend_from_slice(drafts),
+            Err(e) => self.broken = Some(e),
+        }
+        self
+    }
+
+    /// Adds a regular expression; see the [module](super) for what it may contain.
+    pub fn pattern(mut self, id: &str, regex: &str) -> Result<Self, LintError> {
+        let draft = Draft {
+            info: own(id, "a pattern of this installation", RuleSource::Pattern),
+            parts: pattern::split(id, regex)?,
+            check: Check::default(),
+        };
+        // Compiled here so that the error comes where the pattern is given, and again in `build`: patterns are few.
+        draft.compile(&mut HashMap::new())?;
+        self.drafts.push(draft);
+        Ok(self)
+    }
+
+    /// Adds a value that must never leave, wherever it stands.
+    ///
+    /// The compiled rules contain the value; they are never printed, but their memory is not wiped.
+    pub fn exact(mut self, id: &str, value: &Secret) -> Self {
+        self.drafts.push(Draft {
+            info: own(id, "a value of this installation", RuleSource::Exact),
+            parts: Parts {
+                secret: regex_syntax::escape(value.expose()),
+                ..Parts::default()
+            },
+            check: Check::default(),
+        });
+        self
+    }
+
+    /// Compiles.
+    pub fn build(self) -> Result<RuleSet, LintError> {
+        if let Some(e) = self.broken {
+            return Err(e);
+        }
+        if self.drafts.len() > usize::from(u16::MAX) {
+            return Err(LintError::new(
+                "*",
+                "there are more than 65535 rules",
+                "use fewer",
+            ));
+        }
+        let mut tables = HashMap::new();
+        let rules = self
+            .drafts
+            .iter()
+            .map(|d| d.compile(&mut tables))
+            .collect::<Result<Vec<_>, _>>()?;
+        let trigger = Trigger::new(&rules)?;
+        let infos = self.drafts.into_iter().map(|d| d.info).collect();
+        Ok(RuleSet {
+            inner: Arc::new(Compiled {
+                infos,
+                rules,
+                trigger,
+            }),
+        })
+    }
+}
+
+impl fmt::Debug for RuleSetBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RuleSetBuilder")
+            .field("rules", &self.drafts.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Draft {
+    /// Compiles the parts and refuses what cannot be bounded. Rules with equal parts share their tables.
+    fn compile(&self, tables: &mut HashMap<String, Arc<Table>>) -> Result<Rule, LintError> {
+        let id = self.info.id.as_str();
+        if !is_kind(id) {
+            return Err(LintError::new(
+                id,
+                "has an id that cannot stand in a mark",
+                "use 1 to 64 of `a-z`, `A-Z`, `0-9`, `-`, `_` and `.`",
+            ));
+        }
+        if self.info.source == RuleSource::Exact && self.parts.secret.len() < SHORTEST_EXACT {
+            return Err(LintError::new(
+                id,
+                format!("is shorter than {SHORTEST_EXACT} bytes"),
+                "mask so short a value with a pattern that names what stands around it",
+            ));
+        }
+        let secret = table(id, &self.parts.secret, tables)?;
+        if secret.is_empty() {
+            return Err(LintError::new(id, "can never match", "remove the empty class"));
+        }
+        if secret.accepts(secret.start()) {
+            return Err(LintError::new(
+                id,
+                "matches the empty text",
+                "ask for at least one byte, `+` or `{1,}` instead of `*`",
+            ));
+        }
+        let context = if self.parts.context.is_empty() {
+            None
+        } else {
+            let context = table(id, &self.parts.context, tables)?;
+            if context.is_empty() {
+                return Err(LintError::new(
+                    id,
+                    "has a context that can never match",
+                    "remove the empty class",
+                ));
+            }
+            // A context that may be empty asks for nothing.
+            (!context.accepts(context.start())).then_some(context)
+        };
+        let whole = self.check.when == When::Longest;
+        match secret.longest_wait(self.parts.after.as_ref(), whole) {
+            None => {
+                return Err(LintError::new(
+                    id,
+                    "has no bound on how long it must be read before it is certain",
+                    if self.parts.after.is_some() {
+                        "give the repetitions an upper bound, `{20,200}` instead of `{20,}`, or drop what must follow the secret"
+                    } else {
+                        "give the repetitions before the last part an upper bound, `{1,200}` instead of `+`"
+                    },
+                ));
+            }
+            Some(wait) if wait > LONGEST_WAIT => {
+                return Err(LintError::new(
+                    id,
+                    format!("must be read for {wait} bytes before it is certain; the most is {LONGEST_WAIT}"),
+                    "lower the upper bounds of its repetitions",
+                ));
+            }
+            Some(_) => {}
+        }
+        Ok(Rule {
+            not_word_before: self.parts.not_word_before,
+            context,
+            secret,
+            after: self.parts.after,
+            check: self.check.clone(),
+        })
+    }
+}
+
+fn table(id: &str, regex: &str, tables: &mut HashMap<String, Arc<Table>>) -> Result<Arc<Table>, LintError> {
+    if let Some(table) = tables.get(regex) {
+        return Ok(table.clone());
+    }
+    let table = Arc::new(Table::new(id, &pattern::ascii(id, regex)?)?);
+    tables.insert(regex.to_owned(), table.clone());
+    Ok(table)
+}
+
+fn own(id: &str, title: &str, source: RuleSource) -> RuleInfo {
+    RuleInfo {
+        id: id.to_owned(),
+        title: title.to_owned(),
+        provider: String::new(),
+        severity: "high".to_owned(),
+        docs: String::new(),
+        source,
+    }
+}
+
+fn is_kind(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}

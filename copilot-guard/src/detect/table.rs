@@ -1,0 +1,291 @@
+//! Small automata: one byte in, one table look-up, and it is known whether a match is still possible.
+//!
+//! `regex-automata` determinises; here the result is reduced to what a stream needs. An accepting state says so itself
+//! (there it is said one byte later), and a state from which no accept can be reached is the dead state.
+
+use std::collections::HashMap;
+
+use regex_automata::dfa::{Automaton, StartKind, dense};
+use regex_automata::nfa::thompson::{self, WhichCaptures};
+use regex_automata::util::syntax;
+use regex_automata::{Anchored, MatchKind};
+
+use super::bytes::ByteSet;
+use super::error::LintError;
+
+/// No match is possible any more.
+pub(super) const DEAD: u16 = 0;
+
+const ACCEPT: u8 = 1;
+const MORE: u8 = 2;
+const DETERMINISE_LIMIT: usize = 64 << 20;
+const TABLE_LIMIT: usize = 16 << 20;
+/// Steps spent on making a table smaller before it is taken as it is.
+const MINIMISE_BUDGET: usize = 30_000_000;
+
+/// A table-driven automaton, anchored at its start.
+pub(super) struct Table {
+    classes: Box<[u8; 256]>,
+    stride: usize,
+    next: Box<[u16]>,
+    flags: Box<[u8]>,
+    start: u16,
+}
+
+impl Table {
+    /// Compiles a regular expression that [`pattern::ascii`](super::pattern::ascii) let through.
+    pub(super) fn new(id: &str, regex: &str) -> Result<Self, LintError> {
+        let too_large = || {
+            LintError::new(
+                id,
+                "needs too large an automaton",
+                "make repetitions smaller, or drop optional text before the part that is certain",
+            )
+        };
+        let dfa = dense::Builder::new()
+            .configure(
+                dense::Config::new()
+                    .start_kind(StartKind::Anchored)
+                    .match_kind(MatchKind::All)
+                    .accelerate(false)
+                    .dfa_size_limit(Some(TABLE_LIMIT))
+                    .determinize_size_limit(Some(DETERMINISE_LIMIT)),
+            )
+            .syntax(syntax::Config::new().unicode(true).utf8(true))
+            .thompson(
+                thompson::Config::new()
+                    .which_captures(WhichCaptures::None)
+                    .nfa_size_limit(Some(TABLE_LIMIT)),
+            )
+            .build(regex)
+            .map_err(|_| too_large())?;
+        let Some(start) = dfa.universal_start_state(Anchored::Yes) else {
+            return Err(LintError::new(
+                id,
+                "looks around at its start",
+                "remove the look-around",
+            ));
+        };
+        let mut classes = Box::new([0u8; 256]);
+        let mut stride = 0;
+        let mut representatives = Vec::new();
+        for byte in 0..=u8::MAX {
+            let class = dfa.byte_classes().get(byte);
+            classes[usize::from(byte)] = class;
+            if usize::from(class) == stride {
+                stride += 1;
+                representatives.push(byte);
+            }
+        }
+        // Number the states in the order of a breadth-first walk; 0 is the dead state.
+        let mut ids = HashMap::from([(start, 1u32)]);
+        let mut states = vec![start];
+        let mut next: Vec<u32> = vec![0; stride];
+        let mut accept = vec![false];
+        let mut at = 0;
+        while let Some(&state) = states.get(at) {
+            at += 1;
+            accept.push(dfa.is_match_state(dfa.next_eoi_state(state)));
+            for &byte in &representatives {
+                let to = dfa.next_state(state, byte);
+                let number = if dfa.is_dead_state(to) {
+                    0
+                } else {
+                    *ids.entry(to).or_insert_with(|| {
+                        states.push(to);
+                        states.len() as u32
+                    })
+                };
+                next.push(number);
+            }
+        }
+        let raw = Raw { stride, next, accept };
+        let more = raw.more();
+        let raw = raw.pruned(&more).minimised();
+        let more = raw.more();
+        if raw.accept.len() > usize::from(u16::MAX) {
+            return Err(too_large());
+        }
+        Ok(Self {
+            classes,
+            stride,
+            next: raw.next.iter().map(|n| *n as u16).collect(),
+            flags: raw
+                .accept
+                .iter()
+                .zip(&more)
+                .map(|(a, m)| u8::from(*a) * ACCEPT | u8::from(*m) * MORE)
+                .collect(),
+            start: u16::from(raw.accept.len() > 1),
+        })
+    }
+
+    pub(super) const fn start(&self) -> u16 {
+        self.start
+    }
+
+    #[inline]
+    pub(super) fn next(&self, state: u16, byte: u8) -> u16 {
+        self.next[usize::from(state) * self.stride + usize::from(self.classes[usize::from(byte)])]
+    }
+
+    /// Whether what was read so far matches.
+    #[inline]
+    pub(super) fn accepts(&self, state: u16) -> bool {
+        self.flags[usize::from(state)] & ACCEPT != 0
+    }
+
+    /// Whether reading on can lead to a match.
+    #[inline]
+    pub(super) fn more(&self, state: u16) -> bool {
+        self.flags[usize::from(state)] & MORE != 0
+    }
+
+    /// Whether nothing at all matches.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.start == DEAD
+    }
+
+    /// How many bytes may be read before it is certain whether this is a match; `None` when there is no limit.
+    ///
+    /// With `whole`, until nothing more can match; else until the first match, confirmed by `after` if that is given.
+    pub(super) fn longest_wait(&self, after: Option<&ByteSet>, whole: bool) -> Option<usize> {
+        // For each class: does it have a byte that does not confirm a match?
+        let mut unconfirmed = vec![after.is_none(); self.stride];
+        if let Some(after) = after {
+            for byte in (0..=u8::MAX).filter(|b| !after.contains(*b)) {
+                unconfirmed[usize::from(self.classes[usize::from(byte)])] = true;
+            }
+        }
+        let edges = |state: usize| {
+            let stops = !whole && self.flags[state] & ACCEPT != 0;
+            let unconfirmed = &unconfirmed;
+            let row = &self.next[state * self.stride..][..self.stride];
+            row.iter().enumerate().filter_map(move |(class, to)| {
+                let open = !stops || (after.is_some() && unconfirmed[class]);
+                (open && *to != DEAD).then_some(usize::from(*to))
+            })
+        };
+        let count = self.flags.len();
+        let mut reached = vec![false; count];
+        let mut incoming = vec![0usize; count];
+        let mut stack = vec![usize::from(self.start)];
+        reached[usize::from(self.start)] = true;
+        let mut nodes = 0;
+        while let Some(state) = stack.pop() {
+            nodes += 1;
+            for to in edges(state) {
+                incoming[to] += 1;
+                if !reached[to] {
+                    reached[to] = true;
+                    stack.push(to);
+                }
+            }
+        }
+        if incoming[usize::from(self.start)] > 0 {
+            return None;
+        }
+        let mut depth = vec![0usize; count];
+        let mut done = 0;
+        let mut longest = 0;
+        stack.push(usize::from(self.start));
+        while let Some(state) = stack.pop() {
+            done += 1;
+            longest = longest.max(depth[state]);
+            for to in edges(state) {
+                depth[to] = depth[to].max(depth[state] + 1);
+                incoming[to] -= 1;
+                if incoming[to] == 0 {
+                    stack.push(to);
+                }
+            }
+        }
+        (done == nodes).then_some(longest)
+    }
+}
+
+/// A table under construction. State 0 is dead, state 1 is the start.
+struct Raw {
+    stride: usize,
+    next: Vec<u32>,
+    accept: Vec<bool>,
+}
+
+impl Raw {
+    /// For each state: can an accept be reached by reading at least one byte?
+    fn more(&self) -> Vec<bool> {
+        let count = self.accept.len();
+        let mut from: Vec<Vec<u32>> = vec![Vec::new(); count];
+        for (state, row) in self.next.chunks(self.stride).enumerate() {
+            for to in row {
+                let list = &mut from[*to as usize];
+                if *to != 0 && list.last() != Some(&(state as u32)) {
+                    list.push(state as u32);
+                }
+            }
+        }
+        let mut more = vec![false; count];
+        let mut stack: Vec<usize> = (0..count).filter(|s| self.accept[*s]).collect();
+        while let Some(state) = stack.pop() {
+            for &before in &from[state] {
+                if !std::mem::replace(&mut more[before as usize], true) && !self.accept[before as usize] {
+                    stack.push(before as usize);
+                }
+            }
+        }
+        more
+    }
+
+    /// Without the states that lead nowhere.
+    fn pruned(mut self, more: &[bool]) -> Self {
+        for to in &mut self.next {
+            if !self.accept[*to as usize] && !more[*to as usize] {
+                *to = 0;
+            }
+        }
+        self
+    }
+
+    /// States with the same future become one (Moore). Two candidates of one rule in one state then share their fate.
+    fn minimised(self) -> Self {
+        let count = self.accept.len();
+        let mut block: Vec<u32> = self.accept.iter().map(|a| u32::from(*a)).collect();
+        let mut blocks = 0;
+        let mut spent = 0;
+        loop {
+            spent += count * self.stride;
+            if spent > MINIMISE_BUDGET {
+                return self;
+            }
+            let mut seen: HashMap<Vec<u32>, u32> = HashMap::with_capacity(blocks);
+            let mut refined = Vec::with_capacity(count);
+            // The dead state and the start are seen first, so they become 0 and 1.
+            for (state, row) in self.next.chunks(self.stride).enumerate() {
+                let mut key = Vec::with_capacity(self.stride + 1);
+                key.push(block[state]);
+                key.extend(row.iter().map(|to| block[*to as usize]));
+                let fresh = seen.len() as u32;
+                refined.push(*seen.entry(key).or_insert(fresh));
+            }
+            let before = std::mem::replace(&mut blocks, seen.len());
+            block = refined;
+            if before == blocks {
+                break;
+            }
+        }
+        let mut next = vec![0; blocks * self.stride];
+        let mut accept = vec![false; blocks];
+        for (state, row) in self.next.chunks(self.stride).enumerate() {
+            let to = block[state] as usize;
+            accept[to] = self.accept[state];
+            for (class, target) in row.iter().enumerate() {
+                next[to * self.stride + class] = block[*target as usize];
+            }
+        }
+        Self {
+            stride: self.stride,
+            next,
+            accept,
+        }
+    }
+}

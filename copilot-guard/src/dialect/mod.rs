@@ -1,0 +1,297 @@
+//! Wire formats: what clients and models say to each other, read strictly and written afresh.
+//!
+//! A dialect knows a format and no policy. It hands every text to an [`Inspector`] and writes what comes back; a new
+//! dialect is one file that implements [`StreamRewriter`] and a few functions for plain answers and requests.
+
+mod chat;
+mod chat_plain;
+mod chat_write;
+mod messages;
+mod messages_plain;
+mod messages_write;
+mod refusal;
+mod request;
+mod routes;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::sse::Event;
+
+pub use refusal::error_body;
+pub use request::{ParsedRequest, Part};
+pub use routes::{Route, RouteSet, RouteTable, UnknownRouteSet};
+
+/// A wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Dialect {
+    /// OpenAI chat completions.
+    Chat,
+    /// Anthropic messages.
+    Messages,
+}
+
+impl Dialect {
+    /// The name used in configuration and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Messages => "messages",
+        }
+    }
+
+    /// Reads a request.
+    ///
+    /// # Errors
+    /// The body is not an acceptable request of this dialect.
+    pub fn parse_request(self, body: &[u8], limits: crate::json::Limits) -> Result<ParsedRequest, Malformed> {
+        request::parse(self, body, limits)
+    }
+
+    /// Starts rewriting a streamed answer. `envelope` is used for events of our own before upstream has spoken.
+    pub fn stream(self, envelope: Envelope) -> Box<dyn StreamRewriter> {
+        match self {
+            Self::Chat => Box::new(chat::ChatStream::new(envelope)),
+            Self::Messages => Box::new(messages::MessagesStream::new(envelope)),
+        }
+    }
+
+    /// Rewrites a plain answer. May be called again with the same body after [`Plain::Wait`]: the inspector then
+    /// gives the verdict that was missing.
+    ///
+    /// # Errors
+    /// The body is not an acceptable answer of this dialect.
+    pub fn plain(self, body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain, Malformed> {
+        match self {
+            Self::Chat => chat_plain::plain(body, inspector),
+            Self::Messages => messages_plain::plain(body, inspector),
+        }
+    }
+
+    /// A whole plain answer that says `text` and ends normally.
+    pub fn plain_notice(self, envelope: &Envelope, text: &str) -> String {
+        match self {
+            Self::Chat => chat_write::plain_notice(envelope, text),
+            Self::Messages => messages_write::plain_notice(envelope, text),
+        }
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What messages of our own carry where upstream's would carry its ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The message id.
+    pub id: String,
+    /// The model, as the request names it.
+    pub model: String,
+    /// Seconds since the Unix epoch.
+    pub created: i64,
+}
+
+/// A text that a client joins from pieces: one member of one choice (or block).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Channel {
+    /// The choice index, or the block index.
+    pub index: u32,
+    /// The member's name, such as `content`, `reasoning_content`, `refusal`, `text` or `thinking`.
+    pub name: String,
+    /// Its text is signed: it may pass or be cut off, but never be changed.
+    pub signed: bool,
+}
+
+impl Channel {
+    /// A channel whose text may be changed.
+    pub fn new(index: u32, name: impl Into<String>) -> Self {
+        Self {
+            index,
+            name: name.into(),
+            signed: false,
+        }
+    }
+}
+
+impl fmt::Display for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.name, self.index)
+    }
+}
+
+/// A complete tool call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolCall {
+    /// Counts the calls of one answer in the order in which they are judged.
+    pub number: u32,
+    /// The place, such as `tool_calls[0][1]`.
+    pub place: String,
+    /// The tool's name.
+    pub name: String,
+    /// The arguments as the model wrote them: usually a JSON text.
+    pub arguments: String,
+}
+
+/// What is to become of a tool call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Let it through, with these arguments when they were changed.
+    Pass(Option<String>),
+    /// Put this text in its place.
+    Replace(String),
+    /// A person is being asked; call [`StreamRewriter::resume`] (or [`Dialect::plain`]) again later.
+    Wait,
+}
+
+/// The text was stopped: nothing more of the answer may pass. The notice is for the reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blocked {
+    /// What the reader is told.
+    pub notice: String,
+}
+
+/// Looks at what a dialect finds. The dialect writes only what comes back.
+pub trait Inspector {
+    /// Takes the next piece of a channel and appends what may be shown now.
+    ///
+    /// # Errors
+    /// The answer ends here; `out` holds what may still be shown.
+    fn delta(&mut self, channel: &Channel, text: &str, out: &mut String) -> Result<(), Blocked>;
+
+    /// Ends a channel and appends what was held back.
+    ///
+    /// # Errors
+    /// As for [`delta`](Self::delta).
+    fn finish(&mut self, channel: &Channel, out: &mut String) -> Result<(), Blocked>;
+
+    /// Looks at a text that is complete; `Some` when it must be changed.
+    ///
+    /// # Errors
+    /// The answer ends here.
+    fn whole(&mut self, place: &str, text: &str) -> Result<Option<String>, Blocked>;
+
+    /// Judges a complete tool call. For the same [`ToolCall::number`] it is asked again after [`Verdict::Wait`].
+    fn tool_call(&mut self, call: &ToolCall) -> Verdict;
+
+    /// Notes what passes unseen, such as encrypted reasoning.
+    fn not_scanned(&mut self, what: &str);
+}
+
+/// Where a streamed answer stands after an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Flow {
+    /// Give the next event.
+    More,
+    /// A tool call waits for a person: give no event, call [`StreamRewriter::resume`] once the verdict is known.
+    Wait,
+    /// The answer has ended in its format. Give no more events.
+    Done,
+    /// The inspector has stopped the answer: call [`StreamRewriter::end_with`] with this notice.
+    Blocked(String),
+    /// Upstream reports an error within the stream: call [`StreamRewriter::end_with`].
+    UpstreamError,
+}
+
+/// Rewrites one streamed answer.
+///
+/// Give events to [`event`](Self::event) in order; on [`Flow::Wait`] stop and call [`resume`](Self::resume) later; when
+/// upstream ends before [`Flow::Done`], or anything fails, call [`end_with`](Self::end_with) once.
+pub trait StreamRewriter: Send {
+    /// Takes one event and appends what goes to the client.
+    ///
+    /// # Errors
+    /// The event is not acceptable; end the answer.
+    fn event(
+        &mut self,
+        event: &Event,
+        inspector: &mut dyn Inspector,
+        out: &mut Vec<u8>,
+    ) -> Result<Flow, Malformed>;
+
+    /// Goes on after [`Flow::Wait`].
+    ///
+    /// # Errors
+    /// As for [`event`](Self::event).
+    fn resume(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<u8>) -> Result<Flow, Malformed>;
+
+    /// Appends an event that changes nothing for the reader and keeps the connection alive.
+    fn keep_alive(&self, out: &mut Vec<u8>);
+
+    /// Ends the message properly, with `notice` as its last visible text. What was held back is dropped.
+    fn end_with(&mut self, notice: &str, out: &mut Vec<u8>);
+}
+
+/// A plain answer, rewritten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plain {
+    /// The body for the client.
+    Done(String),
+    /// A tool call waits for a person.
+    Wait,
+    /// The inspector has stopped the answer.
+    Blocked(String),
+}
+
+/// A request or answer that is not what its dialect demands.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}")]
+pub struct Malformed {
+    what: String,
+}
+
+impl Malformed {
+    /// Says what is wrong, without content.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into() }
+    }
+}
+
+impl From<crate::json::JsonError> for Malformed {
+    fn from(error: crate::json::JsonError) -> Self {
+        Self::new(format!("not acceptable JSON: {error}"))
+    }
+}
+
+/// Members whose text is signed or encrypted by the vendor and must return to it byte for byte.
+pub(crate) fn is_opaque_member(name: &str) -> bool {
+    matches!(
+        name,
+        "reasoning_opaque"
+            | "encrypted_content"
+            | "signature"
+            | "encrypted_index"
+            | "encrypted_stdout"
+            | "thought_signature"
+    )
+}
+
+/// Looks at every string below `value` as a complete text and collects the changes. Opaque members are only noted.
+pub(crate) fn inspect_all(
+    value: crate::json::Value<'_>,
+    place: &str,
+    inspector: &mut dyn Inspector,
+    edits: &mut crate::json::Edits,
+) -> Result<(), Blocked> {
+    if let Some(text) = value.as_str() {
+        if let Some(changed) = inspector.whole(place, &text)? {
+            edits.set_str(value, &changed);
+        }
+    }
+    for (i, item) in value.items().enumerate() {
+        inspect_all(item, &format!("{place}[{i}]"), inspector, edits)?;
+    }
+    for (name, member) in value.entries() {
+        if is_opaque_member(&name) {
+            inspector.not_scanned(&format!("{place}.{name}"));
+        } else {
+            inspect_all(member, &format!("{place}.{name}"), inspector, edits)?;
+        }
+    }
+    Ok(())
+}

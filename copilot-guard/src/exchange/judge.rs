@@ -1,0 +1,404 @@
+//! The inspector of one answer: runs the caller's rules over every text and tool call the dialect finds.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::audit::MaskCount;
+use crate::decision::{Action, Decision, RuleHit};
+use crate::detect::{Redactor, RuleIndex, RuleSet, Sink, Span, mark};
+use crate::dialect::{Blocked, Channel, Inspector, ToolCall, Verdict};
+use crate::json::{Document, Edits, Limits, Value};
+use crate::policy::{CallerPolicy, OutputAction, OutputRules};
+
+/// Most channels of one answer; what opens more is stopped.
+const MAX_CHANNELS: usize = 512;
+
+/// A tool call that needs a person's vote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallQuestion {
+    /// The call, its arguments masked.
+    pub call: ToolCall,
+    /// The rules that ask, and why.
+    pub decision: Decision,
+}
+
+/// What a person (or the lack of one) said of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallAnswer {
+    /// Let it through.
+    Approve,
+    /// Put this text in its place.
+    Refuse(String),
+}
+
+pub(super) struct Judge {
+    rules: RuleSet,
+    policy: CallerPolicy,
+    /// Ends every notice, so that a reader can name the exchange.
+    exchange: String,
+    channels: HashMap<Channel, Watched>,
+    stopped: Option<Blocked>,
+    masks: BTreeMap<(String, String), u64>,
+    hits: Vec<RuleHit>,
+    decision: Action,
+    not_scanned: Vec<String>,
+    question: Option<CallQuestion>,
+    answers: HashMap<u32, CallAnswer>,
+}
+
+/// One channel. What is shown comes from `acting`; the others only look, so that no match hides in a group that
+/// carries another rule's name.
+struct Watched {
+    acting: Redactor,
+    blocking: Option<Redactor>,
+    observing: Option<Redactor>,
+    /// How far the text has been shown or masked, in bytes of the channel's own text.
+    position: u64,
+}
+
+impl Judge {
+    pub(super) fn new(rules: RuleSet, policy: CallerPolicy, exchange: String) -> Self {
+        Self {
+            rules,
+            policy,
+            exchange,
+            channels: HashMap::new(),
+            stopped: None,
+            masks: BTreeMap::new(),
+            hits: Vec::new(),
+            decision: Action::Allow,
+            not_scanned: Vec::new(),
+            question: None,
+            answers: HashMap::new(),
+        }
+    }
+
+    pub(super) fn notice(&self, message: &str) -> String {
+        notice(message, &self.exchange)
+    }
+
+    pub(super) fn take_question(&mut self) -> Option<CallQuestion> {
+        self.question.take()
+    }
+
+    pub(super) fn answer(&mut self, number: u32, answer: CallAnswer) {
+        self.answers.insert(number, answer);
+    }
+
+    pub(super) fn take_hits(&mut self) -> Vec<RuleHit> {
+        std::mem::take(&mut self.hits)
+    }
+
+    pub(super) fn decision(&self) -> Action {
+        self.decision
+    }
+
+    pub(super) fn masks(&self) -> Vec<MaskCount> {
+        let count = |((rule, channel), count): (&(String, String), &u64)| MaskCount {
+            rule: rule.clone(),
+            channel: channel.clone(),
+            count: *count,
+        };
+        self.masks.iter().map(count).collect()
+    }
+
+    pub(super) fn not_scanned(&self) -> &[String] {
+        &self.not_scanned
+    }
+
+    /// Runs `step` with the channel's redactor; gives what may be shown.
+    fn run(
+        &mut self,
+        channel: &Channel,
+        out: &mut String,
+        step: impl Fn(&mut Redactor, &mut Watch<'_, '_>),
+    ) -> Result<(), Blocked> {
+        if let Some(stopped) = &self.stopped {
+            return Err(stopped.clone());
+        }
+        let policy = self.policy.clone();
+        let rules = policy.output();
+        if !self.channels.contains_key(channel) && self.channels.len() >= MAX_CHANNELS {
+            return Err(self.stop("The answer has too many parts.", None));
+        }
+        let set = &self.rules;
+        let watched = self.channels.entry(channel.clone()).or_insert_with(|| Watched {
+            acting: set.redactor(rules.mask()),
+            blocking: rules.block().map(|mask| set.redactor(mask)),
+            observing: rules.observe().map(|mask| set.redactor(mask)),
+            position: 0,
+        });
+        let place = channel.to_string();
+        if let Some(observing) = &mut watched.observing {
+            let mut seen = Marks::default();
+            step(observing, &mut Watch::Look(&mut seen));
+            for (rule, _) in seen.0 {
+                rules
+                    .hits(rule, &place)
+                    .into_iter()
+                    .for_each(|hit| add_hit(&mut self.hits, hit));
+            }
+        }
+        let mut blocked_at = None;
+        if let Some(blocking) = &mut watched.blocking {
+            let mut seen = Marks::default();
+            step(blocking, &mut Watch::Look(&mut seen));
+            blocked_at = seen
+                .0
+                .into_iter()
+                .find(|(rule, _)| rules.action(*rule) == OutputAction::Block);
+        }
+        let mut shown = Shown {
+            rules,
+            signed: channel.signed,
+            position: watched.position,
+            until: blocked_at.map(|(_, start)| start),
+            text: Vec::new(),
+            marks: Vec::new(),
+            stopped: None,
+        };
+        step(&mut watched.acting, &mut Watch::Show(&mut shown));
+        watched.position = shown.position;
+        let Shown {
+            text, marks, stopped, ..
+        } = shown;
+        out.push_str(&String::from_utf8(text).unwrap_or_else(|e| {
+            // The engine cuts at code points of valid text; this is the closed form of a fault in it.
+            String::from_utf8_lossy(e.as_bytes()).into_owned()
+        }));
+        for rule in marks {
+            self.count(rules, rule, &place);
+        }
+        match stopped.or(blocked_at.map(|(rule, _)| rule)) {
+            None => Ok(()),
+            Some(rule) => {
+                let message = if channel.signed && rules.action(rule) != OutputAction::Block {
+                    "The model's signed reasoning held a secret; it was cut off there."
+                } else {
+                    rules.message(rule)
+                };
+                let mut hit = rules.hit(rule, &place);
+                hit.action = Action::Block;
+                Err(self.stop(message, Some(hit)))
+            }
+        }
+    }
+
+    /// Notes one mask.
+    fn count(&mut self, rules: &OutputRules, rule: RuleIndex, place: &str) {
+        self.decision = self.decision.max(Action::Mask);
+        *self
+            .masks
+            .entry((rules.kind(rule).to_owned(), place.to_owned()))
+            .or_default() += 1;
+        add_hit(&mut self.hits, rules.hit(rule, place));
+    }
+
+    fn stop(&mut self, message: &str, hit: Option<RuleHit>) -> Blocked {
+        hit.into_iter().for_each(|hit| add_hit(&mut self.hits, hit));
+        self.decision = Action::Block;
+        let blocked = Blocked {
+            notice: self.notice(message),
+        };
+        self.stopped = Some(blocked.clone());
+        blocked
+    }
+
+    /// Masks the strings of an argument text; gives them for judging too, as they came.
+    fn arguments(&mut self, call: &ToolCall) -> Result<(Option<String>, Vec<String>), Blocked> {
+        let mut strings = Vec::new();
+        let Ok(doc) = Document::parse(call.arguments.as_bytes(), Limits::default()) else {
+            // Free text, or JSON that only a lax reader takes: looked at as one text.
+            return Ok((self.whole(&call.place, &call.arguments)?, strings));
+        };
+        let mut edits = Edits::default();
+        self.strings(doc.root(), &call.place, &mut strings, &mut edits)?;
+        Ok(((!edits.is_empty()).then(|| doc.to_text(&edits)), strings))
+    }
+
+    fn strings(
+        &mut self,
+        value: Value<'_>,
+        place: &str,
+        strings: &mut Vec<String>,
+        edits: &mut Edits,
+    ) -> Result<(), Blocked> {
+        if let Some(text) = value.as_str() {
+            if let Some(changed) = self.whole(place, &text)? {
+                edits.set_str(value, &changed);
+            }
+            strings.push(text.into_owned());
+        }
+        for item in value.items() {
+            self.strings(item, place, strings, edits)?;
+        }
+        for (name, member) in value.entries() {
+            self.strings(member, &format!("{place}.{name}"), strings, edits)?;
+        }
+        Ok(())
+    }
+}
+
+impl Inspector for Judge {
+    fn delta(&mut self, channel: &Channel, text: &str, out: &mut String) -> Result<(), Blocked> {
+        self.run(channel, out, |redactor, watch| {
+            redactor.push(text.as_bytes(), watch)
+        })
+    }
+
+    fn finish(&mut self, channel: &Channel, out: &mut String) -> Result<(), Blocked> {
+        let result = self.run(channel, out, |redactor, watch| redactor.finish(watch));
+        self.channels.remove(channel);
+        result
+    }
+
+    fn whole(&mut self, place: &str, text: &str) -> Result<Option<String>, Blocked> {
+        if text.is_empty() {
+            return Ok(None);
+        }
+        // A channel of its own, ended at once.
+        let channel = Channel::new(u32::MAX, place);
+        let mut out = String::with_capacity(text.len());
+        let result = self
+            .delta(&channel, text, &mut out)
+            .and_then(|()| self.finish(&channel, &mut out));
+        self.channels.remove(&channel);
+        result.map(|()| (out != text).then_some(out))
+    }
+
+    fn tool_call(&mut self, call: &ToolCall) -> Verdict {
+        if let Some(stopped) = &self.stopped {
+            return Verdict::Replace(stopped.notice.clone());
+        }
+        let (masked, strings) = match self.arguments(call) {
+            Ok(found) => found,
+            Err(blocked) => {
+                // Only the call is stopped; the answer's text may go on.
+                self.stopped = None;
+                return Verdict::Replace(blocked.notice);
+            }
+        };
+        match self.answers.get(&call.number) {
+            Some(CallAnswer::Approve) => return Verdict::Pass(masked),
+            Some(CallAnswer::Refuse(text)) => return Verdict::Replace(text.clone()),
+            None => {}
+        }
+        let verdict = self
+            .policy
+            .tool_call(&call.place, &call.name, &call.arguments, &strings);
+        let decision = verdict.decision;
+        for hit in &decision.hits {
+            add_hit(&mut self.hits, hit.clone());
+        }
+        self.decision = self.decision.max(decision.action);
+        match decision.action {
+            Action::Allow => Verdict::Pass(masked),
+            // A mask by rule changes what would run: the call is stopped instead.
+            Action::Mask if verdict.masks.is_empty() => Verdict::Pass(masked),
+            Action::Mask | Action::Block => {
+                self.decision = Action::Block;
+                Verdict::Replace(self.notice(&decision.message))
+            }
+            Action::RequireApproval => {
+                let arguments = masked.unwrap_or_else(|| call.arguments.clone());
+                self.question = Some(CallQuestion {
+                    call: ToolCall {
+                        arguments,
+                        ..call.clone()
+                    },
+                    decision,
+                });
+                Verdict::Wait
+            }
+        }
+    }
+
+    fn not_scanned(&mut self, what: &str) {
+        if self.not_scanned.len() < 64 && !self.not_scanned.iter().any(|w| w == what) {
+            self.not_scanned.push(what.to_owned());
+        }
+    }
+}
+
+/// The visible text that stands for something withheld.
+pub(super) fn notice(message: &str, exchange: &str) -> String {
+    let message = if message.is_empty() {
+        "This was stopped by your organisation's policy."
+    } else {
+        message
+    };
+    format!("[copilot-guard] {message} (exchange {exchange})")
+}
+
+/// One hit per rule and place: a rule that matches a hundred times is one line of the record.
+fn add_hit(hits: &mut Vec<RuleHit>, hit: RuleHit) {
+    if hits.len() < 256 && !hits.iter().any(|h| h.id == hit.id && h.place == hit.place) {
+        hits.push(hit);
+    }
+}
+
+/// Takes a redactor's output.
+enum Watch<'a, 'r> {
+    /// Only the marks count.
+    Look(&'a mut Marks),
+    /// What is shown.
+    Show(&'a mut Shown<'r>),
+}
+
+/// Rules that marked, and where in the channel's text.
+#[derive(Default)]
+struct Marks(Vec<(RuleIndex, u64)>);
+
+struct Shown<'r> {
+    rules: &'r OutputRules,
+    /// Any mark stops: the text may not be changed.
+    signed: bool,
+    position: u64,
+    /// A blocking match begins here: nothing from here on is shown.
+    until: Option<u64>,
+    text: Vec<u8>,
+    marks: Vec<RuleIndex>,
+    stopped: Option<RuleIndex>,
+}
+
+impl Sink for Watch<'_, '_> {
+    fn text(&mut self, released: &[u8]) {
+        if let Watch::Show(shown) = self {
+            let room = shown
+                .until
+                .map_or(u64::MAX, |until| until.saturating_sub(shown.position));
+            let keep = released.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+            if shown.stopped.is_none() {
+                shown
+                    .text
+                    .extend_from_slice(released.get(..keep).unwrap_or_default());
+            }
+            shown.position += released.len() as u64;
+        }
+    }
+
+    fn mark(&mut self, rule: RuleIndex, start: u64) {
+        match self {
+            Watch::Look(marks) => marks.0.push((rule, start)),
+            Watch::Show(shown) => {
+                let past = shown.until.is_some_and(|until| start >= until);
+                if shown.stopped.is_some() || past {
+                    return;
+                }
+                if shown.signed || shown.rules.action(rule) == OutputAction::Block {
+                    shown.stopped = Some(rule);
+                } else {
+                    shown.marks.push(rule);
+                    shown
+                        .text
+                        .extend_from_slice(mark(shown.rules.kind(rule)).as_bytes());
+                }
+            }
+        }
+    }
+
+    fn span(&mut self, span: Span) {
+        if let Watch::Show(shown) = self {
+            shown.position = span.end;
+        }
+    }
+}

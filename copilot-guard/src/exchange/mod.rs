@@ -1,0 +1,291 @@
+//! One answer's life, without I/O and without a clock: bytes in, bytes out.
+//!
+//! # Order of calls
+//! 1. `handle_*` takes what upstream sent, in order.
+//! 2. [`Exchange::poll`] gives what to do next; call it until it says [`Step::Pending`] after every `handle_*`.
+//! 3. On [`Step::Ask`], a person is asked; [`Exchange::handle_answer`] brings the vote. Bytes from upstream may be
+//!    handed in meanwhile; they wait, bounded.
+//! 4. [`Step::Done`] is the last step. [`Exchange::summary`] tells what the record needs.
+
+mod judge;
+mod plain;
+
+use std::collections::VecDeque;
+
+use crate::audit::{MaskCount, Outcome};
+use crate::decision::{Action, RuleHit};
+use crate::detect::RuleSet;
+use crate::dialect::{Dialect, Envelope, Flow, StreamRewriter};
+use crate::policy::CallerPolicy;
+use crate::sse::{Decoder, Event};
+
+use judge::Judge;
+pub use judge::{CallAnswer, CallQuestion};
+pub use plain::{PlainExchange, PlainStep};
+
+/// Longest event of a stream.
+const MAX_EVENT: usize = 16 << 20;
+/// What waits behind a held call, in bytes; upstream is not read further.
+const MAX_WAITING: usize = 8 << 20;
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Hand these bytes to the client.
+    Deliver(Vec<u8>),
+    /// Ask a person about this call.
+    Ask(Box<CallQuestion>),
+    /// Give more of the answer (or of a person's).
+    Pending,
+    /// It is over; close upstream.
+    Done(Ended),
+}
+
+/// How an answer ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// The outcome for the record.
+    pub outcome: Outcome,
+    /// A stable code when it did not complete.
+    pub code: Option<&'static str>,
+}
+
+/// What the record needs beside the delivered bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// The strictest action taken on the way down.
+    pub decision: Action,
+    /// Masks made.
+    pub masks: Vec<MaskCount>,
+    /// What no rule could look at.
+    pub not_scanned: Vec<String>,
+}
+
+/// One streamed answer.
+pub struct Exchange {
+    judge: Judge,
+    rewriter: Box<dyn StreamRewriter>,
+    decoder: Decoder,
+    events: VecDeque<Event>,
+    /// Bytes of `events`.
+    waiting: usize,
+    out: Vec<u8>,
+    state: State,
+    upstream: Upstream,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Open,
+    /// The rewriter waits for a vote. `asked` once the question was given out.
+    Waiting {
+        asked: bool,
+    },
+    Ended(Ended),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Upstream {
+    Open,
+    /// It has ended, cleanly as far as HTTP can tell.
+    Ended,
+    Failed(&'static str),
+}
+
+impl Exchange {
+    /// An answer to the caller whose rules `policy` holds. `exchange` ends every notice.
+    pub fn new(
+        dialect: Dialect,
+        envelope: Envelope,
+        rules: RuleSet,
+        policy: CallerPolicy,
+        exchange: impl Into<String>,
+    ) -> Self {
+        Self {
+            judge: Judge::new(rules, policy, exchange.into()),
+            rewriter: dialect.stream(envelope),
+            decoder: Decoder::new(MAX_EVENT),
+            events: VecDeque::new(),
+            waiting: 0,
+            out: Vec::new(),
+            state: State::Open,
+            upstream: Upstream::Open,
+        }
+    }
+
+    /// The next bytes of upstream's body.
+    pub fn handle_data(&mut self, bytes: &[u8]) {
+        if matches!(self.state, State::Ended(_)) || self.upstream != Upstream::Open {
+            return;
+        }
+        let mut events = Vec::new();
+        let result = self.decoder.push(bytes, &mut events);
+        self.waiting += events.iter().map(|e| e.data.len()).sum::<usize>();
+        self.events.extend(events);
+        if result.is_err() {
+            self.upstream = Upstream::Failed("malformed_stream");
+        }
+    }
+
+    /// Upstream's body has ended.
+    pub fn handle_end(&mut self) {
+        if self.upstream == Upstream::Open {
+            self.upstream = Upstream::Ended;
+        }
+    }
+
+    /// Upstream has failed; `code` is for the record.
+    pub fn handle_failure(&mut self, code: &'static str) {
+        if self.upstream == Upstream::Open {
+            self.upstream = Upstream::Failed(code);
+        }
+    }
+
+    /// The answer to [`Step::Ask`] for the call with that number.
+    pub fn handle_answer(&mut self, number: u32, answer: CallAnswer) {
+        if matches!(self.state, State::Waiting { .. }) {
+            self.judge.answer(number, answer);
+            let result = self.rewriter.resume(&mut self.judge, &mut self.out);
+            self.after(result);
+        }
+    }
+
+    /// Ends the answer here with a visible notice: its time ran out, or it may not go on.
+    pub fn handle_stop(&mut self, message: &str, ended: Ended) {
+        if !matches!(self.state, State::Ended(_)) {
+            let notice = self.judge.notice(message);
+            self.rewriter.end_with(&notice, &mut self.out);
+            self.state = State::Ended(ended);
+        }
+    }
+
+    /// An event that keeps the client waiting without changing anything.
+    pub fn keep_alive(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if !matches!(self.state, State::Ended(_)) {
+            self.rewriter.keep_alive(&mut out);
+        }
+        out
+    }
+
+    /// Whether more of upstream should be read now.
+    pub fn wants_data(&self) -> bool {
+        self.upstream == Upstream::Open
+            && match self.state {
+                State::Open => true,
+                State::Waiting { .. } => self.waiting < MAX_WAITING,
+                State::Ended(_) => false,
+            }
+    }
+
+    /// What to do next.
+    pub fn poll(&mut self) -> Step {
+        self.advance();
+        if !self.out.is_empty() {
+            return Step::Deliver(std::mem::take(&mut self.out));
+        }
+        match self.state {
+            State::Ended(ended) => Step::Done(ended),
+            State::Waiting { asked: false } => match self.judge.take_question() {
+                Some(question) => {
+                    self.state = State::Waiting { asked: true };
+                    Step::Ask(Box::new(question))
+                }
+                // A wait without a question would never end.
+                None => {
+                    self.handle_stop("This call could not be judged.", failed("no_question"));
+                    self.poll()
+                }
+            },
+            State::Waiting { asked: true } | State::Open => Step::Pending,
+        }
+    }
+
+    /// How it ended, once there is nothing left to deliver.
+    pub fn ended(&self) -> Option<Ended> {
+        match self.state {
+            State::Ended(ended) if self.out.is_empty() => Some(ended),
+            _ => None,
+        }
+    }
+
+    /// Rules that matched since the last call.
+    pub fn take_hits(&mut self) -> Vec<RuleHit> {
+        self.judge.take_hits()
+    }
+
+    /// What the record needs at the end.
+    pub fn summary(&self) -> Summary {
+        Summary {
+            decision: self.judge.decision(),
+            masks: self.judge.masks(),
+            not_scanned: self.judge.not_scanned().to_vec(),
+        }
+    }
+
+    fn advance(&mut self) {
+        while self.state == State::Open {
+            if let Some(event) = self.events.pop_front() {
+                self.waiting = self.waiting.saturating_sub(event.data.len());
+                let result = self.rewriter.event(&event, &mut self.judge, &mut self.out);
+                self.after(result);
+                continue;
+            }
+            match self.upstream {
+                Upstream::Open => return,
+                Upstream::Failed(code) => {
+                    self.handle_stop(
+                        "The model's answer broke off; what you see is incomplete.",
+                        failed(code),
+                    );
+                }
+                // Not ended in its format: a clean HTTP end proves nothing.
+                Upstream::Ended => self.handle_stop(
+                    "The model's answer ended early; what you see may be incomplete.",
+                    failed("upstream_ended_early"),
+                ),
+            }
+        }
+    }
+
+    fn after(&mut self, result: Result<Flow, crate::dialect::Malformed>) {
+        match result {
+            Ok(Flow::More) => self.state = State::Open,
+            Ok(Flow::Wait) => self.state = State::Waiting { asked: false },
+            Ok(Flow::Done) => {
+                self.state = State::Ended(Ended {
+                    outcome: Outcome::Completed,
+                    code: None,
+                })
+            }
+            Ok(Flow::Blocked(notice)) => {
+                self.rewriter.end_with(&notice, &mut self.out);
+                self.state = State::Ended(Ended {
+                    outcome: Outcome::Blocked,
+                    code: Some("blocked_by_policy"),
+                });
+            }
+            Ok(Flow::UpstreamError) => {
+                self.state = State::Open;
+                self.handle_stop(
+                    "The model reports an error; the answer ends here.",
+                    failed("upstream_error_event"),
+                );
+            }
+            Err(_) => {
+                self.state = State::Open;
+                self.handle_stop(
+                    "The model's answer cannot be read and ends here.",
+                    failed("malformed_upstream_event"),
+                );
+            }
+        }
+    }
+}
+
+fn failed(code: &'static str) -> Ended {
+    Ended {
+        outcome: Outcome::UpstreamFailed,
+        code: Some(code),
+    }
+}

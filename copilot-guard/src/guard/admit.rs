@@ -1,0 +1,623 @@
+//! From a request to an admission: parse, judge, mask, record, hold or release.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, StatusCode};
+
+use super::catch::catch;
+use super::denial::Denial;
+use super::headers;
+use super::settings::RefusalForm;
+use super::writer::Ticket;
+use super::{Guard, entropy};
+use crate::approval::{Approval, ApprovalState, Claim, Digest, ListFilter, Shown};
+use crate::audit::{Actor, AuditEvent, Closing, EventKind, MaskCount, Opening, Outcome};
+use crate::clock::Timestamp;
+use crate::decision::{Action, Decision};
+use crate::dialect::{Envelope, ParsedRequest, Route};
+use crate::id::{ApprovalId, ExchangeId};
+use crate::identity::Identity;
+use crate::json::Limits;
+use crate::policy::{CallerPolicy, Policy, Query};
+use crate::secret::Secret;
+
+/// A caller who is known and a route that exists. The body may be read now.
+#[derive(Debug, Clone)]
+pub struct Identified {
+    pub(super) exchange: ExchangeId,
+    pub(super) route: Route,
+    pub(super) identity: Identity,
+    pub(super) token: Secret,
+    pub(super) now: Timestamp,
+}
+
+impl Identified {
+    /// The id of the exchange.
+    pub fn exchange(&self) -> ExchangeId {
+        self.exchange
+    }
+
+    /// Who asks.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The route.
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+}
+
+/// Which configured upstream a forwarded request is for; an extension of the request that the inner service gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamName(pub String);
+
+/// What is to happen with a request.
+#[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made once per request and consumed at once"
+)]
+pub enum Admission {
+    /// It may go upstream.
+    Forward(Permit),
+    /// A person must vote first.
+    Hold(Pending),
+    /// It may not.
+    Refuse(Denial),
+}
+
+/// Proof that policy allowed one request and that this is on record. Only [`Guard::admit`] makes one.
+#[must_use]
+pub struct Permit {
+    pub(super) request: Request<Bytes>,
+    pub(super) session: Session,
+}
+
+/// A request that waits for a vote.
+#[must_use]
+pub struct Pending {
+    pub(super) approval: Approval,
+    pub(super) claim: Claim,
+    pub(super) permit: Permit,
+}
+
+impl fmt::Debug for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pending")
+            .field("approval", &self.approval.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pending {
+    /// The approval it waits for.
+    pub fn approval(&self) -> ApprovalId {
+        self.approval.id
+    }
+}
+
+// The request holds what was asked; `{:?}` names the exchange alone.
+impl fmt::Debug for Permit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Permit")
+            .field("exchange", &self.session.ticket.exchange())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an open exchange carries along.
+pub(super) struct Session {
+    pub(super) ticket: Ticket,
+    pub(super) policy: Arc<Policy>,
+    pub(super) caller: CallerPolicy,
+    pub(super) route: Route,
+    pub(super) envelope: Envelope,
+    pub(super) stream: bool,
+    pub(super) decision: Action,
+    pub(super) actor: Actor,
+    pub(super) digest: Digest,
+}
+
+/// What judging a request yields.
+struct Judged {
+    decision: Decision,
+    replaced: Vec<(usize, String)>,
+    masks: Vec<MaskCount>,
+    /// Digests of what asks for approval, and what the reviewer sees of it.
+    findings: Vec<Digest>,
+    shown: Vec<Shown>,
+}
+
+impl Guard {
+    /// Judges a whole request and records it. `body` is complete and within the limit.
+    pub async fn admit(&self, identified: Identified, parts: &Parts, body: Bytes) -> Admission {
+        let dialect = identified.route.dialect;
+        let exchange = identified.exchange;
+        let malformed = |what: &str| {
+            let message = format!("The request cannot be read: {what}. Nothing was sent to the model.");
+            Denial::new(
+                exchange,
+                dialect,
+                StatusCode::BAD_REQUEST,
+                "malformed_request",
+                message,
+            )
+        };
+        if parts
+            .headers
+            .get(http::header::CONTENT_ENCODING)
+            .is_some_and(|v| v != "identity")
+        {
+            return self
+                .refuse_identified(&identified, malformed("its body is compressed"), "")
+                .await;
+        }
+        if headers::contains(
+            parts.uri.query().unwrap_or_default().as_bytes(),
+            identified.token.expose().as_bytes(),
+        ) {
+            return self
+                .refuse_identified(&identified, malformed("its query holds the credential"), "")
+                .await;
+        }
+        let policy = self.policy();
+        let limits = Limits::with_bytes(self.inner.settings.max_request_bytes);
+        let judged = catch(|| {
+            let request = dialect.parse_request(&body, limits)?;
+            let query = Query::new(&identified.identity.groups, &request.model, identified.now);
+            let caller = policy.for_caller(&query);
+            let judged = judge(&request, &caller, body.len(), identified.token.expose());
+            let written = request.write(&judged.replaced)?;
+            Ok::<_, crate::dialect::Malformed>((request, caller, judged, written))
+        });
+        let (request, caller, judged, written) = match judged {
+            Some(Ok(judged)) => judged,
+            Some(Err(error)) => {
+                return self
+                    .refuse_identified(&identified, malformed(&error.to_string()), "")
+                    .await;
+            }
+            None => {
+                let message = "The request could not be judged. Nothing was sent to the model.";
+                let denial = Denial::new(
+                    exchange,
+                    dialect,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "internal_error",
+                    message,
+                );
+                return self.refuse_identified(&identified, denial, "").await;
+            }
+        };
+        let digest = Digest::of(&[
+            identified.route.upstream.as_bytes(),
+            parts.uri.path_and_query().map_or("", |p| p.as_str()).as_bytes(),
+            written.as_bytes(),
+        ]);
+        let actor = Actor::from(&identified.identity);
+        let tools: BTreeSet<String> = request.tools.iter().cloned().collect();
+        let opening = Opening {
+            actor: actor.clone(),
+            upstream: identified.route.upstream.clone(),
+            dialect: dialect.as_str().to_owned(),
+            model: request.model.clone(),
+            stream: request.stream,
+            session: session_of(parts),
+            user_agent: text_of(parts, "user-agent"),
+            decision: judged.decision.action,
+            hits: judged.decision.hits.clone(),
+            policy_version: policy.version().to_owned(),
+            not_scanned: request.not_scanned.clone(),
+            masks: judged.masks,
+            approval: None,
+            digest: digest.to_string(),
+            request: written.clone(),
+        };
+        let make_session = |ticket| Session {
+            ticket,
+            caller: caller.clone(),
+            route: identified.route.clone(),
+            envelope: Envelope {
+                id: envelope_id(dialect, exchange),
+                model: request.model.clone(),
+                created: identified.now.as_millis().div_euclid(1000),
+            },
+            stream: request.stream,
+            decision: judged.decision.action,
+            actor: actor.clone(),
+            digest: digest.clone(),
+            policy: policy.clone(),
+        };
+        let upstream_request = upstream_request(parts, &identified, written);
+        match judged.decision.action {
+            Action::Block => {
+                let denial = self.policy_denial(
+                    &identified,
+                    request.stream,
+                    &request.model,
+                    "blocked_by_policy",
+                    "block",
+                    &judged.decision.message,
+                );
+                self.refuse_opened(&identified, denial, opening, Outcome::Blocked)
+                    .await
+            }
+            Action::Allow | Action::Mask => match self.open(&identified, opening).await {
+                Ok(ticket) => Admission::Forward(Permit {
+                    request: upstream_request,
+                    session: make_session(ticket),
+                }),
+                Err(denial) => Admission::Refuse(denial),
+            },
+            Action::RequireApproval => {
+                let rules = judged.decision.rules_with(Action::RequireApproval);
+                let claim = Claim {
+                    exchange,
+                    person: actor.person.clone(),
+                    model: request.model.clone(),
+                    digest: digest.clone(),
+                    findings: judged.findings,
+                    rules: rules.clone(),
+                    tools: request.tools.clone(),
+                    now: identified.now,
+                };
+                let proposal = Approval {
+                    id: ApprovalId::new(identified.now, entropy()),
+                    revision: 0,
+                    state: ApprovalState::Pending,
+                    exchange,
+                    requester: actor.clone(),
+                    digest: digest.clone(),
+                    requirement: caller.requirement(&rules),
+                    rules,
+                    message: judged.decision.message.clone(),
+                    model: request.model.clone(),
+                    dialect: dialect.as_str().to_owned(),
+                    covers: claim.findings.iter().cloned().collect(),
+                    tools: tools.clone(),
+                    shown: judged.shown,
+                    policy_version: policy.version().to_owned(),
+                    opened_at: identified.now,
+                    expires_at: identified.now.plus(self.inner.settings.pending_ttl),
+                    rides_until: identified
+                        .now
+                        .plus(self.inner.settings.pending_ttl)
+                        .plus(self.inner.settings.ride_window),
+                    rides_left: self.inner.settings.ride_uses,
+                    votes: Vec::new(),
+                };
+                let standing = self.find_approval(&claim, proposal).await;
+                let (approval, released) = match standing {
+                    Ok(standing) => standing,
+                    Err(()) => {
+                        let denial = Denial::new(
+                            exchange,
+                            dialect,
+                            StatusCode::SERVICE_UNAVAILABLE,
+                            "approvals_unavailable",
+                            "Approvals cannot be kept right now. Nothing was sent to the model; try again in a moment.",
+                        );
+                        return self
+                            .refuse_identified(&identified, denial, &opening.request)
+                            .await;
+                    }
+                };
+                let opening = Opening {
+                    approval: Some(approval.id),
+                    ..opening
+                };
+                if approval.state == ApprovalState::Denied {
+                    let denial = self.policy_denial(
+                        &identified,
+                        request.stream,
+                        &request.model,
+                        "approval_denied",
+                        "denied",
+                        &super::hold::denied_message(&approval),
+                    );
+                    return self
+                        .refuse_opened(&identified, denial, opening, Outcome::Denied)
+                        .await;
+                }
+                match self.open(&identified, opening).await {
+                    Err(denial) => Admission::Refuse(denial),
+                    Ok(ticket) => {
+                        let permit = Permit {
+                            request: upstream_request,
+                            session: make_session(ticket),
+                        };
+                        if released && self.drain_outbox().await.is_ok() {
+                            Admission::Forward(permit)
+                        } else {
+                            Admission::Hold(Pending {
+                                approval,
+                                claim,
+                                permit,
+                            })
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rides on a used approval, or opens (or joins) one. `true`: the request may go at once.
+    pub(super) async fn find_approval(
+        &self,
+        claim: &Claim,
+        proposal: Approval,
+    ) -> Result<(Approval, bool), ()> {
+        let store = &self.inner.approvals;
+        let filter = ListFilter {
+            state: Some(ApprovalState::Consumed),
+            person: Some(claim.person.clone()),
+            limit: Some(50),
+        };
+        for used in store.list(&filter).await.map_err(drop)? {
+            if let Ok(approval) = store.claim(used.id, claim).await {
+                return Ok((approval, true));
+            }
+        }
+        let joined = store
+            .open(proposal, claim.exchange, claim.now)
+            .await
+            .map_err(drop)?;
+        if joined.approval.state == ApprovalState::Approved {
+            if let Ok(approval) = store.claim(joined.approval.id, claim).await {
+                return Ok((approval, true));
+            }
+        }
+        Ok((joined.approval, false))
+    }
+
+    /// Records that the exchange is open. Nothing may be forwarded before.
+    async fn open(&self, identified: &Identified, opening: Opening) -> Result<Ticket, Denial> {
+        let exchange = identified.exchange;
+        let decision = opening.decision;
+        let event = AuditEvent::new(exchange, 0, identified.now, EventKind::Opened(Box::new(opening)));
+        match self.inner.writer.append(vec![event]).await {
+            Ok(()) => Ok(Ticket::new(
+                self.inner.writer.clone(),
+                self.inner.clock.clone(),
+                exchange,
+                decision,
+            )),
+            Err(_) => Err(self.not_recorded(identified)),
+        }
+    }
+
+    fn not_recorded(&self, identified: &Identified) -> Denial {
+        Denial::new(
+            identified.exchange,
+            identified.route.dialect,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "audit_unavailable",
+            "The request could not be recorded, so nothing was sent to the model. Try again in a moment.",
+        )
+    }
+
+    /// Refuses an identified caller before the request was judged.
+    async fn refuse_identified(&self, identified: &Identified, denial: Denial, request: &str) -> Admission {
+        let opening = Opening {
+            actor: Actor::from(&identified.identity),
+            upstream: identified.route.upstream.clone(),
+            dialect: identified.route.dialect.as_str().to_owned(),
+            model: String::new(),
+            stream: false,
+            session: None,
+            user_agent: None,
+            decision: Action::Block,
+            hits: Vec::new(),
+            policy_version: self.policy().version().to_owned(),
+            not_scanned: Vec::new(),
+            masks: Vec::new(),
+            approval: None,
+            digest: String::new(),
+            request: request.to_owned(),
+        };
+        self.refuse_opened(identified, denial, opening, Outcome::Refused)
+            .await
+    }
+
+    /// Records opening and closing in one step and refuses.
+    async fn refuse_opened(
+        &self,
+        identified: &Identified,
+        denial: Denial,
+        opening: Opening,
+        outcome: Outcome,
+    ) -> Admission {
+        let mut closing = Closing::new(outcome, denial.status.as_u16(), opening.decision);
+        closing.code = Some(denial.code.to_owned());
+        let at = identified.now;
+        let events = vec![
+            AuditEvent::new(identified.exchange, 0, at, EventKind::Opened(Box::new(opening))),
+            AuditEvent::new(identified.exchange, 1, at, EventKind::Closed(Box::new(closing))),
+        ];
+        match self.inner.writer.append(events).await {
+            Ok(()) => Admission::Refuse(denial),
+            Err(_) => Admission::Refuse(self.not_recorded(identified)),
+        }
+    }
+
+    /// A refusal by policy, in the configured form.
+    fn policy_denial(
+        &self,
+        identified: &Identified,
+        stream: bool,
+        model: &str,
+        code: &'static str,
+        decision: &'static str,
+        message: &str,
+    ) -> Denial {
+        let (exchange, dialect) = (identified.exchange, identified.route.dialect);
+        let envelope = Envelope {
+            id: envelope_id(dialect, exchange),
+            model: model.to_owned(),
+            created: identified.now.as_millis().div_euclid(1000),
+        };
+        policy_denial(
+            self.inner.settings.refusal,
+            exchange,
+            &envelope,
+            dialect,
+            stream,
+            code,
+            message,
+        )
+        .with_decision(decision)
+    }
+}
+
+/// A refusal by policy: 400, or the message as assistant text.
+pub(super) fn policy_denial(
+    form: RefusalForm,
+    exchange: ExchangeId,
+    envelope: &Envelope,
+    dialect: crate::dialect::Dialect,
+    stream: bool,
+    code: &'static str,
+    message: &str,
+) -> Denial {
+    let message = if message.is_empty() {
+        "This request is stopped by your organisation's policy."
+    } else {
+        message
+    };
+    let mut denial = Denial::new(exchange, dialect, StatusCode::BAD_REQUEST, code, message);
+    if form == RefusalForm::AssistantText {
+        denial.status = StatusCode::OK;
+        let text = format!("[copilot-guard] {message} (exchange {exchange})");
+        denial.body = Some(if stream {
+            let mut out = Vec::new();
+            dialect.stream(envelope.clone()).end_with(&text, &mut out);
+            ("text/event-stream", String::from_utf8_lossy(&out).into_owned())
+        } else {
+            ("application/json", dialect.plain_notice(envelope, &text))
+        });
+    }
+    denial
+}
+
+fn judge(request: &ParsedRequest, caller: &CallerPolicy, size: usize, token: &str) -> Judged {
+    let mut judged = Judged {
+        decision: caller.request(size),
+        replaced: Vec::new(),
+        masks: Vec::new(),
+        findings: Vec::new(),
+        shown: Vec::new(),
+    };
+    // What the request as a whole asks approval for is bound to the whole request.
+    for hit in judged
+        .decision
+        .hits
+        .iter()
+        .filter(|h| h.action == Action::RequireApproval && !h.observed_only)
+    {
+        judged.findings.push(Digest::of(&[hit.id.as_bytes(), b"request"]));
+    }
+    for (index, part) in request.parts.iter().enumerate() {
+        let verdict = caller.part(part.stage, &part.place, &part.text);
+        let mut text = mask(&part.text, &verdict.masks, &part.place, &mut judged.masks);
+        // The caller's own token is a credential of this gateway, wherever it stands.
+        if !token.is_empty() && text.contains(token) {
+            text = text.replace(token, &crate::detect::mark("gateway-token"));
+            judged.masks.push(MaskCount {
+                rule: "gateway-token".to_owned(),
+                channel: part.place.clone(),
+                count: 1,
+            });
+        }
+        let asking: Vec<_> = verdict.decision.rules_with(Action::RequireApproval);
+        for rule in &asking {
+            let fields = [
+                rule.as_bytes(),
+                part.role.as_bytes(),
+                part.stage.as_str().as_bytes(),
+                part.text.as_bytes(),
+            ];
+            judged.findings.push(Digest::of(&fields));
+        }
+        if !asking.is_empty() {
+            judged.shown.push(Shown {
+                place: part.place.clone(),
+                role: part.role.clone(),
+                text: text.clone(),
+            });
+        }
+        if text != part.text {
+            judged.replaced.push((index, text));
+        }
+        judged.decision.merge(verdict.decision);
+    }
+    judged
+}
+
+/// The text with the spans replaced by marks. Spans are in order and do not overlap.
+fn mask(text: &str, spans: &[crate::policy::MaskSpan], place: &str, counts: &mut Vec<MaskCount>) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for span in spans {
+        out.push_str(text.get(at..span.start).unwrap_or_default());
+        out.push_str(&crate::detect::mark(&span.kind));
+        at = span.end;
+        match counts
+            .iter_mut()
+            .find(|c| c.rule == span.kind && c.channel == place)
+        {
+            Some(known) => known.count += 1,
+            None => {
+                counts.push(MaskCount {
+                    rule: span.kind.clone(),
+                    channel: place.to_owned(),
+                    count: 1,
+                });
+            }
+        }
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
+}
+
+fn upstream_request(parts: &Parts, identified: &Identified, body: String) -> Request<Bytes> {
+    let mut request = Request::new(Bytes::from(body));
+    *request.method_mut() = parts.method.clone();
+    *request.uri_mut() = parts.uri.clone();
+    *request.headers_mut() = headers::upward(&parts.headers, identified.token.expose());
+    // Extensions of outer layers go on; those of the framework's own may hold the token and stay here.
+    request
+        .extensions_mut()
+        .insert(UpstreamName(identified.route.upstream.clone()));
+    request.extensions_mut().insert(identified.exchange);
+    request.extensions_mut().insert(identified.identity.clone());
+    request
+}
+
+fn envelope_id(dialect: crate::dialect::Dialect, exchange: ExchangeId) -> String {
+    match dialect {
+        crate::dialect::Dialect::Chat => format!("chatcmpl-{exchange}"),
+        crate::dialect::Dialect::Messages => format!("msg_{exchange}"),
+    }
+}
+
+/// The client's session, by the headers that real clients send.
+fn session_of(parts: &Parts) -> Option<String> {
+    [
+        "x-client-session-id",
+        "x-claude-code-session-id",
+        "vscode-sessionid",
+        "x-interaction-id",
+    ]
+    .iter()
+    .find_map(|name| text_of(parts, name))
+}
+
+fn text_of(parts: &Parts, name: &str) -> Option<String> {
+    let text = parts.headers.get(name)?.to_str().ok()?;
+    Some(text.chars().take(200).collect())
+}

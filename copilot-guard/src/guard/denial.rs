@@ -1,0 +1,117 @@
+//! Replies the guard writes itself.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{Response, StatusCode};
+
+use crate::dialect::{Dialect, error_body};
+use crate::id::ExchangeId;
+
+/// Names the exchange on every reply.
+pub const EXCHANGE_HEADER: HeaderName = HeaderName::from_static("x-copilot-guard-exchange");
+/// Says what was decided when the head left: `allow`, `mask`, `block`, `pending`, `denied` or `expired`.
+pub const DECISION_HEADER: HeaderName = HeaderName::from_static("x-copilot-guard-decision");
+/// Copilot clients take no reply without it for GitHub's.
+pub const GITHUB_REQUEST_ID: HeaderName = HeaderName::from_static("x-github-request-id");
+
+/// A refusal, in the caller's dialect. Holds no content of the request.
+#[derive(Debug, Clone)]
+pub struct Denial {
+    pub(crate) exchange: ExchangeId,
+    pub(crate) dialect: Dialect,
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) decision: Option<&'static str>,
+    /// A whole reply body instead of an error: the assistant-text form.
+    pub(crate) body: Option<(&'static str, String)>,
+    pub(crate) retry_after: Option<HeaderValue>,
+}
+
+impl Denial {
+    pub(crate) fn new(
+        exchange: ExchangeId,
+        dialect: Dialect,
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            exchange,
+            dialect,
+            status,
+            code,
+            message: message.into(),
+            decision: None,
+            body: None,
+            retry_after: None,
+        }
+    }
+
+    #[must_use]
+    pub(crate) fn with_decision(mut self, decision: &'static str) -> Self {
+        self.decision = Some(decision);
+        self
+    }
+
+    /// The exchange it belongs to.
+    pub fn exchange(&self) -> ExchangeId {
+        self.exchange
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// A stable code such as `blocked_by_policy`.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The reply.
+    pub fn into_response(self) -> Response<Bytes> {
+        let (content_type, body) = self.body.unwrap_or_else(|| {
+            let exchange = self.exchange.to_string();
+            let body = error_body(
+                self.dialect,
+                self.status.as_u16(),
+                self.code,
+                &self.message,
+                &exchange,
+            );
+            ("application/json", body)
+        });
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = self.status;
+        stamp(response.headers_mut(), self.exchange, self.decision);
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        if self.status == StatusCode::UNAUTHORIZED {
+            // RFC 6750, section 3.
+            let challenge = HeaderValue::from_static("Bearer error=\"invalid_token\"");
+            response
+                .headers_mut()
+                .insert(http::header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(retry_after) = self.retry_after {
+            response
+                .headers_mut()
+                .insert(http::header::RETRY_AFTER, retry_after);
+        }
+        response
+    }
+}
+
+/// Puts the guard's own headers on a reply. `x-github-request-id` stays when upstream sent one.
+pub(crate) fn stamp(headers: &mut http::HeaderMap, exchange: ExchangeId, decision: Option<&'static str>) {
+    if let Ok(value) = HeaderValue::from_str(&exchange.to_string()) {
+        headers.insert(EXCHANGE_HEADER, value.clone());
+        headers.entry(GITHUB_REQUEST_ID).or_insert(value);
+    }
+    if let Some(decision) = decision {
+        headers.insert(DECISION_HEADER, HeaderValue::from_static(decision));
+    }
+    headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+}

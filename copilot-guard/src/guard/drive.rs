@@ -1,0 +1,424 @@
+//! The one body driver that every shell shares: pulls upstream, runs the exchange, records, delivers.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http::Request;
+use tokio::time::Instant;
+
+use super::Guard;
+use super::admit::Session;
+use super::answer::{BoxError, EXPIRED, STILL_WAITING, UNAVAILABLE, UpstreamReply};
+use super::catch::catch;
+use super::hold::{self, Held, Waiting};
+use super::upstream_error::{Shape, shape};
+use super::writer::{Ack, NotRecorded};
+use crate::audit::{AuditEvent, EventKind, Outcome};
+use crate::exchange::{CallAnswer, CallQuestion, Ended, Exchange, Step};
+
+/// A streamed reply. Ask for pieces with [`next`](Self::next); drop it when the client leaves.
+pub struct Driver<C, F, S> {
+    guard: Guard,
+    session: Session,
+    exchange: Exchange,
+    phase: Phase<C, F, S>,
+    question: Option<Question>,
+    keep_alive_at: Instant,
+    /// Delivered but not yet durable: length and acknowledgement.
+    undurable: VecDeque<(usize, Ack)>,
+}
+
+enum Phase<C, F, S> {
+    Holding {
+        wait: Waiting,
+        until: Instant,
+        call: Option<(C, Request<Bytes>)>,
+    },
+    Calling {
+        call: Pin<Box<F>>,
+        until: Instant,
+    },
+    Streaming {
+        body: Pin<Box<S>>,
+    },
+    Over,
+}
+
+struct Question {
+    number: u32,
+    wait: Waiting,
+    until: Instant,
+}
+
+/// What the wait for the next thing to happen brought.
+enum Woken<S> {
+    KeepAlive,
+    Held(Held),
+    HeldOver,
+    Called(Result<UpstreamReply<S>, BoxError>),
+    Data(Option<Result<Bytes, BoxError>>),
+    Answered(Held),
+    Unanswered,
+    Silence,
+}
+
+impl<C, F, S> Driver<C, F, S>
+where
+    C: FnOnce(Request<Bytes>) -> F,
+    F: Future<Output = Result<UpstreamReply<S>, BoxError>>,
+    S: Stream<Item = Result<Bytes, BoxError>>,
+{
+    pub(super) fn holding(
+        guard: Guard,
+        session: Session,
+        wait: Waiting,
+        call: C,
+        request: Request<Bytes>,
+    ) -> Self {
+        let until = Instant::now() + guard.inner.settings.hold_streaming;
+        let mut driver = Self::new(
+            guard,
+            session,
+            Phase::Holding {
+                wait,
+                until,
+                call: Some((call, request)),
+            },
+        );
+        // The first no-op leaves at once: the client sees that something is there.
+        driver.keep_alive_at = Instant::now();
+        driver
+    }
+
+    pub(super) fn streaming(guard: Guard, session: Session, body: S) -> Self {
+        Self::new(guard, session, Phase::Streaming { body: Box::pin(body) })
+    }
+
+    fn new(guard: Guard, session: Session, phase: Phase<C, F, S>) -> Self {
+        let exchange = Exchange::new(
+            session.route.dialect,
+            session.envelope.clone(),
+            session.policy.rule_set().clone(),
+            session.caller.clone(),
+            session.ticket.exchange().to_string(),
+        );
+        let keep_alive_at = Instant::now() + guard.inner.settings.keep_alive;
+        Self {
+            guard,
+            session,
+            exchange,
+            phase,
+            question: None,
+            keep_alive_at,
+            undurable: VecDeque::new(),
+        }
+    }
+
+    /// The next piece for the client; `None` when the reply has ended. Every piece is on record when it is returned
+    /// (but for [`max_undurable`](super::Settings::max_undurable) bytes). Dropping the returned future before it is
+    /// ready ends the reply: drop the driver with it.
+    pub async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            if matches!(self.phase, Phase::Over) {
+                return None;
+            }
+            match catch(|| self.exchange.poll()) {
+                Some(Step::Deliver(bytes)) => return self.deliver(bytes).await,
+                Some(Step::Ask(question)) => {
+                    self.ask(&question).await;
+                    continue;
+                }
+                Some(Step::Done(ended)) => {
+                    self.finish(Vec::new(), ended).await;
+                    return None;
+                }
+                Some(Step::Pending) => {}
+                None => return self.after_panic(),
+            }
+            let woken = self.wait().await;
+            if let Some(bytes) = self.take(woken) {
+                return self.deliver(bytes).await;
+            }
+        }
+    }
+
+    /// Waits for the next thing to happen. Holds nothing that dropping would lose.
+    async fn wait(&mut self) -> Woken<S> {
+        let settings = &self.guard.inner.settings;
+        let silence = settings.upstream_silence;
+        let keep_alive = tokio::time::sleep_until(self.keep_alive_at);
+        match &mut self.phase {
+            Phase::Holding { wait, until, .. } => tokio::select! {
+                biased;
+                held = wait => Woken::Held(held),
+                () = tokio::time::sleep_until(*until) => Woken::HeldOver,
+                () = keep_alive => Woken::KeepAlive,
+            },
+            Phase::Calling { call, until } => tokio::select! {
+                biased;
+                reply = call => Woken::Called(reply),
+                () = tokio::time::sleep_until(*until) => Woken::Silence,
+                () = keep_alive => Woken::KeepAlive,
+            },
+            Phase::Streaming { body } => match &mut self.question {
+                Some(question) => {
+                    let wants_data = self.exchange.wants_data();
+                    tokio::select! {
+                        biased;
+                        held = &mut question.wait => Woken::Answered(held),
+                        () = tokio::time::sleep_until(question.until) => Woken::Unanswered,
+                        () = keep_alive => Woken::KeepAlive,
+                        data = next(body.as_mut()), if wants_data => Woken::Data(data),
+                    }
+                }
+                None => match tokio::time::timeout(silence, next(body.as_mut())).await {
+                    Ok(data) => Woken::Data(data),
+                    Err(_) => Woken::Silence,
+                },
+            },
+            Phase::Over => Woken::Data(None),
+        }
+    }
+
+    /// Hands what happened to the exchange. `Some`: bytes of our own for the client.
+    fn take(&mut self, woken: Woken<S>) -> Option<Bytes> {
+        match woken {
+            Woken::KeepAlive => {
+                self.keep_alive_at = Instant::now() + self.guard.inner.settings.keep_alive;
+                return Some(self.exchange.keep_alive().into());
+            }
+            Woken::Held(held) => self.held(held),
+            Woken::HeldOver => self.stop(STILL_WAITING, Outcome::HeldOver, "approval_pending"),
+            Woken::Called(Ok(reply)) => match shape(reply.status, &reply.headers) {
+                Shape::Stream => {
+                    self.phase = Phase::Streaming {
+                        body: Box::pin(reply.body),
+                    }
+                }
+                Shape::Refused(code) => self.exchange.handle_failure(code),
+                _ => self.exchange.handle_failure("upstream_status"),
+            },
+            Woken::Called(Err(error)) => {
+                tracing::warn!(exchange = %self.session.ticket.exchange(), error = %error, "upstream failed");
+                self.exchange.handle_failure("upstream_unreachable");
+            }
+            Woken::Data(Some(Ok(bytes))) => {
+                if catch(|| self.exchange.handle_data(&bytes)).is_none() {
+                    return self.after_panic();
+                }
+            }
+            Woken::Data(Some(Err(_))) => self.exchange.handle_failure("upstream_broke_off"),
+            Woken::Data(None) => self.exchange.handle_end(),
+            Woken::Answered(held) => {
+                let answer = match held {
+                    Held::Released => CallAnswer::Approve,
+                    Held::Denied(message) => self.refusal(&message),
+                    Held::Expired => self.refusal(EXPIRED),
+                    Held::Unavailable => self.refusal(UNAVAILABLE),
+                };
+                self.answer(answer);
+            }
+            Woken::Unanswered => self.stop(STILL_WAITING, Outcome::HeldOver, "approval_pending"),
+            Woken::Silence => self.exchange.handle_failure("upstream_silent"),
+        }
+        None
+    }
+
+    fn held(&mut self, held: Held) {
+        match held {
+            Held::Released => {
+                if let Phase::Holding { call, .. } = &mut self.phase {
+                    if let Some((call, request)) = call.take() {
+                        let until = Instant::now() + self.guard.inner.settings.upstream_silence;
+                        self.phase = Phase::Calling {
+                            call: Box::pin(call(request)),
+                            until,
+                        };
+                    }
+                }
+            }
+            Held::Denied(message) => self.stop(&message, Outcome::Denied, "approval_denied"),
+            Held::Expired => self.stop(EXPIRED, Outcome::Expired, "approval_expired"),
+            Held::Unavailable => self.stop(UNAVAILABLE, Outcome::Refused, "approvals_unavailable"),
+        }
+    }
+
+    async fn ask(&mut self, question: &CallQuestion) {
+        let number = question.call.number;
+        match self.guard.ask_about_call(&self.session, question).await {
+            Ok((_, _, true)) => {
+                self.question = Some(Question {
+                    number,
+                    wait: Box::pin(async { Held::Released }),
+                    until: far(),
+                });
+            }
+            Ok((approval, claim, false)) => {
+                let until = Instant::now() + self.guard.inner.settings.hold_streaming;
+                self.keep_alive_at = Instant::now() + self.guard.inner.settings.keep_alive;
+                self.question = Some(Question {
+                    number,
+                    wait: hold::wait(&self.guard, approval, claim),
+                    until,
+                });
+            }
+            Err(()) => {
+                self.question = Some(Question {
+                    number,
+                    wait: Box::pin(async { Held::Unavailable }),
+                    until: far(),
+                });
+            }
+        }
+    }
+
+    fn answer(&mut self, answer: CallAnswer) {
+        if let Some(question) = self.question.take() {
+            let exchange = &mut self.exchange;
+            if catch(|| exchange.handle_answer(question.number, answer)).is_none() {
+                self.stop(
+                    "This call could not be judged.",
+                    Outcome::Refused,
+                    "internal_error",
+                );
+            }
+        }
+    }
+
+    fn refusal(&self, message: &str) -> CallAnswer {
+        CallAnswer::Refuse(format!(
+            "[copilot-guard] {message} (exchange {})",
+            self.session.ticket.exchange()
+        ))
+    }
+
+    fn stop(&mut self, message: &str, outcome: Outcome, code: &'static str) {
+        self.question = None;
+        self.exchange.handle_stop(
+            message,
+            Ended {
+                outcome,
+                code: Some(code),
+            },
+        );
+    }
+
+    /// A part that looks at text has panicked: nothing more of it passes.
+    fn after_panic(&mut self) -> Option<Bytes> {
+        let exchange = &mut self.exchange;
+        let ended = Ended {
+            outcome: Outcome::Refused,
+            code: Some("internal_error"),
+        };
+        let end = catch(|| {
+            exchange.handle_stop("The answer could not be checked and ends here.", ended);
+            match exchange.poll() {
+                Step::Deliver(bytes) => bytes,
+                _ => Vec::new(),
+            }
+        });
+        self.phase = Phase::Over;
+        self.session
+            .ticket
+            .close_now(Outcome::Refused, Some("internal_error"));
+        end.filter(|bytes| !bytes.is_empty()).map(Bytes::from)
+    }
+
+    /// Records a piece and hands it out once that is durable enough. The last piece and the end are one record.
+    async fn deliver(&mut self, bytes: impl Into<Bytes>) -> Option<Bytes> {
+        let bytes: Bytes = bytes.into();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let mut events = self.matched();
+        events.push(self.session.ticket.delivered(text));
+        if let Some(ended) = self.exchange.ended() {
+            return self.finish(events, ended).await.then_some(bytes);
+        }
+        match self.record(events, bytes.len()).await {
+            Ok(()) => Some(bytes),
+            Err(NotRecorded) => self.unrecorded(),
+        }
+    }
+
+    fn matched(&mut self) -> Vec<AuditEvent> {
+        let hits = self.exchange.take_hits();
+        hits.into_iter()
+            .map(|hit| self.session.ticket.event(EventKind::Matched(hit)))
+            .collect()
+    }
+
+    async fn record(&mut self, events: Vec<AuditEvent>, length: usize) -> Result<(), NotRecorded> {
+        let writer = self.session.ticket.writer().clone();
+        let allowed = self.guard.inner.settings.max_undurable;
+        if allowed == 0 {
+            return writer.append(events).await;
+        }
+        self.undurable.push_back((length, writer.submit(events)));
+        while self.undurable.iter().map(|(n, _)| n).sum::<usize>() > allowed {
+            if let Some((_, ack)) = self.undurable.front_mut() {
+                let settled = ack.await;
+                self.undurable.pop_front();
+                writer.settle(settled)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the record. `false`: it could not be written, and the last piece may not be handed out.
+    async fn finish(&mut self, mut events: Vec<AuditEvent>, ended: Ended) -> bool {
+        self.phase = Phase::Over;
+        let summary = self.exchange.summary();
+        self.session
+            .ticket
+            .set_summary(summary.decision, summary.masks, summary.not_scanned);
+        let mut all = self.matched();
+        all.append(&mut events);
+        all.extend(self.session.ticket.closing(ended.outcome, ended.code));
+        let recorded = self.session.ticket.writer().append(all).await.is_ok();
+        if !recorded {
+            tracing::error!(exchange = %self.session.ticket.exchange(), "the end of a stream could not be recorded");
+        }
+        recorded
+    }
+
+    /// The record failed in mid-stream: the piece is withheld and the message ends with a fixed notice.
+    fn unrecorded(&mut self) -> Option<Bytes> {
+        let exchange = &mut self.exchange;
+        let ended = Ended {
+            outcome: Outcome::Refused,
+            code: Some("audit_unavailable"),
+        };
+        let end = catch(|| {
+            exchange.handle_stop("The answer could not be recorded and ends here.", ended);
+            match exchange.poll() {
+                Step::Deliver(bytes) => bytes,
+                _ => Vec::new(),
+            }
+        });
+        self.phase = Phase::Over;
+        self.session
+            .ticket
+            .close_now(Outcome::Refused, Some("audit_unavailable"));
+        end.filter(|bytes| !bytes.is_empty()).map(Bytes::from)
+    }
+}
+
+impl<C, F, S> std::fmt::Debug for Driver<C, F, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Driver")
+            .field("exchange", &self.session.ticket.exchange())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The next item of a stream.
+pub(super) async fn next<S: Stream>(mut stream: Pin<&mut S>) -> Option<S::Item> {
+    std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await
+}
+
+/// Later than any answer.
+fn far() -> Instant {
+    Instant::now() + std::time::Duration::from_secs(86_400)
+}

@@ -1,0 +1,268 @@
+//! The engine: identifies, admits, and drives answers. Frameworks are thin shells around it.
+//!
+//! 1. [`Guard::identify`] looks at the head alone: route and token. No body byte is read before it.
+//! 2. [`Guard::admit`] takes the whole body and says [`Admission::Forward`], [`Admission::Hold`] or
+//!    [`Admission::Refuse`]. Only it makes a [`Permit`].
+//! 3. [`Guard::respond`] turns an admission into a reply, calling the inner service when it may.
+
+pub mod admin;
+mod admit;
+mod answer;
+mod builder;
+mod calls;
+mod catch;
+mod denial;
+mod drive;
+mod headers;
+mod hold;
+mod refusals;
+mod settings;
+mod upkeep;
+mod upstream_error;
+mod writer;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use http::StatusCode;
+use http::request::Parts;
+
+pub use admit::{Admission, Identified, Pending, Permit, UpstreamName};
+pub use answer::{BoxError, Reply, ReplyBody, UpstreamReply};
+pub use builder::{BuildError, Dangerous, GuardBuilder, Ready, WantsAudit, WantsPolicy, WantsVerifier};
+pub use denial::{DECISION_HEADER, Denial, EXCHANGE_HEADER, GITHUB_REQUEST_ID};
+pub use drive::Driver;
+pub use settings::{OnFailure, RefusalForm, Settings};
+
+use refusals::Refusals;
+use writer::{NotRecorded, Writer};
+
+use crate::approval::ApprovalStore;
+use crate::audit::{AuditEvent, AuditReader, EventKind};
+use crate::clock::{Clock, Timestamp};
+use crate::dialect::{Dialect, RouteTable};
+use crate::id::{Entropy, ExchangeId};
+use crate::policy::Policy;
+use crate::token::{TokenError, TokenVerifier, credential};
+
+/// The assembled guard. Cheap to clone; clones are the same guard.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    verifier: Arc<dyn TokenVerifier>,
+    policy: arc_swap::ArcSwap<Policy>,
+    approvals: Arc<dyn ApprovalStore>,
+    reader: Option<Arc<dyn AuditReader>>,
+    admin: Option<admin::AdminAccess>,
+    routes: RouteTable,
+    settings: Settings,
+    clock: Arc<dyn Clock>,
+    writer: Writer,
+    refusals: Mutex<Refusals>,
+}
+
+impl Guard {
+    /// Starts with a token verifier, then a policy, then an audit sink.
+    pub fn builder() -> GuardBuilder<WantsVerifier> {
+        GuardBuilder::new()
+    }
+
+    /// The limits and times in force.
+    pub fn settings(&self) -> &Settings {
+        &self.inner.settings
+    }
+
+    /// The policy in force.
+    pub fn policy(&self) -> Arc<Policy> {
+        self.inner.policy.load_full()
+    }
+
+    /// Puts another policy in force for requests that come from now on.
+    pub fn set_policy(&self, policy: Policy) {
+        self.inner.policy.store(Arc::new(policy));
+    }
+
+    /// How many batches the audit sink has refused since the start.
+    pub fn audit_failures(&self) -> u64 {
+        self.inner.writer.failures()
+    }
+
+    /// Returns once every event sent so far has been offered to the audit sink. Call it last when shutting down,
+    /// after the servers have ended.
+    pub async fn drain(&self) {
+        let _ = self.drain_outbox().await;
+        self.inner.writer.flush().await;
+    }
+
+    /// Looks at the head of a request: is there such a route, and who asks? Nothing of the body may be read before.
+    ///
+    /// # Errors
+    /// 404 without a route, 401 without an acceptable token, 503 when tokens cannot be checked. The refusal is recorded.
+    pub async fn identify(&self, parts: &Parts) -> Result<Identified, Denial> {
+        let now = self.now();
+        let exchange = ExchangeId::new(now, entropy());
+        let path = parts.uri.path();
+        let Some(route) = self.inner.routes.find(&parts.method, path) else {
+            let dialect = RouteTable::dialect_hint(path);
+            let message = "There is no such route on this gateway. Check the base URL and the path.";
+            return Err(self.refuse(exchange, dialect, StatusCode::NOT_FOUND, "unknown_route", message));
+        };
+        let dialect = route.dialect;
+        if parts.headers.contains_key(http::header::UPGRADE) {
+            let message = "This gateway does not upgrade connections. Use plain HTTP.";
+            return Err(self.refuse(
+                exchange,
+                dialect,
+                StatusCode::BAD_REQUEST,
+                "upgrade_refused",
+                message,
+            ));
+        }
+        let token = match credential(&parts.headers) {
+            Ok(token) => token,
+            Err(_) if !self.inner.verifier.needs_token() => "",
+            Err(error) => return Err(self.refuse_token(exchange, dialect, &error)),
+        };
+        let verified = catch::catch_async(std::panic::AssertUnwindSafe(
+            self.inner.verifier.verify(token, now),
+        ));
+        match verified.await.unwrap_or(Err(TokenError::Unavailable)) {
+            Ok(identity) => Ok(Identified {
+                exchange,
+                route: route.clone(),
+                identity,
+                token: crate::secret::Secret::new(token),
+                now,
+            }),
+            Err(error) => Err(self.refuse_token(exchange, dialect, &error)),
+        }
+    }
+
+    /// The refusal of a body that is too large to be read.
+    pub fn refuse_too_large(&self, identified: &Identified) -> Denial {
+        let limit = self.inner.settings.max_request_bytes;
+        let message = format!("The request is larger than the gateway's limit of {limit} bytes. Shorten it.");
+        let (exchange, dialect) = (identified.exchange, identified.route.dialect);
+        self.refuse(
+            exchange,
+            dialect,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "request_too_large",
+            message,
+        )
+    }
+
+    /// The refusal of a body that broke off.
+    pub fn refuse_broken_body(&self, identified: &Identified) -> Denial {
+        let (exchange, dialect) = (identified.exchange, identified.route.dialect);
+        let message = "The request's body could not be read to its end. Send it again.";
+        self.refuse(
+            exchange,
+            dialect,
+            StatusCode::BAD_REQUEST,
+            "malformed_request",
+            message,
+        )
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    fn refuse_token(&self, exchange: ExchangeId, dialect: Dialect, error: &TokenError) -> Denial {
+        let (status, message) = match error {
+            TokenError::Unavailable => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Identity cannot be checked right now. Try again in a moment.",
+            ),
+            TokenError::GroupsOverage => (
+                StatusCode::BAD_REQUEST,
+                "Your token's group list is cut off by the identity provider. Ask your administrator to limit the groups it carries.",
+            ),
+            _ => (
+                StatusCode::UNAUTHORIZED,
+                "This gateway needs a valid token of your organisation. Sign in again and use the fresh token as API key.",
+            ),
+        };
+        self.refuse(exchange, dialect, status, error.code(), message)
+    }
+
+    /// A refusal before anybody is known (or anything is judged), recorded within the quota of such refusals.
+    fn refuse(
+        &self,
+        exchange: ExchangeId,
+        dialect: Dialect,
+        status: StatusCode,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Denial {
+        let now = self.now();
+        let due = self.refusals().note(code, status.as_u16(), now);
+        self.record_summaries(due.summaries, now);
+        if due.singly {
+            let kind = EventKind::Refused {
+                code: code.to_owned(),
+                status: status.as_u16(),
+                count: 1,
+            };
+            self.inner
+                .writer
+                .send(vec![AuditEvent::new(exchange, 0, now, kind)]);
+        }
+        // Why a token was refused is for the record alone.
+        let shown = if status == StatusCode::UNAUTHORIZED {
+            "invalid_token"
+        } else {
+            code
+        };
+        Denial::new(exchange, dialect, status, shown, message)
+    }
+
+    fn record_summaries(&self, summaries: Vec<(&'static str, u16, u64)>, now: Timestamp) {
+        let events = summaries.into_iter().map(|(code, status, count)| {
+            let kind = EventKind::Refused {
+                code: code.to_owned(),
+                status,
+                count,
+            };
+            AuditEvent::new(ExchangeId::new(now, entropy()), 0, now, kind)
+        });
+        let events: Vec<_> = events.collect();
+        if !events.is_empty() {
+            self.inner.writer.send(events);
+        }
+    }
+
+    fn refusals(&self) -> MutexGuard<'_, Refusals> {
+        self.inner.refusals.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Brings committed approval events to the audit sink. A release waits for it.
+    async fn drain_outbox(&self) -> Result<(), NotRecorded> {
+        loop {
+            let events = self.inner.approvals.outbox(128).await.map_err(|_| NotRecorded)?;
+            if events.is_empty() {
+                return Ok(());
+            }
+            let ids: Vec<String> = events.iter().map(|e| e.id.clone()).collect();
+            self.inner.writer.append(events).await?;
+            self.inner
+                .approvals
+                .outbox_done(&ids)
+                .await
+                .map_err(|_| NotRecorded)?;
+        }
+    }
+}
+
+/// Ten random bytes. Without a working source of randomness identifiers still differ by their time.
+fn entropy() -> Entropy {
+    let mut bytes = Entropy::default();
+    if getrandom::fill(&mut bytes).is_err() {
+        tracing::error!("the system's source of randomness failed");
+    }
+    bytes
+}

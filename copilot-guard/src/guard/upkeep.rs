@@ -1,0 +1,28 @@
+//! What happens by itself: approvals run out, votes reach the sink, counts of refusals are written.
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::{Guard, Inner};
+
+const EVERY: Duration = Duration::from_secs(2);
+
+pub(super) async fn run(inner: Weak<Inner>) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(inner) = inner.upgrade() else {
+            return;
+        };
+        let guard = Guard { inner };
+        let now = guard.now();
+        if let Err(error) = guard.inner.approvals.expire(now).await {
+            tracing::error!(%error, "approvals could not be expired");
+        }
+        // Tried again at the next tick; a release waits for it on its own.
+        let _ = guard.drain_outbox().await;
+        let summaries = guard.refusals().due(now);
+        guard.record_summaries(summaries, now);
+    }
+}

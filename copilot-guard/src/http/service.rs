@@ -1,0 +1,134 @@
+//! The service.
+
+use std::convert::Infallible;
+use std::marker::PhantomData;
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes, BytesMut};
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+use tower_service::Service;
+
+use super::future::ResponseFuture;
+use super::request_body::RequestBody;
+use super::response_body::{DataStream, ResponseBody};
+use crate::guard::{BoxError, Guard, UpstreamReply};
+
+/// A gateway behind a [`Guard`]. See the [module docs](super).
+#[derive(Debug)]
+pub struct GuardService<S, B> {
+    guard: Guard,
+    inner: S,
+    body: PhantomData<fn() -> B>,
+}
+
+impl<S, B> GuardService<S, B> {
+    /// This gateway behind this guard.
+    pub fn new(guard: Guard, inner: S) -> Self {
+        Self {
+            guard,
+            inner,
+            body: PhantomData,
+        }
+    }
+}
+
+impl<S: Clone, B> Clone for GuardService<S, B> {
+    fn clone(&self) -> Self {
+        Self::new(self.guard.clone(), self.inner.clone())
+    }
+}
+
+impl<S, B, ReqBody, ResBody> Service<Request<ReqBody>> for GuardService<S, B>
+where
+    S: Service<Request<B>, Response = Response<ResBody>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: From<RequestBody> + Send + 'static,
+    ReqBody: Body + Send + 'static,
+    ReqBody::Data: Send,
+    ResBody: Body + Send + 'static,
+    ResBody::Data: Send,
+    ResBody::Error: Into<BoxError>,
+{
+    type Response = Response<ResponseBody>;
+    type Error = Infallible;
+    type Future = ResponseFuture;
+
+    /// Always ready: a request that waits for a person must not sit on the inner service's slot. The inner service's
+    /// readiness is awaited once a request may be forwarded.
+    fn poll_ready(&mut self, _cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> ResponseFuture {
+        // A clone that has never been polled ready: `oneshot` awaits its readiness itself, so the rule about leaving
+        // the ready service in place (tower-rs/tower#547) has nothing to lose here.
+        let inner = self.inner.clone();
+        let guard = self.guard.clone();
+        ResponseFuture::new(async move {
+            let (parts, body) = request.into_parts();
+            let identified = match guard.identify(&parts).await {
+                Ok(identified) => identified,
+                Err(denial) => return denial.into_response().map(ResponseBody::full),
+            };
+            let body = match read(body, guard.settings().max_request_bytes).await {
+                Ok(body) => body,
+                Err(Unread::TooLarge) => {
+                    return guard
+                        .refuse_too_large(&identified)
+                        .into_response()
+                        .map(ResponseBody::full);
+                }
+                Err(Unread::Broken) => {
+                    return guard
+                        .refuse_broken_body(&identified)
+                        .into_response()
+                        .map(ResponseBody::full);
+                }
+            };
+            let admission = guard.admit(identified, &parts, body).await;
+            let call = move |request: Request<Bytes>| {
+                let answer = inner.oneshot(request.map(|body| B::from(RequestBody::new(body))));
+                async move {
+                    let (head, body) = answer.await.map_err(Into::into)?.into_parts();
+                    Ok(UpstreamReply {
+                        status: head.status,
+                        headers: head.headers,
+                        body: DataStream::new(body),
+                    })
+                }
+            };
+            let reply = guard.respond(admission, call).await;
+            Response::from_parts(reply.head, ResponseBody::new(reply.body))
+        })
+    }
+}
+
+enum Unread {
+    TooLarge,
+    Broken,
+}
+
+/// Reads a whole body, up to `limit` bytes.
+async fn read<B: Body>(body: B, limit: usize) -> Result<Bytes, Unread> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Unread::TooLarge);
+    }
+    let mut body = std::pin::pin!(body);
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Err(Unread::Broken);
+        };
+        if let Ok(mut data) = frame.into_data() {
+            if all.len() + data.remaining() > limit {
+                return Err(Unread::TooLarge);
+            }
+            all.extend_from_slice(&data.copy_to_bytes(data.remaining()));
+        }
+    }
+    Ok(all.freeze())
+}

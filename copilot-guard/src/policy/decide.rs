@@ -1,0 +1,254 @@
+//! The verdict on each part of an exchange.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Query;
+use super::compile::Compiled;
+use super::matcher::Range;
+use super::output::OutputRules;
+use super::rule::{Found, Looked, Rule};
+use super::rule_check::DEFAULT_ID;
+use super::scope::Scope;
+use crate::approval::Requirement;
+use crate::decision::{Action, Decision, RuleHit, Stage};
+use crate::detect::RuleMask;
+
+/// The policy for one caller and model. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct CallerPolicy {
+    pub(super) policy: Arc<Compiled>,
+    pub(super) scope: Arc<Scope>,
+    output: Arc<OutputRules>,
+}
+
+/// What the policy says of one part.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// The strictest action, and every rule that matched.
+    pub decision: Decision,
+    /// What to mask, in order, without overlaps. Given whatever the action is.
+    pub masks: Vec<MaskSpan>,
+}
+
+/// A piece of a part's text to mask: byte offsets, on character boundaries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MaskSpan {
+    /// Offset of the first masked byte.
+    pub start: usize,
+    /// Offset after the last masked byte.
+    pub end: usize,
+    /// The secret kind or the rule that names the mark.
+    pub kind: String,
+}
+
+/// What people whom the default denies are told.
+const DENIED: &str = "Your organisation's policy does not allow you to use this model.";
+
+impl CallerPolicy {
+    pub(super) fn new(policy: Arc<Compiled>, query: &Query<'_>) -> Self {
+        let scope = Arc::new(Scope::new(&policy, query));
+        let output = Arc::new(OutputRules::new(policy.clone(), &scope));
+        Self {
+            policy,
+            scope,
+            output,
+        }
+    }
+
+    /// The request as a whole: the default, and the rules on requests. `size` is that of the request in bytes.
+    pub fn request(&self, size: usize) -> Decision {
+        let mut decision = Decision::default();
+        let mut is_admitted = self.policy.default == Action::Allow;
+        for (rule, active) in self.scope.rules(&self.policy, Stage::Request) {
+            if let Ok(found) = active.look(&self.policy, rule, size, &[]) {
+                is_admitted |= rule.action == Action::Allow && !rule.observe;
+                let reasons = if found.reasons.is_empty() {
+                    "caller and model".into()
+                } else {
+                    found.reasons.join(", ")
+                };
+                decision.add(rule.hit("request", reasons), &rule.message);
+            }
+        }
+        if !is_admitted {
+            decision.add(default_hit(), DENIED);
+        }
+        decision
+    }
+
+    /// One text that goes up, at [`Stage::Prompt`] or [`Stage::ToolResult`]. In tool results the secret kinds are
+    /// masked for everybody; in prompts as the rules say.
+    pub fn part(&self, stage: Stage, place: &str, text: &str) -> Verdict {
+        let mut verdict = Verdict::default();
+        let base = match stage {
+            Stage::ToolResult => Some(&self.scope.masked),
+            Stage::Prompt => self.scope.prompt.as_ref(),
+            // An answer is judged by `output`, a tool call by `tool_call`.
+            Stage::Output | Stage::ToolCall | Stage::Request => None,
+        };
+        let secrets = base.map(|mask| self.scan(mask, text)).unwrap_or_default();
+        let looked = [Looked {
+            text,
+            has_secrets: !secrets.is_empty(),
+        }];
+        let mut masks = Vec::new();
+        if stage == Stage::ToolResult {
+            for kind in secrets.iter().map(|(_, kind)| kind).collect::<BTreeSet<_>>() {
+                verdict.decision.add(self.kind_hit(kind, stage, place), "");
+            }
+            masks = secrets;
+        }
+        for (rule, found) in self.matching(stage, text.len(), &looked) {
+            if rule.action == Action::Mask && !rule.observe {
+                masks.extend(found.spans.into_iter().map(|range| (range, mark_of(rule))));
+            }
+            verdict
+                .decision
+                .add(rule.hit(place, found.reasons.join(", ")), &rule.message);
+        }
+        verdict.masks = union(masks);
+        verdict
+    }
+
+    /// A complete tool call that comes down: its name, its arguments as they stand, and each string within them
+    /// decoded. A condition holds when it holds for any of these. Has no masks.
+    pub fn tool_call(&self, place: &str, name: &str, arguments: &str, strings: &[String]) -> Verdict {
+        let texts = [arguments, name]
+            .into_iter()
+            .chain(strings.iter().map(String::as_str));
+        let has_secrets = |text: &str| {
+            self.scope
+                .tool_call
+                .as_ref()
+                .is_some_and(|mask| !self.scan(mask, text).is_empty())
+        };
+        let looked: Vec<_> = texts
+            .map(|text| Looked {
+                text,
+                has_secrets: has_secrets(text),
+            })
+            .collect();
+        let mut verdict = Verdict::default();
+        for (rule, found) in self.matching(Stage::ToolCall, arguments.len(), &looked) {
+            verdict
+                .decision
+                .add(rule.hit(place, found.reasons.join(", ")), &rule.message);
+        }
+        verdict
+    }
+
+    /// The rules for what comes down as text.
+    pub fn output(&self) -> &OutputRules {
+        &self.output
+    }
+
+    /// Whose votes are needed when these rules ask for approval. Every rule's requirement must hold: alternatives
+    /// are joined each with each, the larger of two counts. A rule without `approvals`, and an unknown id, needs
+    /// one person of any default reviewer group; without such groups, nobody can approve.
+    pub fn requirement(&self, rule_ids: &[String]) -> Requirement {
+        self.policy.requirement(rule_ids)
+    }
+
+    fn matching<'s>(
+        &'s self,
+        stage: Stage,
+        size: usize,
+        looked: &'s [Looked<'s>],
+    ) -> impl Iterator<Item = (&'s Rule, Found)> {
+        self.scope
+            .rules(&self.policy, stage)
+            .filter_map(move |(rule, active)| {
+                active
+                    .look(&self.policy, rule, size, looked)
+                    .ok()
+                    .map(|found| (rule, found))
+            })
+    }
+
+    fn scan(&self, mask: &RuleMask, text: &str) -> Vec<(Range, String)> {
+        self.policy.kinds.scan(mask, text)
+    }
+
+    fn kind_hit(&self, kind: &str, stage: Stage, place: &str) -> RuleHit {
+        kind_hit(&self.policy, kind, stage, place)
+    }
+}
+
+/// A hit of the masking that is on for everybody.
+pub(super) fn kind_hit(policy: &Compiled, kind: &str, stage: Stage, place: &str) -> RuleHit {
+    RuleHit {
+        id: kind.to_owned(),
+        action: Action::Mask,
+        stage,
+        place: place.to_owned(),
+        reason: format!("secret kind {kind}"),
+        observed_only: false,
+        severity: policy.kinds.severity(kind),
+        tags: Vec::new(),
+    }
+}
+
+fn default_hit() -> RuleHit {
+    RuleHit {
+        id: DEFAULT_ID.to_owned(),
+        action: Action::Block,
+        stage: Stage::Request,
+        place: "request".to_owned(),
+        reason: "the default is deny, and no rule allows this caller".to_owned(),
+        observed_only: false,
+        severity: None,
+        tags: Vec::new(),
+    }
+}
+
+/// The name a mark carries for a rule: its only secret kind, or its id.
+fn mark_of(rule: &Rule) -> String {
+    let kinds = rule.matcher.secrets.as_ref().map(|s| &s.kinds);
+    let only = kinds.filter(|k| k.len() == 1).and_then(|k| k.first());
+    only.unwrap_or(&rule.id).clone()
+}
+
+/// Joins overlapping spans; the longest names the whole.
+fn union(mut spans: Vec<(Range, String)>) -> Vec<MaskSpan> {
+    spans.sort_by(|(a, ka), (b, kb)| (a.start, b.end, ka).cmp(&(b.start, a.end, kb)));
+    let mut joined: Vec<(MaskSpan, usize)> = Vec::new();
+    for (range, kind) in spans {
+        match joined.last_mut() {
+            Some((last, longest)) if range.start < last.end => {
+                last.end = last.end.max(range.end);
+                if range.len() > *longest {
+                    *longest = range.len();
+                    last.kind = kind;
+                }
+            }
+            _ => joined.push((
+                MaskSpan {
+                    start: range.start,
+                    end: range.end,
+                    kind,
+                },
+                range.len(),
+            )),
+        }
+    }
+    joined.into_iter().map(|(span, _)| span).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn union_joins_overlaps_only() {
+        let spans = [(5..8, "b"), (0..3, "a"), (2..5, "long"), (2..4, "c"), (8..9, "d")];
+        let joined = union(
+            spans
+                .into_iter()
+                .map(|(r, k): (Range, _)| (r, k.to_owned()))
+                .collect(),
+        );
+        let plain: Vec<_> = joined.iter().map(|m| (m.start, m.end, m.kind.as_str())).collect();
+        assert_eq!(plain, [(0, 5, "a"), (5, 8, "b"), (8, 9, "d")]);
+    }
+}

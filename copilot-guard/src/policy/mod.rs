@@ -1,0 +1,176 @@
+//! What is allowed to whom: reads a policy file, and decides.
+//!
+//! 1. A file is read with **all** its problems at once ([`PolicyError`]); a rule that can never fire is one.
+//! 2. What was read becomes a [`Policy`], compiled: expressions, words, secret kinds, whom they are for.
+//! 3. [`Policy::for_caller`] narrows it to one caller and model; [`CallerPolicy`] answers for each part.
+//! 4. Every matching rule counts and the strictest action wins. Only an exception lowers a verdict.
+//!
+//! Nothing here reads a clock, a file or the network. No hit holds matched text or a pattern.
+//!
+//! ```
+//! use std::collections::BTreeSet;
+//! use copilot_guard::clock::Timestamp;
+//! use copilot_guard::decision::{Action, Stage};
+//! use copilot_guard::policy::{Policy, PolicyOptions, Query};
+//!
+//! let now = Timestamp::from_secs(1_800_000_000);
+//! let text = r#"
+//!     version = 1
+//!     [[rules]]
+//!     id = "no-falcon"
+//!     on = "prompt"
+//!     match = { words = ["project falcon"] }
+//!     action = "block"
+//!     message = "Project Falcon stays in the house."
+//! "#;
+//! let policy = Policy::parse(text, "policy.toml", &PolicyOptions::new(now))?;
+//! let caller = policy.for_caller(&Query::new(&BTreeSet::new(), "gpt-5", now));
+//! let verdict = caller.part(Stage::Prompt, "messages[0].content", "What is Project Falcon?");
+//! assert_eq!(verdict.decision.action, Action::Block);
+//! assert_eq!(verdict.decision.message, "Project Falcon stays in the house.");
+//! # Ok::<(), copilot_guard::policy::PolicyError>(())
+//! ```
+
+mod compile;
+mod config;
+mod decide;
+mod explain;
+mod kinds;
+mod matcher;
+mod output;
+mod problem;
+pub mod reader;
+mod rule;
+mod rule_check;
+mod scope;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+
+pub use decide::{CallerPolicy, MaskSpan, Verdict};
+pub use explain::{Outcome, RuleTrace};
+pub use output::{OutputAction, OutputRules};
+pub use problem::{PolicyError, Problem};
+
+use crate::approval::Requirement;
+use crate::clock::Timestamp;
+use crate::detect::RuleSet;
+use crate::secret::Secret;
+
+/// A compiled policy. Cheap to clone.
+#[derive(Clone)]
+pub struct Policy {
+    inner: Arc<compile::Compiled>,
+}
+
+/// What a policy needs that its file does not say.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct PolicyOptions {
+    /// Groups of which any one member may approve, for rules without `approvals` of their own.
+    pub reviewer_groups: Vec<String>,
+    /// Values that must never reach a client, such as the upstream credential: a name for the mark, and the value.
+    pub exact: Vec<(String, Secret)>,
+    /// The time now: an exception that has ended is a warning.
+    pub now: Timestamp,
+}
+
+/// Who asks, and for what.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct Query<'a> {
+    /// The caller's groups.
+    pub groups: &'a BTreeSet<String>,
+    /// The model, as the request names it.
+    pub model: &'a str,
+    /// The time now: exceptions end.
+    pub now: Timestamp,
+}
+
+/// What stands in for a policy file when there is none.
+const ALLOW_ALL: &str = "version = 1\ndefault = \"allow\"\n";
+
+impl PolicyOptions {
+    /// No reviewers and no values to scrub.
+    pub fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            ..Self::default()
+        }
+    }
+
+    /// The same with these default reviewer groups.
+    #[must_use]
+    pub fn with_reviewer_groups<S: Into<String>>(mut self, groups: impl IntoIterator<Item = S>) -> Self {
+        self.reviewer_groups = groups.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same with one more value that must never reach a client.
+    #[must_use]
+    pub fn with_exact(mut self, id: impl Into<String>, value: Secret) -> Self {
+        self.exact.push((id.into(), value));
+        self
+    }
+}
+
+impl<'a> Query<'a> {
+    /// A caller in these groups, asking for this model.
+    pub fn new(groups: &'a BTreeSet<String>, model: &'a str, now: Timestamp) -> Self {
+        Self { groups, model, now }
+    }
+}
+
+impl Policy {
+    /// Reads a policy. `file` is the name used in problems.
+    ///
+    /// # Errors
+    /// All problems of the file; nothing is compiled unless there are none.
+    pub fn parse(text: &str, file: &str, options: &PolicyOptions) -> Result<Self, PolicyError> {
+        compile::compile(text, file, options).map(|inner| Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The policy without a file: built-in secrets are masked in answers and tool results, nothing else.
+    ///
+    /// # Errors
+    /// A value in `options` that cannot be scrubbed.
+    pub fn allow_all(options: &PolicyOptions) -> Result<Self, PolicyError> {
+        Self::parse(ALLOW_ALL, "(built-in policy)", options)
+    }
+
+    /// The SHA-256 of the source text, in hex.
+    pub fn version(&self) -> &str {
+        &self.inner.version
+    }
+
+    /// The rules that find secrets, and those that policy adds for streams.
+    pub fn rule_set(&self) -> &RuleSet {
+        &self.inner.kinds.set
+    }
+
+    /// What is worth a look, yet no reason to refuse the file.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.inner.warnings
+    }
+
+    /// Whose votes are needed when these rules ask for approval; see [`CallerPolicy::requirement`].
+    pub fn requirement(&self, rule_ids: &[String]) -> Requirement {
+        self.inner.requirement(rule_ids)
+    }
+
+    /// The policy for one caller and model.
+    pub fn for_caller(&self, query: &Query<'_>) -> CallerPolicy {
+        CallerPolicy::new(self.inner.clone(), query)
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("version", &self.inner.version)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,97 @@
+//! Redaction against an oracle: the same secrets are masked however the text is cut, and nothing waits without need.
+
+mod builtin;
+mod lint;
+mod oracle;
+mod toy;
+
+use copilot_guard::detect::{Redactor, RuleIndex, RuleMask, RuleSet, Sink, Span};
+
+/// Everything a redactor said, in a form that does not depend on how the text was cut.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Heard {
+    /// Released bytes; a mark is `Err`.
+    out: Vec<Result<u8, (RuleIndex, u64)>>,
+    spans: Vec<Span>,
+}
+
+impl Sink for Heard {
+    fn text(&mut self, released: &[u8]) {
+        assert!(!released.is_empty());
+        self.out.extend(released.iter().map(|b| Ok(*b)));
+    }
+
+    fn mark(&mut self, rule: RuleIndex, start: u64) {
+        self.out.push(Err((rule, start)));
+    }
+
+    fn span(&mut self, span: Span) {
+        assert!(
+            self.out.contains(&Err((span.rule, span.start))),
+            "a span that no mark announced"
+        );
+        self.spans.push(span);
+    }
+}
+
+impl Heard {
+    fn groups(&self) -> Vec<(usize, usize)> {
+        self.spans
+            .iter()
+            .map(|s| (s.start as usize, s.end as usize))
+            .collect()
+    }
+
+    /// What must have left, if these groups are masked.
+    fn expected(text: &[u8], spans: &[Span]) -> Self {
+        let mut heard = Self {
+            out: Vec::new(),
+            spans: spans.to_vec(),
+        };
+        let mut at = 0;
+        for span in spans {
+            heard.text_or_nothing(&text[at..span.start as usize]);
+            heard.mark(span.rule, span.start);
+            at = span.end as usize;
+        }
+        heard.text_or_nothing(&text[at..]);
+        heard
+    }
+
+    fn text_or_nothing(&mut self, text: &[u8]) {
+        self.out.extend(text.iter().map(|b| Ok(*b)));
+    }
+}
+
+fn stream<'t>(redactor: &mut Redactor, pieces: impl IntoIterator<Item = &'t [u8]>) -> Heard {
+    let mut heard = Heard::default();
+    for piece in pieces {
+        redactor.push(piece, &mut heard);
+    }
+    redactor.finish(&mut heard);
+    assert_eq!(redactor.held(), 0);
+    heard
+}
+
+fn redact(rules: &RuleSet, mask: &RuleMask, text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut sink = rules.marked(&mut out);
+    let mut redactor = rules.redactor(mask);
+    redactor.push(text, &mut sink);
+    redactor.finish(&mut sink);
+    out
+}
+
+/// The pieces that a set of cuts makes: bit `i` cuts after byte `i`.
+fn pieces(text: &[u8], cuts: u64) -> Vec<&[u8]> {
+    let mut all = Vec::new();
+    let mut from = 0;
+    for i in 0..text.len() {
+        if cuts >> i & 1 == 1 {
+            all.push(&text[from..=i]);
+            from = i + 1;
+        }
+    }
+    all.push(&text[from..]);
+    all
+}
