@@ -250,7 +250,9 @@ impl Raw {
         (0..self.accept.len())
             .map(|s| {
                 let fresh = seen.len() as u32;
-                *seen.entry((self.accept[s], shortest[s], longest[s], wait[s])).or_insert(fresh)
+                *seen
+                    .entry((self.accept[s], shortest[s], longest[s], wait[s]))
+                    .or_insert(fresh)
             })
             .collect()
     }
@@ -272,8 +274,12 @@ impl Raw {
         let from = self.incoming();
         let stops = |state: usize| up_to_match && self.accept[state];
         let live = |row: &[u32]| row.iter().filter(|to| **to != 0).count();
-        let mut open: Vec<usize> =
-            self.next.chunks(self.stride).enumerate().map(|(s, row)| if stops(s) { 0 } else { live(row) }).collect();
+        let mut open: Vec<usize> = self
+            .next
+            .chunks(self.stride)
+            .enumerate()
+            .map(|(s, row)| if stops(s) { 0 } else { live(row) })
+            .collect();
         let mut longest = vec![0u32; count];
         let mut stack: Vec<usize> = (0..count).filter(|s| open[*s] == 0).collect();
         while let Some(state) = stack.pop() {
@@ -288,14 +294,26 @@ impl Raw {
                 }
             }
         }
-        longest.iter().zip(&open).map(|(l, o)| if *o == 0 { *l } else { u32::MAX }).collect()
+        longest
+            .iter()
+            .zip(&open)
+            .map(|(l, o)| if *o == 0 { *l } else { u32::MAX })
+            .collect()
     }
 
     /// For each state, the length of the shortest match from there.
     fn shortest(&self) -> Vec<u32> {
         let from = self.incoming();
-        let mut shortest: Vec<u32> = self.accept.iter().map(|a| if *a { 0 } else { u32::MAX }).collect();
-        let mut level: Vec<u32> = (0u32..).zip(&self.accept).filter(|(_, a)| **a).map(|(s, _)| s).collect();
+        let mut shortest: Vec<u32> = self
+            .accept
+            .iter()
+            .map(|a| if *a { 0 } else { u32::MAX })
+            .collect();
+        let mut level: Vec<u32> = (0u32..)
+            .zip(&self.accept)
+            .filter(|(_, a)| **a)
+            .map(|(s, _)| s)
+            .collect();
         let mut length = 0;
         while !level.is_empty() {
             length += 1;
