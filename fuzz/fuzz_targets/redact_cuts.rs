@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 use copilot_guard::detect::{RuleIndex, RuleSet, Sink, Span};
 use libfuzzer_sys::fuzz_target;
 
-static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::builder().builtin().build().expect("the table is right"));
+static RULES: LazyLock<RuleSet> =
+    LazyLock::new(|| RuleSet::builder().builtin().build().expect("the table is right"));
 
 #[derive(Default, PartialEq, Debug)]
 struct Heard {
@@ -31,7 +32,9 @@ impl Sink for Heard {
 
 // The first byte says how many of the following are sizes of pieces; the rest is the text.
 fuzz_target!(|data: &[u8]| {
-    let Some((&count, rest)) = data.split_first() else { return };
+    let Some((&count, rest)) = data.split_first() else {
+        return;
+    };
     let (sizes, text) = rest.split_at(rest.len().min(usize::from(count % 16)));
     let mut redactor = RULES.redactor(&RULES.all());
 

@@ -114,7 +114,7 @@ impl Table {
                 .accept
                 .iter()
                 .zip(&more)
-                .map(|(a, m)| u8::from(*a) * ACCEPT | u8::from(*m) * MORE)
+                .map(|(a, m)| (u8::from(*a) * ACCEPT) | (u8::from(*m) * MORE))
                 .collect(),
             start: u16::from(raw.accept.len() > 1),
         })
