@@ -242,6 +242,7 @@ mod tests {
     fn union_joins_overlaps_only() {
         let spans = [(5..8, "b"), (0..3, "a"), (2..5, "long"), (2..4, "c"), (8..9, "d")];
         let joined = union(
+            "123456789",
             spans
                 .into_iter()
                 .map(|(r, k): (Range, _)| (r, k.to_owned()))
