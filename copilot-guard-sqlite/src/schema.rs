@@ -101,8 +101,9 @@ pub(crate) fn open_writer(path: &Path) -> Result<Connection, Failure> {
             "the file system does not support write-ahead logging",
         ));
     }
+    // Temporary pages hold content of the record too: not into files outside of the folder.
     connection.execute_batch(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
+        "PRAGMA temp_store = MEMORY; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;
          PRAGMA journal_size_limit = 67108864;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);

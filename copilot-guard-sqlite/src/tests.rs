@@ -219,6 +219,34 @@ async fn a_job_that_fails_undoes_only_itself() {
     }
 }
 
+/// Many writers, few syncs: what waits while a transaction is under way shares the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_committed_together() {
+    let stores = Stores::new();
+    let store = stores.make().await;
+    let (go, wait) = std::sync::mpsc::channel::<()>();
+    let busy = tokio::spawn({
+        let store = store.clone();
+        let block = move |_: &Connection| {
+            wait.recv().unwrap();
+            Ok(())
+        };
+        async move { store.writer().unwrap().run(true, block).await.unwrap() }
+    });
+    let mut writers = tokio::task::JoinSet::new();
+    for _ in 0..100 {
+        let store = store.clone();
+        writers.spawn(async move { store.writer().unwrap().run(true, |_| Ok(())).await.unwrap() });
+    }
+    // All of them stand in the queue before the first transaction ends.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    go.send(()).unwrap();
+    busy.await.unwrap();
+    writers.join_all().await;
+    let commits = *store.inner.changes.borrow();
+    assert!((1..=5).contains(&commits), "{commits} transactions for 101 jobs");
+}
+
 #[tokio::test]
 async fn a_reader_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();

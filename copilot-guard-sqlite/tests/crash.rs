@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails must panic")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use copilot_guard::approval::{Approval, ApprovalState, ApprovalStore, ListFilter};
 use copilot_guard::audit::{AuditReader, AuditSink as _, EventKind, ExchangeFilter, Outcome};
 use copilot_guard::testing::samples::{self, NOW};
 use copilot_guard_sqlite::SqliteStore;
@@ -34,19 +36,43 @@ async fn child() {
             // Every writer has numbers of its own; it never ends by itself.
             for n in (first + writer..).step_by(WRITERS as usize) {
                 for event in samples::exchange(n, samples::opening("ann")) {
-                    let acknowledge = || writeln!(std::io::stdout(), "ack {n} {}", event.id).unwrap();
+                    let acknowledge = || println!("ack {n} {}", event.id);
                     if lies {
                         acknowledge();
+                        // What is written but not yet synced survives a kill; so the lie must be told well before.
+                        tokio::time::sleep(Duration::from_millis(5)).await;
                     }
                     let _ = store.append(std::slice::from_ref(&event)).await.unwrap();
                     if !lies {
                         acknowledge();
                     }
                 }
+                live_an_approval(&store, n).await;
             }
         });
     }
     writers.join_all().await;
+}
+
+/// Opens, approves and consumes approval number `n`, and says so step by step.
+async fn live_an_approval(store: &SqliteStore, n: u64) {
+    let acknowledge = |approval: &Approval| {
+        println!("ack {n} {}#{}", approval.id, approval.revision);
+    };
+    let proposal = samples::approval(n, &format!("ann-{n}"));
+    let opened = store
+        .open(proposal, samples::exchange_id(n), NOW)
+        .await
+        .unwrap()
+        .approval;
+    acknowledge(&opened);
+    acknowledge(&store.vote(opened.id, samples::vote("bob", true)).await.unwrap());
+    acknowledge(
+        &store
+            .claim(opened.id, &samples::claim(&opened, NOW))
+            .await
+            .unwrap(),
+    );
 }
 
 fn start(path: &Path, first: u64, lies: bool) -> Child {
@@ -77,7 +103,7 @@ fn run_and_kill(path: &Path, first: u64, lies: bool, enough: u64, acknowledged: 
         let Some((n, id)) = ack.split_once(' ') else {
             continue;
         };
-        // The last line may be torn; a whole id is `<36 characters>/<digit>`.
+        // The last line may be torn; a whole id is 36 characters, a separator and a digit.
         if id.len() == 38 {
             acknowledged
                 .entry(n.parse().unwrap())
@@ -149,6 +175,22 @@ async fn nothing_acknowledged_is_lost_to_kill_9() {
         }
     }
     assert!(interrupted > 0, "some were cut short, or the test tests nothing");
+
+    // An approval never stands where the record does not say that it came.
+    let all = ListFilter {
+        limit: Some(usize::MAX),
+        ..ListFilter::default()
+    };
+    let approvals = ApprovalStore::list(&store, &all).await.unwrap();
+    assert!(approvals.iter().any(|a| a.state == ApprovalState::Consumed));
+    for approval in approvals {
+        let events = store.events(approval.exchange).await.unwrap();
+        let steps = events
+            .iter()
+            .filter(|e| matches!(e.kind, EventKind::Approval { .. }))
+            .count();
+        assert_eq!(steps as u64, approval.revision + 1, "state and record agree");
+    }
 
     // Also those that nobody got an acknowledgement for.
     let mut filter = ExchangeFilter {

@@ -3,6 +3,7 @@
 pub mod approval;
 pub mod audit;
 pub mod clock;
+pub mod credential;
 pub mod decision;
 pub mod detect;
 pub mod dialect;

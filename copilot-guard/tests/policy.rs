@@ -1,5 +1,7 @@
 //! Runs the tables in `tests/policy/`: who gets which verdict, and which files are refused why.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -131,7 +133,14 @@ fn run(file: &str) {
             let caller = policy.for_caller(&Query::new(&case.groups, &case.model, now));
             let (decision, masks) = match case.stage {
                 Stage::Request => (caller.request(case.size), Vec::new()),
-                Stage::Output => (output(&policy, &caller, &case.text), Vec::new()),
+                Stage::Output => {
+                    // As an engine asks while it streams, and as a whole.
+                    let streamed = output(&policy, &caller, &case.text);
+                    let whole = caller.part(Stage::Output, "choices[0].content", &case.text);
+                    assert_eq!(streamed.action, whole.decision.action, "{at}: streamed and whole");
+                    assert_eq!(streamed.hits, whole.decision.hits, "{at}: streamed and whole");
+                    (whole.decision, whole.masks)
+                }
                 Stage::ToolCall => {
                     let v = caller.tool_call("choices[0]", &case.tool, &case.text, &case.strings);
                     (v.decision, v.masks)

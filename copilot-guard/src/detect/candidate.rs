@@ -95,6 +95,12 @@ impl Candidates {
         self.secrets.is_empty() && self.contexts.is_empty()
     }
 
+    /// Whether nothing may become a secret, and nothing that did has still to leave.
+    #[inline]
+    pub(super) fn is_at_rest(&self) -> bool {
+        self.is_idle() && self.commits.is_empty()
+    }
+
     pub(super) fn secrets(&self) -> &[Candidate] {
         &self.secrets
     }

@@ -130,7 +130,7 @@ pub(super) fn luhn(text: &[u8]) -> bool {
             (_, double) => double,
         })
         .sum();
-    sum > 0 && sum % 10 == 0
+    sum > 0 && sum.is_multiple_of(10)
 }
 
 #[cfg(test)]

@@ -1,4 +1,45 @@
-//! Finds secrets in text that is still arriving.
+//! Finds secrets in text that is still arriving, and masks each before its first byte leaves.
+//!
+//! 1. A rule is a *boundary* (no word byte before), a *context* that is not masked, the *secret*, what must come *after*
+//!    it, and a *check* of its text. A start counts with its longest match.
+//! 2. What is masked is the union of all spans of all rules. Overlapping spans make one group and one mark; spans that
+//!    only touch make two. So a further rule never uncovers a byte, and the order of the rules changes names only.
+//! 3. A group is named by the span at its start; if other spans that overlap it had been certain before, by the first.
+//! 4. The output does not depend on how the text was cut into pieces.
+//! 5. A byte leaves as soon as no continuation of the text can make it part of a secret. The mark leaves as soon as
+//!    every continuation does. A check that looks at the whole secret (quoted values) waits for its end.
+//! 6. No rule may wait without bound: [`LintError`] refuses such a rule and says how to mend it.
+//!
+//! ```
+//! use copilot_guard::detect::RuleSet;
+//!
+//! let rules = RuleSet::builder().builtin().pattern("staff-no", r"\bstaff-(\d{6})\b")?.build()?;
+//! let mut out = Vec::new();
+//! let mut sink = rules.marked(&mut out);
+//! let mut redactor = rules.redactor(&rules.all());
+//! for piece in ["const n = \"sta", "ff-12", "3456\";"] {
+//!     redactor.push(piece.as_bytes(), &mut sink);
+//! }
+//! redactor.finish(&mut sink);
+//! assert_eq!(out, b"const n = \"staff-[REDACTED:staff-no]\";");
+//! # Ok::<(), copilot_guard::detect::LintError>(())
+//! ```
+//!
+//! # Patterns
+//!
+//! The syntax is that of Rust's `regex` crate, with `\w`, `\d` and `\s` for ASCII only; other classes and `.` take whole
+//! Unicode characters. `\b` may stand first (no word byte before) and last (no word byte after). One capture group is the
+//! secret; what stands before it is context, and one class may follow it. Other look-around is refused.
+//!
+//! # Cost
+//!
+//! One table look-up for each byte, and one more for each rule that may have begun. Nothing is read twice, and a
+//! stream's state is small while nothing has begun.
+//!
+//! # If this fails
+//!
+//! A broken table is an error of [`RuleSetBuilder::build`]; there is no form that starts without rules by accident. If
+//! [`Redactor::finish`] is never called, what is held never leaves.
 
 mod builtin;
 mod bytes;

@@ -114,7 +114,7 @@ impl Table {
                 .accept
                 .iter()
                 .zip(&more)
-                .map(|(a, m)| u8::from(*a) * ACCEPT | u8::from(*m) * MORE)
+                .map(|(a, m)| (u8::from(*a) * ACCEPT) | (u8::from(*m) * MORE))
                 .collect(),
             start: u16::from(raw.accept.len() > 1),
         })
@@ -215,15 +215,7 @@ impl Raw {
     /// For each state: can an accept be reached by reading at least one byte?
     fn more(&self) -> Vec<bool> {
         let count = self.accept.len();
-        let mut from: Vec<Vec<u32>> = vec![Vec::new(); count];
-        for (state, row) in self.next.chunks(self.stride).enumerate() {
-            for to in row {
-                let list = &mut from[*to as usize];
-                if *to != 0 && list.last() != Some(&(state as u32)) {
-                    list.push(state as u32);
-                }
-            }
-        }
+        let from = self.incoming();
         let mut more = vec![false; count];
         let mut stack: Vec<usize> = (0..count).filter(|s| self.accept[*s]).collect();
         while let Some(state) = stack.pop() {
@@ -246,10 +238,101 @@ impl Raw {
         self
     }
 
+    /// A first guess at which states have the same future: the lengths of what they can still read.
+    ///
+    /// Counted repetitions make long chains. Refining those step by step takes as many rounds as they are long; the
+    /// longest text, the shortest match and the longest text before a match tell their states apart at once.
+    fn lengths(&self) -> Vec<u32> {
+        let longest = self.longest(false);
+        let wait = self.longest(true);
+        let shortest = self.shortest();
+        let mut seen = HashMap::new();
+        (0..self.accept.len())
+            .map(|s| {
+                let fresh = seen.len() as u32;
+                *seen
+                    .entry((self.accept[s], shortest[s], longest[s], wait[s]))
+                    .or_insert(fresh)
+            })
+            .collect()
+    }
+
+    /// For each state, which states lead to it; once for each byte class that does.
+    fn incoming(&self) -> Vec<Vec<u32>> {
+        let mut from: Vec<Vec<u32>> = vec![Vec::new(); self.accept.len()];
+        for (state, row) in self.next.chunks(self.stride).enumerate() {
+            for to in row.iter().filter(|to| **to != 0) {
+                from[*to as usize].push(state as u32);
+            }
+        }
+        from
+    }
+
+    /// For each state, the length of the longest text it can read (up to the first match); without bound `u32::MAX`.
+    fn longest(&self, up_to_match: bool) -> Vec<u32> {
+        let count = self.accept.len();
+        let from = self.incoming();
+        let stops = |state: usize| up_to_match && self.accept[state];
+        let live = |row: &[u32]| row.iter().filter(|to| **to != 0).count();
+        let mut open: Vec<usize> = self
+            .next
+            .chunks(self.stride)
+            .enumerate()
+            .map(|(s, row)| if stops(s) { 0 } else { live(row) })
+            .collect();
+        let mut longest = vec![0u32; count];
+        let mut stack: Vec<usize> = (0..count).filter(|s| open[*s] == 0).collect();
+        while let Some(state) = stack.pop() {
+            for &before in &from[state] {
+                let before = before as usize;
+                if !stops(before) {
+                    longest[before] = longest[before].max(longest[state] + 1);
+                    open[before] -= 1;
+                    if open[before] == 0 {
+                        stack.push(before);
+                    }
+                }
+            }
+        }
+        longest
+            .iter()
+            .zip(&open)
+            .map(|(l, o)| if *o == 0 { *l } else { u32::MAX })
+            .collect()
+    }
+
+    /// For each state, the length of the shortest match from there.
+    fn shortest(&self) -> Vec<u32> {
+        let from = self.incoming();
+        let mut shortest: Vec<u32> = self
+            .accept
+            .iter()
+            .map(|a| if *a { 0 } else { u32::MAX })
+            .collect();
+        let mut level: Vec<u32> = (0u32..)
+            .zip(&self.accept)
+            .filter(|(_, a)| **a)
+            .map(|(s, _)| s)
+            .collect();
+        let mut length = 0;
+        while !level.is_empty() {
+            length += 1;
+            let mut further = Vec::new();
+            for &before in level.iter().flat_map(|s| &from[*s as usize]) {
+                if shortest[before as usize] == u32::MAX {
+                    shortest[before as usize] = length;
+                    further.push(before);
+                }
+            }
+            level = further;
+        }
+        shortest
+    }
+
     /// States with the same future become one (Moore). Two candidates of one rule in one state then share their fate.
     fn minimised(self) -> Self {
         let count = self.accept.len();
-        let mut block: Vec<u32> = self.accept.iter().map(|a| u32::from(*a)).collect();
+        let mut block = self.lengths();
         let mut blocks = 0;
         let mut spent = 0;
         loop {

@@ -26,6 +26,9 @@ pub(super) struct Spawn {
     pub(super) depth: u8,
 }
 
+/// How many of the last bytes may be the beginning of a secret, and of which rules; longest first.
+type Holds = Box<[(u8, RuleMask)]>;
+
 /// Where rules may begin.
 pub(super) struct Trigger {
     classes: Box<[u8; 256]>,
@@ -34,8 +37,8 @@ pub(super) struct Trigger {
     /// States from here on start candidates.
     first_spawning: u16,
     spawns: Box<[Box<[Spawn]>]>,
-    /// For each state, longest first: how many of the last bytes may be the beginning of a secret of these rules.
-    holds: Box<[Box<[(u8, RuleMask)]>]>,
+    /// For each state.
+    holds: Box<[Holds]>,
     start: u16,
 }
 
@@ -264,7 +267,7 @@ impl Trie {
         })
     }
 
-    fn holds(&self, live: &[u32], rules: usize) -> Box<[(u8, RuleMask)]> {
+    fn holds(&self, live: &[u32], rules: usize) -> Holds {
         let mut by_depth: BTreeMap<u8, RuleMask> = BTreeMap::new();
         for node in live {
             let node = &self.nodes[*node as usize];

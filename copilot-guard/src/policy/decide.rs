@@ -12,7 +12,6 @@ use super::rule_check::DEFAULT_ID;
 use super::scope::Scope;
 use crate::approval::Requirement;
 use crate::decision::{Action, Decision, RuleHit, Stage};
-use crate::detect::RuleMask;
 
 /// The policy for one caller and model. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -77,17 +76,26 @@ impl CallerPolicy {
         decision
     }
 
-    /// One text that goes up, at [`Stage::Prompt`] or [`Stage::ToolResult`]. In tool results the secret kinds are
-    /// masked for everybody; in prompts as the rules say.
+    /// One whole text. In tool results and answers the secret kinds are masked for everybody; in prompts as the
+    /// rules say. An answer that streams is judged by [`output`](Self::output), a tool call better by
+    /// [`tool_call`](Self::tool_call).
     pub fn part(&self, stage: Stage, place: &str, text: &str) -> Verdict {
-        let mut verdict = Verdict::default();
         let base = match stage {
             Stage::ToolResult => Some(&self.scope.masked),
             Stage::Prompt => self.scope.prompt.as_ref(),
-            // An answer is judged by `output`, a tool call by `tool_call`.
-            Stage::Output | Stage::ToolCall | Stage::Request => None,
+            Stage::Output => return self.output.judge(place, text),
+            Stage::ToolCall => return self.tool_call(place, "", text, &[]),
+            Stage::Request => {
+                return Verdict {
+                    decision: self.request(text.len()),
+                    masks: Vec::new(),
+                };
+            }
         };
-        let secrets = base.map(|mask| self.scan(mask, text)).unwrap_or_default();
+        let mut verdict = Verdict::default();
+        let secrets = base
+            .map(|mask| self.policy.kinds.scan(mask, text))
+            .unwrap_or_default();
         let looked = [Looked {
             text,
             has_secrets: !secrets.is_empty(),
@@ -95,19 +103,22 @@ impl CallerPolicy {
         let mut masks = Vec::new();
         if stage == Stage::ToolResult {
             for kind in secrets.iter().map(|(_, kind)| kind).collect::<BTreeSet<_>>() {
-                verdict.decision.add(self.kind_hit(kind, stage, place), "");
+                verdict
+                    .decision
+                    .add(kind_hit(&self.policy, kind, stage, place), "");
             }
             masks = secrets;
         }
         for (rule, found) in self.matching(stage, text.len(), &looked) {
-            if rule.action == Action::Mask && !rule.observe {
-                masks.extend(found.spans.into_iter().map(|range| (range, mark_of(rule))));
-            }
             verdict
                 .decision
                 .add(rule.hit(place, found.reasons.join(", ")), &rule.message);
+            if rule.action == Action::Mask && !rule.observe {
+                let spans = found.spans.into_iter();
+                masks.extend(spans.map(|(range, kind)| (range, kind.unwrap_or_else(|| rule.id.clone()))));
+            }
         }
-        verdict.masks = union(masks);
+        verdict.masks = union(text, masks);
         verdict
     }
 
@@ -121,7 +132,7 @@ impl CallerPolicy {
             self.scope
                 .tool_call
                 .as_ref()
-                .is_some_and(|mask| !self.scan(mask, text).is_empty())
+                .is_some_and(|mask| !self.policy.kinds.scan(mask, text).is_empty())
         };
         let looked: Vec<_> = texts
             .map(|text| Looked {
@@ -165,14 +176,6 @@ impl CallerPolicy {
                     .map(|found| (rule, found))
             })
     }
-
-    fn scan(&self, mask: &RuleMask, text: &str) -> Vec<(Range, String)> {
-        self.policy.kinds.scan(mask, text)
-    }
-
-    fn kind_hit(&self, kind: &str, stage: Stage, place: &str) -> RuleHit {
-        kind_hit(&self.policy, kind, stage, place)
-    }
 }
 
 /// A hit of the masking that is on for everybody.
@@ -202,15 +205,11 @@ fn default_hit() -> RuleHit {
     }
 }
 
-/// The name a mark carries for a rule: its only secret kind, or its id.
-fn mark_of(rule: &Rule) -> String {
-    let kinds = rule.matcher.secrets.as_ref().map(|s| &s.kinds);
-    let only = kinds.filter(|k| k.len() == 1).and_then(|k| k.first());
-    only.unwrap_or(&rule.id).clone()
-}
-
-/// Joins overlapping spans; the longest names the whole.
-fn union(mut spans: Vec<(Range, String)>) -> Vec<MaskSpan> {
+/// Widens spans to whole characters and joins those that overlap; the longest names the whole.
+pub(super) fn union(text: &str, mut spans: Vec<(Range, String)>) -> Vec<MaskSpan> {
+    for (range, _) in &mut spans {
+        *range = text.floor_char_boundary(range.start)..text.ceil_char_boundary(range.end);
+    }
     spans.sort_by(|(a, ka), (b, kb)| (a.start, b.end, ka).cmp(&(b.start, a.end, kb)));
     let mut joined: Vec<(MaskSpan, usize)> = Vec::new();
     for (range, kind) in spans {
@@ -243,6 +242,7 @@ mod tests {
     fn union_joins_overlaps_only() {
         let spans = [(5..8, "b"), (0..3, "a"), (2..5, "long"), (2..4, "c"), (8..9, "d")];
         let joined = union(
+            "123456789",
             spans
                 .into_iter()
                 .map(|(r, k): (Range, _)| (r, k.to_owned()))

@@ -42,7 +42,7 @@ impl Kinds {
             Err(error) => {
                 problems.add(
                     &nowhere(),
-                    "the built-in rules do not compile",
+                    format!("the built-in rule `{}` does not compile", error.rule()),
                     error.problem(),
                     error.mend(),
                 );
@@ -189,9 +189,14 @@ fn free_id(taken: &mut BTreeSet<String>, rule: &str) -> String {
     }
 }
 
-/// A whole word or phrase as a stream pattern: ASCII case, up to three white characters between words.
+/// A whole word or phrase as a stream pattern: up to three white characters between words, any case. Streams fold
+/// ASCII only, so that both cases of other letters are written out; a word that begins or ends with such a letter
+/// is also found within a longer word.
 fn stream_word(word: &str) -> String {
-    let parts: Vec<_> = word.split_whitespace().map(regex_syntax::escape).collect();
+    let parts: Vec<_> = word
+        .split_whitespace()
+        .map(|w| w.chars().map(either_case).collect::<String>())
+        .collect();
     let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
     let open = if is_word(word.trim().chars().next()) {
         r"\b"
@@ -204,6 +209,20 @@ fn stream_word(word: &str) -> String {
         ""
     };
     format!("(?i){open}{}{close}", parts.join(r"[ \t\r\n]{1,3}"))
+}
+
+fn either_case(c: char) -> String {
+    let cases = BTreeSet::from([
+        c.to_string(),
+        c.to_lowercase().collect(),
+        c.to_uppercase().collect(),
+    ]);
+    let cases: Vec<_> = cases.iter().map(|c| regex_syntax::escape(c)).collect();
+    match cases.as_slice() {
+        [only] => only.clone(),
+        _ if c.is_ascii() => regex_syntax::escape(&c.to_string()),
+        _ => format!("(?:{})", cases.join("|")),
+    }
 }
 
 fn lint(problems: &Problems, at: &At, regex: &str) -> bool {
@@ -251,6 +270,6 @@ fn nowhere() -> At {
     }
 }
 
-fn offset(n: u64) -> usize {
+pub(super) fn offset(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }

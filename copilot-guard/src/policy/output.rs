@@ -5,7 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::compile::Compiled;
-use super::decide::kind_hit;
+use super::decide::{Verdict, kind_hit, union};
+use super::kinds::offset;
 use super::scope::Scope;
 use crate::decision::{Action, RuleHit, Stage};
 use crate::detect::{RuleIndex, RuleMask};
@@ -151,6 +152,37 @@ impl OutputRules {
             Some((_, Entry::Rule(n, _))) => self.policy.rules.get(*n).map_or("", |r| r.message.as_str()),
             _ => "",
         }
+    }
+
+    /// A whole answer, judged as it would be while it streams.
+    pub(super) fn judge(&self, place: &str, text: &str) -> Verdict {
+        let mut verdict = Verdict::default();
+        let mut seen = BTreeSet::new();
+        let mut masks = Vec::new();
+        for mask in [Some(&self.mask), self.block(), self.observe()]
+            .into_iter()
+            .flatten()
+        {
+            for span in self.policy.kinds.set.scan(mask, text.as_bytes()) {
+                if self.action(span.rule) > OutputAction::Observe {
+                    let range = offset(span.start)..offset(span.end);
+                    masks.push((range, self.kind(span.rule).to_owned()));
+                }
+                for hit in seen
+                    .insert(span.rule)
+                    .then(|| self.hits(span.rule, place))
+                    .into_iter()
+                    .flatten()
+                {
+                    let message = self.policy.rules.iter().find(|r| r.id == hit.id);
+                    verdict
+                        .decision
+                        .add(hit, message.map_or("", |r| r.message.as_str()));
+                }
+            }
+        }
+        verdict.masks = union(text, masks);
+        verdict
     }
 
     fn deciding(&self, rule: RuleIndex) -> Option<(OutputAction, &Entry)> {

@@ -64,7 +64,8 @@ pub(super) struct Looked<'t> {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) reasons: Vec<String>,
-    pub(super) spans: Vec<Range>,
+    /// With the secret kind, when it is one.
+    pub(super) spans: Vec<(Range, Option<String>)>,
 }
 
 // === impl Rule ===
@@ -143,7 +144,7 @@ impl Matcher {
             for (n, looked) in texts.iter().enumerate().filter(|(_, t)| t.has_secrets) {
                 for (range, kind) in scan(looked.text) {
                     if n == 0 {
-                        found.spans.push(range);
+                        found.spans.push((range, Some(kind.clone())));
                     }
                     kinds.insert(kind);
                 }
@@ -166,8 +167,8 @@ impl Found {
             if texts.iter().any(|t| regex.is_match(t.text)) {
                 self.reasons
                     .push(format!("{what} {} of {}", n + 1, regexes.len()));
-                self.spans
-                    .extend(texts.first().into_iter().flat_map(|t| regex.find_all(t.text)));
+                let spans = texts.first().into_iter().flat_map(|t| regex.find_all(t.text));
+                self.spans.extend(spans.map(|range| (range, None)));
             }
         }
         (self.reasons.len() > before).then_some(())

@@ -167,9 +167,9 @@ impl Problems {
             file: self.file.clone(),
             line: at.line,
             key: at.key.clone(),
-            what: what.into(),
-            why: why.into(),
-            mend: mend.into(),
+            what: one_line(what.into()),
+            why: one_line(why.into()),
+            mend: one_line(mend.into()),
         }
     }
 
@@ -219,25 +219,33 @@ impl Problems {
     }
 
     fn value<'p>(&'p self, at: At, node: DeValue<'p>) -> Value<'p> {
-        let node = match (elsewhere(&node), &self.resolve) {
-            (Some(place), Some(resolve)) => match resolve(&place) {
-                Ok(text) => Node::Fetched(place, text),
-                Err(why) => {
-                    self.add(
-                        &at,
-                        format!("{place} cannot be read"),
-                        why,
-                        "set it, or write the value here",
-                    );
-                    Node::Failed
-                }
-            },
-            _ => Node::Toml(node),
-        };
+        let node = Node::Toml(node);
         Value {
             problems: self,
             at,
             node,
+        }
+    }
+
+    /// What stands elsewhere; one that cannot be had is reported.
+    fn fetch<'p>(&self, at: &At, node: Node<'p>) -> Node<'p> {
+        let (Node::Toml(value), Some(resolve)) = (&node, &self.resolve) else {
+            return node;
+        };
+        let Some(place) = elsewhere(value) else {
+            return node;
+        };
+        match resolve(&place) {
+            Ok(text) => Node::Fetched(place, text),
+            Err(why) => {
+                self.add(
+                    at,
+                    format!("{place} cannot be had"),
+                    why,
+                    "set it, or write the value here",
+                );
+                Node::Failed
+            }
         }
     }
 }
@@ -248,6 +256,14 @@ impl fmt::Debug for Problems {
             .field("file", &self.file)
             .field("list", &self.list)
             .finish_non_exhaustive()
+    }
+}
+
+fn one_line(text: String) -> String {
+    if text.contains('\n') {
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    } else {
+        text
     }
 }
 

@@ -8,20 +8,27 @@ use crate::policy::problem::nearest;
 use crate::secret::Secret;
 
 impl<'p> Value<'p> {
+    /// A plain value may stand elsewhere; a table that looks like it may be wanted as a table.
+    fn fetched(mut self) -> Self {
+        self.node = self.problems.fetch(&self.at, self.node);
+        self
+    }
+
     /// A string.
     pub fn string(self) -> Option<Located<String>> {
-        match self.node {
+        let this = self.fetched();
+        match this.node {
             Node::Toml(DeValue::String(text)) => Some(Located {
                 value: text.into_owned(),
-                at: self.at,
+                at: this.at,
                 from: None,
             }),
             Node::Fetched(from, text) => Some(Located {
                 value: text.expose().to_owned(),
-                at: self.at,
+                at: this.at,
                 from: Some(from),
             }),
-            _ => self.wrong("a string"),
+            _ => this.wrong("a string"),
         }
     }
 
@@ -48,44 +55,46 @@ impl<'p> Value<'p> {
 
     /// `true` or `false`.
     pub fn boolean(self) -> Option<Located<bool>> {
-        match &self.node {
+        let this = self.fetched();
+        match &this.node {
             Node::Toml(DeValue::Boolean(value)) => Some(Located {
                 value: *value,
-                at: self.at,
+                at: this.at,
                 from: None,
             }),
             Node::Fetched(from, text) => match text.expose().trim().parse() {
                 Ok(value) => Some(Located {
                     value,
-                    at: self.at,
+                    at: this.at,
                     from: Some(from.clone()),
                 }),
-                Err(_) => self.wrong("true or false"),
+                Err(_) => this.wrong("true or false"),
             },
-            _ => self.wrong("true or false"),
+            _ => this.wrong("true or false"),
         }
     }
 
     /// A whole number that is not negative.
     pub fn number(self) -> Option<Located<u64>> {
-        match &self.node {
+        let this = self.fetched();
+        match &this.node {
             Node::Toml(DeValue::Integer(n)) => match u64::from_str_radix(n.as_str(), n.radix()) {
                 Ok(value) => Some(Located {
                     value,
-                    at: self.at,
+                    at: this.at,
                     from: None,
                 }),
-                Err(_) => self.wrong("a whole number that is not negative"),
+                Err(_) => this.wrong("a whole number that is not negative"),
             },
             Node::Fetched(from, text) => match text.expose().trim().parse() {
                 Ok(value) => Some(Located {
                     value,
-                    at: self.at,
+                    at: this.at,
                     from: Some(from.clone()),
                 }),
-                Err(_) => self.wrong("a whole number"),
+                Err(_) => this.wrong("a whole number"),
             },
-            _ => self.wrong("a whole number"),
+            _ => this.wrong("a whole number"),
         }
     }
 
@@ -197,10 +206,11 @@ impl<'p> Value<'p> {
 
     /// A list of strings, or one string.
     pub fn string_or_list(self) -> Option<Vec<Located<String>>> {
-        match &self.node {
-            Node::Toml(DeValue::Array(_)) => self.strings(),
-            Node::Toml(DeValue::String(_)) | Node::Fetched(..) => self.string().map(|s| vec![s]),
-            _ => self.wrong("a string or a list of strings"),
+        let this = self.fetched();
+        match &this.node {
+            Node::Toml(DeValue::Array(_)) => this.strings(),
+            Node::Toml(DeValue::String(_)) | Node::Fetched(..) => this.string().map(|s| vec![s]),
+            _ => this.wrong("a string or a list of strings"),
         }
     }
 

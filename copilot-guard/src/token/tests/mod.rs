@@ -3,6 +3,7 @@
 mod accepted;
 mod hostile_claims;
 mod hostile_form;
+mod hostile_header;
 mod key_sets;
 mod kit;
 mod naive;
@@ -15,13 +16,21 @@ use super::jwks::KeySet;
 use super::jwt::Unverified;
 use super::{Algorithm, TokenVerifier as _};
 
+fn hostile_rows() -> Vec<Row> {
+    [
+        hostile_form::rows(),
+        hostile_header::rows(),
+        hostile_claims::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
 /// Every hostile token is one change away from a good one, and is refused with the code of the rule it breaks.
 #[tokio::test]
 async fn hostile_tokens_are_refused() {
-    let rows: Vec<Row> = hostile_form::rows()
-        .into_iter()
-        .chain(hostile_claims::rows())
-        .collect();
+    let rows = hostile_rows();
     assert!(rows.len() >= 70, "{} rows", rows.len());
     let verifier = verifier();
     let mut wrong = Vec::new();

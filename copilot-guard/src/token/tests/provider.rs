@@ -196,7 +196,15 @@ async fn an_outage_is_a_503_only_without_keys() {
 async fn a_bad_answer_is_a_failed_fetch() {
     let key = ed("k");
     let discovery = |issuer: &str, uri: &str| json!({ "issuer": issuer, "jwks_uri": uri }).to_string();
-    let big = vec![b' '; 1024 * 1024 + 1];
+    // The good key set behind each bad address, so that only the check itself can refuse it.
+    let mut big = key_set([&key]).to_vec();
+    big.resize(1024 * 1024 + 1, b' ');
+    let addresses = [
+        "http://keys.example/set",
+        "http://169.254.169.254/",
+        "http://127.0.0.1/",
+        "file:///etc/keys",
+    ];
     let rows: Vec<(&str, &str, Bytes)> = vec![
         (
             "issuer with a slash more",
@@ -250,6 +258,9 @@ async fn a_bad_answer_is_a_failed_fetch() {
     ];
     for (name, url, body) in rows {
         let provider = Arc::new(Provider::with(&[&key]));
+        for address in addresses {
+            provider.set(address, key_set([&key]));
+        }
         let verifier = verifier(&provider);
         let good = provider.documents.lock().unwrap().clone();
         provider.set(url, body.clone());

@@ -1,0 +1,141 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Config;
+use crate::failure::Failure;
+use crate::{audit_cli, demo, keys, redact, serve};
+
+/// A gateway between developers and a model endpoint that sees, stops and proves insider abuse.
+#[derive(Debug, Parser)]
+#[command(name = "copilot-guard-proxy", version)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything on loopback: identity provider, model, gateway. Needs no file and no network.
+    Demo {
+        /// Try every outcome, print each as a table, and exit with 1 when one is wrong.
+        #[arg(long)]
+        script: bool,
+    },
+    /// Run the gateway. SIGTERM drains, SIGHUP reloads the policy.
+    Serve {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Make the key file.
+    Keys {
+        #[command(subcommand)]
+        command: KeysCommand,
+    },
+    /// Check configuration and policy without starting.
+    Check {
+        /// The configuration file.
+        #[arg(long)]
+        config: PathBuf,
+    },
+    /// Work on a policy file.
+    Policy {
+        #[command(subcommand)]
+        command: PolicyCommand,
+    },
+    /// Mask secrets from standard input to standard output.
+    Redact(redact::RedactArgs),
+    /// Read the record.
+    Audit {
+        #[command(subcommand)]
+        command: audit_cli::AuditCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum KeysCommand {
+    /// Make a new key file, readable by its owner alone. Never overwrites one.
+    Init {
+        /// Where to.
+        #[arg(long, default_value = "guard.keys")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum PolicyCommand {
+    /// Check one policy file.
+    Check(PolicyFile),
+}
+
+#[derive(Debug, Args)]
+struct PolicyFile {
+    /// The policy file.
+    file: PathBuf,
+}
+
+impl Cli {
+    /// Runs the command. `false`: the answer is no.
+    pub(crate) fn run(self) -> Result<bool, Failure> {
+        match self.command {
+            Command::Demo { script } => runtime()?.block_on(demo::run(script)),
+            Command::Serve { config } => {
+                serve::init_logs();
+                let config = Config::load(&config)?;
+                runtime()?.block_on(serve::run(config)).map(|()| true)
+            }
+            Command::Keys {
+                command: KeysCommand::Init { out },
+            } => keys::init(&out).map(|()| true),
+            Command::Check { config } => check(&config),
+            Command::Policy {
+                command: PolicyCommand::Check(PolicyFile { file }),
+            } => {
+                let policy = serve::load_policy(&file, &[], Vec::new())?;
+                report(policy.warnings());
+                println!("{}: ok, version {}", file.display(), policy.version());
+                Ok(true)
+            }
+            Command::Redact(args) => redact::run(&args).map(|()| true),
+            Command::Audit { command } => runtime()?.block_on(audit_cli::run(command)),
+        }
+    }
+}
+
+fn check(path: &std::path::Path) -> Result<bool, Failure> {
+    let config = Config::load(path)?;
+    report(&config.warnings);
+    let policy = serve::check(&config)?;
+    report(policy.warnings());
+    println!(
+        "{}: ok: {} upstreams, {} issuers, {} secret rules, policy {}",
+        path.display(),
+        config.upstreams.len(),
+        config.issuers.len(),
+        policy.rule_set().rules().len(),
+        policy.version()
+    );
+    Ok(true)
+}
+
+fn report(warnings: &[copilot_guard::policy::Problem]) {
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| {
+            Failure::new(
+                "the runtime cannot start",
+                error,
+                "check the limits on threads and open files",
+            )
+        })
+}

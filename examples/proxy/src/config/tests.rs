@@ -1,0 +1,446 @@
+use std::time::Duration;
+
+use super::identity::KeySource;
+use super::server::Refusal;
+use super::store::OnFailure;
+use super::upstream::{Credential, Dialect};
+use super::*;
+
+const GOOD: &str = r#"
+[server]
+listen = "127.0.0.1:8080"
+admin_listen = "127.0.0.1:8081"
+mode = "reverse"
+refusal = "assistant-text"
+max_request_bytes = "8MiB"
+tls = { cert = "cert.pem", key = "/etc/key.pem" }
+
+[[identity.issuers]]
+issuer = "https://login.example.com/oauth2/default"
+audiences = ["copilot-guard"]
+groups = [{ claim = "groups" }, { claim = "/realm_access/roles" }]
+required = { hd = "example.com" }
+person = "email"
+
+[[identity.issuers]]
+issuer = "http://127.0.0.1:9000"
+allow_http_loopback = true
+audiences = { env = "AUDIENCE" }
+jwks_file = "keys/jwks.json"
+algorithms = ["ES256"]
+
+[[upstreams]]
+name = "copilot"
+base_url = "https://api.githubcopilot.com"
+routes = ["copilot"]
+credential = { kind = "static", value = { env = "COPILOT_TOKEN" } }
+
+[[upstreams]]
+name = "local"
+base_url = "http://[::1]:9001/prefix"
+routes = ["openai"]
+paths = [{ path = "/openai/deployments/gpt/chat/completions", dialect = "chat" }]
+credential = { kind = "none" }
+
+[policy]
+file = "policy.toml"
+
+[store]
+url = "sqlite:guard.db"
+
+[keys]
+file = "guard.keys"
+
+[approvals]
+reviewer_groups = ["security-reviewers"]
+hold_streaming = "200s"
+pending_ttl = "5m"
+
+[audit]
+on_failure = "best_effort"
+max_undurable = { env = "UNDURABLE" }
+auditor_groups = ["auditors"]
+sink = "audit.jsonl"
+
+[admin]
+audiences = ["copilot-guard-admin"]
+login_max_age = "8h"
+"#;
+
+const TOKEN: &str = "tid=very-secret-token-0123456789";
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "COPILOT_TOKEN" => Some(TOKEN.to_owned()),
+        "AUDIENCE" => Some("from-env".to_owned()),
+        "UNDURABLE" => Some("4KiB".to_owned()),
+        "BROKEN" => Some("very secret, and not usable".to_owned()),
+        _ => None,
+    }
+}
+
+fn parse(text: &str) -> Result<Config, PolicyError> {
+    Config::parse(text, "guard.toml", Path::new("/etc/guard"), env)
+}
+
+#[test]
+fn a_good_file() {
+    let config = parse(GOOD).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(config.server.refusal, Refusal::AssistantText);
+    assert_eq!(config.server.max_request_bytes, 8 << 20);
+    let tls = config.server.tls.as_ref().unwrap();
+    assert_eq!(
+        (tls.cert.as_path(), tls.key.as_path()),
+        (Path::new("/etc/guard/cert.pem"), Path::new("/etc/key.pem"))
+    );
+    let [one, other] = config.issuers.as_slice() else {
+        panic!("two issuers")
+    };
+    assert_eq!(one.groups, ["groups", "/realm_access/roles"]);
+    assert_eq!(
+        (one.required["hd"].as_str(), one.person.as_deref()),
+        ("example.com", Some("email"))
+    );
+    assert_eq!((&one.keys, one.subject.as_str()), (&KeySource::Discovered, "sub"));
+    assert_eq!(one.algorithms, ["RS256", "ES256", "EdDSA"]);
+    assert_eq!(other.audiences, ["from-env"]);
+    assert_eq!(other.keys, KeySource::File("/etc/guard/keys/jwks.json".into()));
+    assert_eq!(other.groups, ["groups"]);
+    assert_eq!(config.upstreams[1].base_url.path(), "/prefix");
+    assert_eq!(config.upstreams[1].paths[0].dialect, Dialect::Chat);
+    let Credential::Static { header, value } = &config.upstreams[0].credential else {
+        panic!("static")
+    };
+    assert_eq!((header.as_str(), value.expose()), ("authorization", TOKEN));
+    assert_eq!(config.policy, Path::new("/etc/guard/policy.toml"));
+    assert_eq!(config.store, Store::Sqlite("/etc/guard/guard.db".into()));
+    assert_eq!(config.approvals.hold_streaming, Duration::from_secs(200));
+    assert_eq!(config.approvals.hold_plain, Duration::from_secs(100));
+    assert_eq!(
+        (config.audit.on_failure, config.audit.max_undurable),
+        (OnFailure::BestEffort, 4096)
+    );
+    assert_eq!(config.admin.login_max_age, Duration::from_secs(8 * 3600));
+    assert_eq!(config.warnings.len(), 1, "the key file is not used");
+    assert!(!format!("{config:?}").contains("very-secret"));
+}
+
+/// Each row: what to replace in the good file, by what, and the one problem that follows: key, what, mend.
+#[test]
+fn bad_files() {
+    let rows = [
+        (
+            "listen = \"127.0.0.1:8080\"",
+            "listen = \"here\"",
+            "server.listen",
+            "not a place",
+            "127.0.0.1:8080",
+        ),
+        (
+            "admin_listen = \"127.0.0.1:8081\"",
+            "admin_listen = \"0.0.0.0:8080\"",
+            "server.admin_listen",
+            "data plane",
+            "port",
+        ),
+        (
+            "admin_listen = \"127.0.0.1:8081\"",
+            "",
+            "server.admin_listen",
+            "missing",
+            "admin_listen =",
+        ),
+        (
+            "\"reverse\"",
+            "\"forward\"",
+            "server.mode",
+            "not built in this version",
+            "reverse",
+        ),
+        (
+            "\"assistant-text\"",
+            "\"assistant_text\"",
+            "server.refusal",
+            "unknown value",
+            "\"assistant-text\"",
+        ),
+        (
+            "\"8MiB\"",
+            "\"8 megs\"",
+            "server.max_request_bytes",
+            "not a size",
+            "32MiB",
+        ),
+        (
+            "refusal =",
+            "refusals =",
+            "server.refusals",
+            "unknown key",
+            "`refusal`",
+        ),
+        (
+            "https://login",
+            "http://login",
+            "identity.issuers[0].issuer",
+            "only for loopback",
+            "https://",
+        ),
+        (
+            "[\"copilot-guard\"]",
+            "[]",
+            "identity.issuers[0].audiences",
+            "empty",
+            "aud",
+        ),
+        (
+            "[\"ES256\"]",
+            "[\"HS256\"]",
+            "identity.issuers[1].algorithms[0]",
+            "`HS256`",
+            "",
+        ),
+        (
+            "[\"ES256\"]",
+            "[]",
+            "identity.issuers[1].algorithms",
+            "empty",
+            "leave",
+        ),
+        (
+            "jwks_file = \"keys/jwks.json\"",
+            "jwks_file = \"f\"\njwks_uri = \"https://x/k\"",
+            "identity.issuers[1].jwks_file",
+            "two places",
+            "keep one",
+        ),
+        (
+            "{ env = \"AUDIENCE\" }",
+            "{ env = \"UNSET\" }",
+            "identity.issuers[1].audiences",
+            "`UNSET` cannot be had",
+            "set it",
+        ),
+        (
+            "https://api.githubcopilot.com",
+            "http://api.githubcopilot.com",
+            "upstreams[0].base_url",
+            "only for loopback",
+            "https://",
+        ),
+        (
+            "https://api.githubcopilot.com",
+            "https://u:p@x",
+            "upstreams[0].base_url",
+            "password",
+            "leave it out",
+        ),
+        (
+            "https://api.githubcopilot.com",
+            "api.githubcopilot.com",
+            "upstreams[0].base_url",
+            "not an address",
+            "https://",
+        ),
+        (
+            "[\"openai\"]",
+            "[\"opnai\"]",
+            "upstreams[1].routes[0]",
+            "unknown value",
+            "\"openai\"",
+        ),
+        (
+            "[\"openai\"]",
+            "[\"copilot\"]",
+            "upstreams[1].routes[0]",
+            "taken",
+            "one of them",
+        ),
+        (
+            "name = \"local\"",
+            "name = \"copilot\"",
+            "upstreams[1].name",
+            "taken",
+            "one of them",
+        ),
+        (
+            "routes = [\"copilot\"]",
+            "",
+            "upstreams[0]",
+            "nothing leads",
+            "routes",
+        ),
+        (
+            "path = \"/openai",
+            "path = \"openai",
+            "upstreams[1].paths[0].path",
+            "not a path",
+            "write",
+        ),
+        (
+            "dialect = \"chat\"",
+            "dialect = \"chats\"",
+            "upstreams[1].paths[0].dialect",
+            "unknown value",
+            "\"chat\"",
+        ),
+        (
+            "{ kind = \"none\" }",
+            "{ kind = \"token-exchange\" }",
+            "upstreams[1].credential.kind",
+            "not built in this version",
+            "static",
+        ),
+        (
+            "{ kind = \"none\" }",
+            "{ kind = \"none\", value = \"x\" }",
+            "upstreams[1].credential.value",
+            "unknown key",
+            "",
+        ),
+        (
+            "\"COPILOT_TOKEN\"",
+            "\"BROKEN\"",
+            "upstreams[0].credential.value",
+            "cannot be sent",
+            "check",
+        ),
+        (
+            "file = \"policy.toml\"",
+            "",
+            "policy.file",
+            "missing",
+            "name the file",
+        ),
+        (
+            "sqlite:guard.db",
+            "postgres://u:very-secret@h/d",
+            "store.url",
+            "not built in this version",
+            "sqlite:",
+        ),
+        (
+            "sqlite:guard.db",
+            "sqlite::memory:",
+            "store.url",
+            "no file",
+            "sqlite:",
+        ),
+        (
+            "sqlite:guard.db",
+            "mysql://very-secret",
+            "store.url",
+            "unknown kind",
+            "sqlite:",
+        ),
+        (
+            "\"200s\"",
+            "\"200\"",
+            "approvals.hold_streaming",
+            "not a time span",
+            "240s",
+        ),
+        ("\"200s\"", "\"0s\"", "approvals.hold_streaming", "zero", "240s"),
+        (
+            "pending_ttl = \"5m\"",
+            "pending_ttl = \"1m\"",
+            "approvals.pending_ttl",
+            "shorter",
+            "longest",
+        ),
+        (
+            "best_effort",
+            "best-effort",
+            "audit.on_failure",
+            "unknown value",
+            "\"best_effort\"",
+        ),
+        (
+            "{ env = \"UNDURABLE\" }",
+            "{ env = \"BROKEN\" }",
+            "audit.max_undurable",
+            "env `BROKEN` is not a size",
+            "KiB",
+        ),
+        (
+            "[\"copilot-guard-admin\"]",
+            "[\"copilot-guard-admin\", \"copilot-guard\"]",
+            "admin.audiences[1]",
+            "data plane",
+            "client of its own",
+        ),
+        (
+            "[\"copilot-guard-admin\"]",
+            "\"from-env\"",
+            "admin.audiences",
+            "data plane",
+            "client of its own",
+        ),
+        ("[admin]", "[admim]", "admim", "unknown key", "`admin`"),
+    ];
+    let mut failures = Vec::new();
+    for (good, bad, key, what, mend) in rows {
+        assert_eq!(GOOD.matches(good).count(), 1, "{good}");
+        let text = GOOD.replace(good, bad);
+        let problems = parse(&text).err().map(|e| e.problems).unwrap_or_default();
+        let fits = |p: &Problem| p.key == key && p.what.contains(what) && p.mend.contains(mend) && p.line > 1;
+        let shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        let count = if key == "admim" { 2 } else { 1 };
+        if problems.len() != count || !problems.iter().any(fits) {
+            failures.push(format!("{bad}: {shown:#?}"));
+        }
+        assert!(
+            !shown.concat().contains("very secret") && !shown.concat().contains("very-secret"),
+            "{shown:?}"
+        );
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn finds_all_problems_with_their_lines() {
+    let text = GOOD
+        .replace("\"8MiB\"", "true")
+        .replace("sqlite:", "sqllite:")
+        .replace("\"8h\"", "8");
+    let problems = parse(&text).unwrap_err().problems;
+    let line = |needle: &str| text.lines().position(|l| l.contains(needle)).unwrap() + 1;
+    let found: Vec<_> = problems.iter().map(|p| (p.line, p.key.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            (line("max_request_bytes"), "server.max_request_bytes"),
+            (line("sqllite"), "store.url"),
+            (line("login_max_age"), "admin.login_max_age"),
+        ]
+    );
+}
+
+#[test]
+fn reads_values_from_files_beside_it() {
+    let folder = std::env::temp_dir().join(format!("guard-config-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("token"), "from-a-file\n").unwrap();
+    std::fs::write(folder.join("audience"), "from-another\r\n").unwrap();
+    let text = GOOD
+        .replace("{ env = \"COPILOT_TOKEN\" }", "{ file = \"token\" }")
+        .replace("{ env = \"AUDIENCE\" }", "[{ file = \"audience\" }]")
+        .replace("{ env = \"UNDURABLE\" }", "0");
+    let path = folder.join("guard.toml");
+    std::fs::write(&path, text).unwrap();
+    let config = Config::load(&path).unwrap_or_else(|e| panic!("{e}"));
+    let Credential::Static { value, .. } = &config.upstreams[0].credential else {
+        panic!("static")
+    };
+    assert_eq!(value.expose(), "from-a-file");
+    assert_eq!(config.issuers[1].audiences, ["from-another"]);
+    assert_eq!(config.policy, folder.join("policy.toml"));
+    std::fs::remove_file(folder.join("token")).unwrap();
+    let error = Config::load(&path).unwrap_err().to_string();
+    assert!(
+        error.contains("upstreams[0].credential.value: the content of file `token` cannot be had"),
+        "{error}"
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+    let error = Config::load(&path).unwrap_err().to_string();
+    assert!(error.contains("guard.toml:1: the file cannot be read"), "{error}");
+}

@@ -1,0 +1,265 @@
+//! `[[upstreams]]`: where requests go, which routes lead there, and the credential that goes along.
+
+use std::collections::BTreeMap;
+
+use copilot_guard::policy::reader::{At, Located, Table, Value};
+use copilot_guard::secret::Secret;
+
+use super::Context;
+
+/// A model endpoint.
+#[derive(Debug, Clone)]
+pub(crate) struct Upstream {
+    pub(crate) name: String,
+    /// Its path is kept as a prefix.
+    pub(crate) base_url: http::Uri,
+    pub(crate) routes: Vec<RouteSet>,
+    pub(crate) paths: Vec<OwnPath>,
+    pub(crate) credential: Credential,
+}
+
+/// A built-in set of routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum RouteSet {
+    Copilot,
+    Openai,
+    Anthropic,
+}
+
+/// A path beside the built-in sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OwnPath {
+    pub(crate) path: String,
+    pub(crate) dialect: Dialect,
+}
+
+/// A wire format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Dialect {
+    Chat,
+    Completions,
+    Responses,
+    Messages,
+}
+
+/// What the upstream is shown.
+#[derive(Debug, Clone)]
+pub(crate) enum Credential {
+    /// Nothing.
+    None,
+    /// Always the same value, in this header; as `Bearer` when the header is `authorization`.
+    Static { header: http::HeaderName, value: Secret },
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    None,
+    Static,
+    NotBuilt,
+}
+
+const ROUTES: &[(&str, RouteSet)] = &[
+    ("copilot", RouteSet::Copilot),
+    ("openai", RouteSet::Openai),
+    ("anthropic", RouteSet::Anthropic),
+];
+
+const DIALECTS: &[(&str, Dialect)] = &[
+    ("chat", Dialect::Chat),
+    ("completions", Dialect::Completions),
+    ("responses", Dialect::Responses),
+    ("messages", Dialect::Messages),
+];
+
+const KINDS: &[(&str, Kind)] = &[
+    ("static", Kind::Static),
+    ("none", Kind::None),
+    ("copilot-exchange", Kind::NotBuilt),
+    ("client-credentials", Kind::NotBuilt),
+    ("token-exchange", Kind::NotBuilt),
+    ("aws", Kind::NotBuilt),
+];
+
+/// What already leads somewhere: a route set, a path or a name, and the line that took it.
+type Taken = BTreeMap<String, usize>;
+
+pub(super) fn read(context: &Context<'_>, value: Value<'_>) -> Vec<Upstream> {
+    if value.is_empty_list() {
+        let mend = "write `[[upstreams]]` with a name, a base_url and routes";
+        context.add(
+            &value.at,
+            "there is no upstream",
+            "no request could ever be forwarded",
+            mend,
+        );
+    }
+    let mut taken = Taken::new();
+    value
+        .tables()
+        .into_iter()
+        .filter_map(|t| upstream(context, t, &mut taken))
+        .collect()
+}
+
+fn upstream(context: &Context<'_>, mut table: Table<'_>, taken: &mut Taken) -> Option<Upstream> {
+    let at = table.at().clone();
+    let name = context.text(&mut table, "name", "give the upstream a name");
+    let base_url = context
+        .text(&mut table, "base_url", "write its address")
+        .and_then(|text| context.url(&text, true));
+    let routes = table.take("routes").map(|v| v.list().unwrap_or_default());
+    let paths = table.take("paths").map(Value::tables);
+    let leads_nowhere = routes.as_ref().is_none_or(Vec::is_empty) && paths.as_ref().is_none_or(Vec::is_empty);
+    let credential = table.require(
+        "credential",
+        "write `credential = { kind = \"static\", value = { env = \"…\" } }`",
+    );
+    let credential = credential
+        .and_then(Value::table)
+        .and_then(|t| credential_of(context, t));
+    let routes = routes
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|v| v.one_of(ROUTES))
+        .collect::<Vec<_>>();
+    let paths = paths
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|t| own_path(context, t))
+        .collect::<Vec<_>>();
+    table.finish();
+
+    if leads_nowhere {
+        let mend = "write `routes = [\"openai\"]`, or `paths`";
+        context.add(
+            &at,
+            "nothing leads to this upstream",
+            "it has neither `routes` nor `paths`",
+            mend,
+        );
+    }
+    if let Some(name) = &name {
+        claim(context, taken, &name.at, format!("the name `{}`", name.value));
+    }
+    for route in &routes {
+        claim(
+            context,
+            taken,
+            &route.at,
+            format!("the route set {:?}", route.value).to_lowercase(),
+        );
+    }
+    for (at, path) in &paths {
+        claim(context, taken, at, format!("the path `{}`", path.path));
+    }
+    Some(Upstream {
+        name: name?.value,
+        base_url: base_url?,
+        routes: routes.into_iter().map(|r| r.value).collect(),
+        paths: paths.into_iter().map(|(_, path)| path).collect(),
+        credential: credential?,
+    })
+}
+
+fn claim(context: &Context<'_>, taken: &mut Taken, at: &At, what: String) {
+    if let Some(line) = taken.get(&what) {
+        let why = format!("line {line} has it, and a request can go to one upstream only");
+        context.add(at, format!("{what} is taken"), why, "leave it to one of them");
+    } else {
+        taken.insert(what, at.line);
+    }
+}
+
+fn own_path(context: &Context<'_>, mut table: Table<'_>) -> Option<(At, OwnPath)> {
+    let path = context.text(
+        &mut table,
+        "path",
+        "write the path, such as \"/v1/chat/completions\"",
+    );
+    let dialect = table
+        .require("dialect", "write one of chat, completions, responses, messages")
+        .and_then(|v| v.one_of(DIALECTS));
+    table.finish();
+    let path = path?;
+    let is_path = path.value.starts_with('/') && path.value.parse::<http::uri::PathAndQuery>().is_ok();
+    if !is_path || path.value.contains(['?', '#', '*', '{']) {
+        let why = "a path begins with `/`, and holds no query and no wildcard";
+        context.add(
+            &path.at,
+            format!("{} is not a path", path.shown()),
+            why,
+            "write it out",
+        );
+        return None;
+    }
+    Some((
+        path.at,
+        OwnPath {
+            path: path.value,
+            dialect: dialect?.value,
+        },
+    ))
+}
+
+fn credential_of(context: &Context<'_>, mut table: Table<'_>) -> Option<Credential> {
+    let kind = table
+        .require("kind", "write `kind = \"static\"` or `kind = \"none\"`")
+        .and_then(|v| v.one_of(KINDS))?;
+    match kind.value {
+        Kind::None => {
+            table.finish();
+            Some(Credential::None)
+        }
+        Kind::Static => {
+            let value = table
+                .require("value", "write `value = { env = \"NAME\" }`")
+                .and_then(Value::secret);
+            let header = table.take("header").and_then(Value::string);
+            table.finish();
+            let header = match header {
+                Some(text) => header_name(context, &text)?,
+                None => http::header::AUTHORIZATION,
+            };
+            let value = value?;
+            let is_plain = value.value.expose().bytes().all(|b| b.is_ascii_graphic());
+            if !is_plain || value.value.expose().is_empty() {
+                let why =
+                    "a header can carry visible ASCII only, and the value is empty or holds something else";
+                context.add(
+                    &value.at,
+                    "the credential cannot be sent",
+                    why,
+                    "check where the value comes from",
+                );
+                return None;
+            }
+            Some(Credential::Static {
+                header,
+                value: value.value,
+            })
+        }
+        Kind::NotBuilt => {
+            context.add(
+                &kind.at,
+                "this kind of credential is not built in this version",
+                "only `static` and `none` are",
+                "write `kind = \"static\"` and give the value",
+            );
+            None
+        }
+    }
+}
+
+fn header_name(context: &Context<'_>, text: &Located<String>) -> Option<http::HeaderName> {
+    let name = text.value.parse().ok();
+    if name.is_none() {
+        let why = "it has characters that no header name has";
+        context.add(
+            &text.at,
+            format!("{} is not a header", text.shown()),
+            why,
+            "write one such as \"x-api-key\"",
+        );
+    }
+    name
+}

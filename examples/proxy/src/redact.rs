@@ -1,0 +1,164 @@
+//! `redact`: the same engine as a filter.
+
+use std::io::{self, BufRead as _, Read as _, Write as _};
+use std::path::PathBuf;
+
+use clap::Args;
+use copilot_guard::clock::{Clock as _, SystemClock};
+use copilot_guard::detect::{RuleMask, RuleSet, Sink, Span};
+use copilot_guard::policy::{Policy, PolicyOptions};
+
+use crate::failure::Failure;
+use crate::serve::load_policy;
+
+#[derive(Debug, Args)]
+pub(crate) struct RedactArgs {
+    /// A policy whose `[[patterns]]` are masked too.
+    #[arg(long)]
+    policy: Option<PathBuf>,
+    /// Feed the engine so many bytes at a time. The output is the same for every number.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    chunk: Option<u32>,
+    /// Print where secrets are, as JSON lines `{start,end,rule}`, instead of the text.
+    #[arg(long)]
+    spans: bool,
+    /// Each line is `{"id","text"}` and gives `{"id","text","spans"}`.
+    #[arg(long, conflicts_with = "spans")]
+    jsonl: bool,
+}
+
+/// Runs the filter over standard input.
+pub(crate) fn run(args: &RedactArgs) -> Result<(), Failure> {
+    let policy = match &args.policy {
+        Some(file) => load_policy(file, &[], Vec::new())?,
+        None => Policy::allow_all(&PolicyOptions::new(SystemClock.now()))?,
+    };
+    let rules = policy.rule_set();
+    let chunk = args.chunk.map_or(64 << 10, |c| c as usize);
+    let mask = rules.all();
+    let result = if args.jsonl {
+        lines(rules, &mask, chunk)
+    } else {
+        filter(rules, &mask, chunk, args.spans)
+    };
+    match result {
+        // Whoever reads our output has had enough.
+        Err(Stop::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(Stop::Io(error)) => Err(Failure::new(
+            "the text cannot be passed through",
+            error,
+            "check both ends of the pipe",
+        )),
+        Err(Stop::Line(number)) => Err(Failure::new(
+            format!("line {number} is not usable"),
+            "it is not an object with the strings `id` and `text`",
+            r#"write each line as {"id":"…","text":"…"}"#,
+        )),
+        Ok(()) => Ok(()),
+    }
+}
+
+enum Stop {
+    Io(io::Error),
+    Line(usize),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+struct Out<'a> {
+    rules: &'a RuleSet,
+    text: Vec<u8>,
+    spans: Vec<Span>,
+}
+
+impl Sink for Out<'_> {
+    fn text(&mut self, released: &[u8]) {
+        self.text.extend_from_slice(released);
+    }
+
+    fn mark(&mut self, rule: copilot_guard::detect::RuleIndex, _start: u64) {
+        let kind = self.rules.info(rule).map_or("secret", |info| info.id.as_str());
+        self.text
+            .extend_from_slice(copilot_guard::detect::mark(kind).as_bytes());
+    }
+
+    fn span(&mut self, span: Span) {
+        self.spans.push(span);
+    }
+}
+
+fn filter(rules: &RuleSet, mask: &RuleMask, chunk: usize, only_spans: bool) -> Result<(), Stop> {
+    let mut input = io::stdin().lock();
+    let mut output = io::BufWriter::new(io::stdout().lock());
+    let mut redactor = rules.redactor(mask);
+    let mut out = Out {
+        rules,
+        text: Vec::new(),
+        spans: Vec::new(),
+    };
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let read = input.read(&mut buffer)?;
+        if read == 0 {
+            redactor.finish(&mut out);
+        }
+        for piece in buffer.get(..read).unwrap_or_default().chunks(chunk) {
+            redactor.push(piece, &mut out);
+        }
+        if only_spans {
+            for span in out.spans.drain(..) {
+                writeln!(output, "{}", span_json(rules, &span))?;
+            }
+        } else {
+            output.write_all(&out.text)?;
+        }
+        out.text.clear();
+        out.spans.clear();
+        if read == 0 {
+            output.flush()?;
+            return Ok(());
+        }
+    }
+}
+
+fn lines(rules: &RuleSet, mask: &RuleMask, chunk: usize) -> Result<(), Stop> {
+    let mut output = io::BufWriter::new(io::stdout().lock());
+    for (number, line) in io::stdin().lock().lines().enumerate() {
+        let line = line?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let bad = || Stop::Line(number + 1);
+        let value: serde_json::Value = serde_json::from_str(&line).map_err(|_| bad())?;
+        let text = value.get("text").and_then(|t| t.as_str()).ok_or_else(bad)?;
+        let id = value.get("id").ok_or_else(bad)?;
+        let mut redactor = rules.redactor(mask);
+        let mut out = Out {
+            rules,
+            text: Vec::new(),
+            spans: Vec::new(),
+        };
+        for piece in text.as_bytes().chunks(chunk) {
+            redactor.push(piece, &mut out);
+        }
+        redactor.finish(&mut out);
+        let spans: Vec<_> = out.spans.iter().map(|s| span_json(rules, s)).collect();
+        let masked = String::from_utf8_lossy(&out.text);
+        writeln!(
+            output,
+            "{}",
+            serde_json::json!({ "id": id, "text": masked, "spans": spans })
+        )?;
+    }
+    output.flush()?;
+    Ok(())
+}
+
+fn span_json(rules: &RuleSet, span: &Span) -> serde_json::Value {
+    let rule = rules.info(span.rule).map_or("secret", |info| info.id.as_str());
+    serde_json::json!({ "start": span.start, "end": span.end, "rule": rule })
+}

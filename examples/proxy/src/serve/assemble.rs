@@ -1,0 +1,299 @@
+//! From configuration to a guard and what stands behind it.
+
+use std::sync::Arc;
+
+use copilot_guard::audit::{AuditError, AuditEvent, AuditSink, Durable, JsonLinesSink};
+use copilot_guard::clock::{Clock as _, SystemClock};
+use copilot_guard::dialect::{Dialect, RouteSet, RouteTable};
+use copilot_guard::guard::admin::AdminAccess;
+use copilot_guard::guard::{Guard, OnFailure, RefusalForm, Settings};
+use copilot_guard::policy::Policy;
+use copilot_guard::secret::Secret;
+use copilot_guard::token::{
+    GroupSource, HttpFetcher, IssuerConfig, KeyFetcher, OidcVerifier, TokenError, TokenVerifier,
+};
+use copilot_guard_sqlite::SqliteStore;
+
+use super::forward::Forward;
+use super::metrics::{Metrics, Watched};
+use crate::config::Config;
+use crate::config::identity::{Issuer, KeySource};
+use crate::config::server::Refusal;
+use crate::config::store::{OnFailure as ConfiguredFailure, Store};
+use crate::config::upstream::{Credential, Dialect as ConfiguredDialect, RouteSet as ConfiguredRoutes};
+use crate::failure::Failure;
+
+/// Everything a running gateway is made of.
+pub(super) struct Assembled {
+    pub(super) guard: Guard,
+    pub(super) forward: Forward,
+    pub(super) metrics: Arc<Metrics>,
+    /// Data plane, then admin plane.
+    pub(super) verifiers: Arc<[OidcVerifier; 2]>,
+}
+
+/// Checks everything that can be checked without starting.
+pub(crate) fn check(config: &Config) -> Result<Policy, Failure> {
+    routes(config)?;
+    verifier(config, false, Arc::new(copilot_guard::token::NoFetch))?;
+    verifier(config, true, Arc::new(copilot_guard::token::NoFetch))?;
+    Forward::new(config)?;
+    if let Some(tls) = &config.server.tls {
+        super::listen::tls(tls)?;
+    }
+    policy(config)
+}
+
+/// Reads the policy file of this configuration.
+pub(super) fn policy(config: &Config) -> Result<Policy, Failure> {
+    super::load_policy(
+        &config.policy,
+        &config.approvals.reviewer_groups,
+        credentials(config),
+    )
+}
+
+pub(super) fn assemble(config: &Config) -> Result<Assembled, Failure> {
+    let policy = policy(config)?;
+    let now = SystemClock.now();
+    let Store::Sqlite(path) = &config.store;
+    let store = SqliteStore::open(path, now).map_err(|error| {
+        Failure::new(
+            format!("the store `{}` cannot be opened", path.display()),
+            error,
+            "check the path, its permissions and the disk",
+        )
+    })?;
+    // With a second sink, votes reach both by way of the outbox; alone, the store commits vote and record in one step.
+    let store = Arc::new(if config.audit.sink.is_some() {
+        store.with_outbox()
+    } else {
+        store
+    });
+    let fetcher: Arc<dyn KeyFetcher> = Arc::new(HttpFetcher::new().map_err(|error| {
+        Failure::new(
+            "the client for identity keys cannot be made",
+            error,
+            "check the system's root certificates",
+        )
+    })?);
+    let verifiers = Arc::new([
+        verifier(config, false, fetcher.clone())?,
+        verifier(config, true, fetcher)?,
+    ]);
+    let metrics = Arc::new(Metrics::default());
+    let mut sinks: Vec<Arc<dyn AuditSink>> = vec![store.clone()];
+    if let Some(path) = &config.audit.sink {
+        let sink = JsonLinesSink::open(path, now).map_err(|error| {
+            Failure::new(
+                format!("the audit file `{}` cannot be opened", path.display()),
+                error,
+                "check the path and its permissions",
+            )
+        })?;
+        sinks.push(Arc::new(sink));
+    }
+    let sink = Watched::new(Fanout(sinks), metrics.clone());
+    let access = AdminAccess::new(Arc::new(Shared(verifiers.clone(), 1)))
+        .with_reviewers(reviewers(config))
+        .with_auditors(config.audit.auditor_groups.iter().cloned());
+    let access = {
+        let mut access = access;
+        access.login_max_age = Some(config.admin.login_max_age);
+        access
+    };
+    let guard = Guard::builder()
+        .with_shared_verifier(Arc::new(Shared(verifiers.clone(), 0)))
+        .with_policy(policy)
+        .with_audit(sink)
+        .with_approvals(store.clone())
+        .with_reader(store)
+        .with_admin(access)
+        .with_routes(routes(config)?)
+        .with_settings(settings(config))
+        .build()
+        .map_err(|error| Failure::new("the gateway cannot be built", error, "check the configuration"))?;
+    Ok(Assembled {
+        guard,
+        forward: Forward::new(config)?,
+        metrics,
+        verifiers,
+    })
+}
+
+/// Values that must never come down: every static credential.
+fn credentials(config: &Config) -> Vec<(String, Secret)> {
+    let values = config
+        .upstreams
+        .iter()
+        .filter_map(|upstream| match &upstream.credential {
+            Credential::None => None,
+            Credential::Static { value, .. } => Some(value),
+        });
+    let mut exact: Vec<(String, Secret)> = Vec::new();
+    for value in values {
+        if !exact.iter().any(|(_, known)| known.expose() == value.expose()) {
+            let id = if exact.is_empty() {
+                "upstream-credential".to_owned()
+            } else {
+                format!("upstream-credential-{}", exact.len() + 1)
+            };
+            exact.push((id, value.clone()));
+        }
+    }
+    exact
+}
+
+/// Groups that may see approvals: those of the configuration. Whose vote counts is each approval's own requirement.
+fn reviewers(config: &Config) -> Vec<String> {
+    config.approvals.reviewer_groups.clone()
+}
+
+fn settings(config: &Config) -> Settings {
+    let mut settings = Settings::default();
+    settings.max_request_bytes = usize::try_from(config.server.max_request_bytes).unwrap_or(usize::MAX);
+    settings.hold_streaming = config.approvals.hold_streaming;
+    settings.hold_plain = config.approvals.hold_plain;
+    settings.pending_ttl = config.approvals.pending_ttl;
+    settings.ride_window = config.approvals.ride_window;
+    settings.ride_uses = config.approvals.ride_uses;
+    settings.max_undurable = usize::try_from(config.audit.max_undurable).unwrap_or(usize::MAX);
+    settings.on_audit_failure = match config.audit.on_failure {
+        ConfiguredFailure::Deny => OnFailure::Deny,
+        ConfiguredFailure::BestEffort => OnFailure::BestEffort,
+    };
+    settings.refusal = match config.server.refusal {
+        Refusal::Error => RefusalForm::Error,
+        Refusal::AssistantText => RefusalForm::AssistantText,
+    };
+    settings
+}
+
+fn routes(config: &Config) -> Result<RouteTable, Failure> {
+    let mut table = RouteTable::new();
+    for upstream in &config.upstreams {
+        for set in &upstream.routes {
+            let set = match set {
+                ConfiguredRoutes::Copilot => RouteSet::Copilot,
+                ConfiguredRoutes::Openai => RouteSet::OpenAi,
+                ConfiguredRoutes::Anthropic => RouteSet::Anthropic,
+            };
+            clash(table.add_set(&upstream.name, set))?;
+        }
+        for own in &upstream.paths {
+            let dialect = match own.dialect {
+                ConfiguredDialect::Chat => Dialect::Chat,
+                ConfiguredDialect::Messages => Dialect::Messages,
+                ConfiguredDialect::Completions | ConfiguredDialect::Responses => {
+                    return Err(Failure::new(
+                        format!("the path `{}` cannot be served", own.path),
+                        "its dialect is not built in this version",
+                        "use `chat` or `messages`, or leave the path out",
+                    ));
+                }
+            };
+            clash(table.add_path(&upstream.name, &own.path, dialect))?;
+        }
+    }
+    Ok(table)
+}
+
+fn clash(path: Option<String>) -> Result<(), Failure> {
+    match path {
+        None => Ok(()),
+        Some(path) => Err(Failure::new(
+            format!("the path `{path}` leads to two upstreams"),
+            "a request could go to either",
+            "give each route set and path to one upstream",
+        )),
+    }
+}
+
+fn verifier(config: &Config, admin: bool, fetcher: Arc<dyn KeyFetcher>) -> Result<OidcVerifier, Failure> {
+    let mut builder = OidcVerifier::builder(fetcher);
+    for issuer in &config.issuers {
+        let audiences = if admin {
+            &config.admin.audiences
+        } else {
+            &issuer.audiences
+        };
+        builder = builder.issuer(issuer_config(issuer, audiences)?);
+    }
+    builder.build().map_err(|error| {
+        Failure::new(
+            "identity cannot be checked",
+            error,
+            "correct `[[identity.issuers]]`",
+        )
+    })
+}
+
+fn issuer_config(issuer: &Issuer, audiences: &[String]) -> Result<IssuerConfig, Failure> {
+    let mut config = IssuerConfig::new(&issuer.issuer, audiences);
+    match &issuer.keys {
+        KeySource::Discovered => {}
+        KeySource::Address(uri) => config.jwks_uri = Some(uri.clone()),
+        KeySource::File(path) => {
+            let keys = std::fs::read(path).map_err(|error| {
+                Failure::new(
+                    format!("the key set `{}` cannot be read", path.display()),
+                    error,
+                    "check `jwks_file`",
+                )
+            })?;
+            config.jwks = Some(keys.into());
+        }
+    }
+    let algorithms = issuer.algorithms.iter().map(|name| {
+        name.parse().map_err(|error| {
+            Failure::new(
+                format!("the algorithm `{name}` cannot be used"),
+                error,
+                "choose of RS256, PS256, ES256, ES384, EdDSA",
+            )
+        })
+    });
+    config.algorithms = algorithms.collect::<Result<_, Failure>>()?;
+    config.groups = issuer.groups.iter().map(GroupSource::new).collect();
+    config.required = issuer
+        .required
+        .iter()
+        .map(|(k, v)| (k.clone(), v.as_str().into()))
+        .collect();
+    config.subject.clone_from(&issuer.subject);
+    config.person.clone_from(&issuer.person);
+    config.allow_http_loopback = issuer.allow_http_loopback;
+    Ok(config)
+}
+
+/// One of the verifiers, which the key task shares.
+#[derive(Debug)]
+struct Shared(Arc<[OidcVerifier; 2]>, usize);
+
+#[async_trait::async_trait]
+impl TokenVerifier for Shared {
+    async fn verify(
+        &self,
+        token: &str,
+        now: copilot_guard::clock::Timestamp,
+    ) -> Result<copilot_guard::identity::Identity, TokenError> {
+        match self.0.get(self.1) {
+            Some(verifier) => verifier.verify(token, now).await,
+            None => Err(TokenError::Unavailable),
+        }
+    }
+}
+
+/// Several sinks: durable is what all of them hold. Each takes events again by their ids.
+#[derive(Debug)]
+pub(super) struct Fanout(Vec<Arc<dyn AuditSink>>);
+
+#[async_trait::async_trait]
+impl AuditSink for Fanout {
+    async fn append(&self, events: &[AuditEvent]) -> Result<Durable, AuditError> {
+        for sink in &self.0 {
+            let _durable = sink.append(events).await?;
+        }
+        Ok(Durable::acknowledged())
+    }
+}
