@@ -48,7 +48,7 @@ async fn at_the_opening_nothing_goes_up() {
     for mode in [SinkMode::Fail, SinkMode::Panic] {
         for stream in [true, false] {
             for path in [CHAT, MESSAGES] {
-                let house = House::new("", Model::new([]));
+                let house = House::new(Model::new([]));
                 house.sink.set_mode(mode);
                 let got = house.ask(post(path, prompt("hi", stream))).await;
                 assert_eq!((got.status, got.code().as_str()), (503, "audit_unavailable"), "{got:?}");
@@ -63,7 +63,7 @@ async fn at_the_opening_nothing_goes_up() {
 
 #[tokio::test]
 async fn refusals_wait_for_the_record_too() {
-    let house = House::new("[[rules]]\nid='x'\non='prompt'\nmatch={words=['falcon']}\naction='block'\n", Model::new([]));
+    let house = House::new(Model::new([]));
     house.sink.set_mode(SinkMode::Fail);
     let got = house.ask(post(CHAT, prompt("falcon", false))).await;
     assert_eq!(got.status, 503, "{got:?}");
@@ -72,7 +72,7 @@ async fn refusals_wait_for_the_record_too() {
 /// A sink that does not answer holds the request; nothing goes up until it does.
 #[tokio::test]
 async fn while_the_sink_stalls_nothing_goes_up() {
-    let house = House::new("", Model::one(Answer::pieces(chat_pieces())));
+    let house = House::new(Model::one(Answer::pieces(chat_pieces())));
     house.sink.set_mode(SinkMode::Stall);
     let mut call = house.call(streamed(CHAT, "hi"));
     for _ in 0..100 {
@@ -88,7 +88,7 @@ async fn while_the_sink_stalls_nothing_goes_up() {
 
 /// The sink fails after `n` pieces have been delivered: no later byte comes down, and the message ends in its format.
 async fn fails_after(path: &str, pieces: Vec<String>, n: usize, mode: SinkMode) -> Got {
-    let house = House::new("", Model::one(Answer::pieces(pieces)));
+    let house = House::new(Model::one(Answer::pieces(pieces)));
     let mut response = house.send(streamed(path, "hi")).await;
     let mut body = String::new();
     for _ in 0..n {
@@ -106,15 +106,6 @@ async fn fails_after(path: &str, pieces: Vec<String>, n: usize, mode: SinkMode) 
     assert_eq!(closings[0].outcome, Outcome::Refused, "{closings:?}");
     assert_eq!(closings[0].code.as_deref(), Some("audit_unavailable"));
     Got { body: body + &got.body, ..got }
-}
-
-async fn one_piece(body: &mut copilot_guard::http::ResponseBody) -> Option<String> {
-    loop {
-        match next_piece(body).await {
-            std::task::Poll::Ready(piece) => return piece.map(|p| String::from_utf8(p.to_vec()).unwrap()),
-            std::task::Poll::Pending => tokio::task::yield_now().await,
-        }
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,7 +156,7 @@ async fn a_plain_answer_is_withheld() {
     let (feed, answer) = Answer::fed();
     drop(answer);
     drop(feed);
-    let house = House::new("", Model::one(Answer::json(body)));
+    let house = House::new(Model::one(Answer::json(body)));
     let mut call = house.call(post(CHAT, prompt("hi", false)));
     while house.model.calls() == 0 {
         assert!(poll_once(&mut call).await.is_pending());
@@ -182,7 +173,7 @@ async fn a_plain_answer_is_withheld() {
 #[tokio::test(start_paused = true)]
 async fn best_effort_goes_on() {
     for mode in [SinkMode::Fail, SinkMode::Panic] {
-        let house = House::with("", Model::one(Answer::pieces(chat_pieces())), |s| {
+        let house = House::with(Model::one(Answer::pieces(chat_pieces())), |s| {
             s.on_audit_failure = OnFailure::BestEffort;
         });
         house.sink.set_mode(mode);
@@ -196,7 +187,7 @@ async fn best_effort_goes_on() {
 #[tokio::test]
 async fn every_byte_is_on_record_before_it_is_handed_out() {
     for (path, pieces) in [(CHAT, chat_pieces()), (MESSAGES, message_pieces())] {
-        let house = House::new("", Model::one(Answer::pieces(pieces)));
+        let house = House::new(Model::one(Answer::pieces(pieces)));
         let mut response = house.send(streamed(path, "hi")).await;
         let mut body = String::new();
         while let Some(piece) = one_piece(response.body_mut()).await {
@@ -212,7 +203,7 @@ async fn every_byte_is_on_record_before_it_is_handed_out() {
 #[tokio::test]
 async fn no_more_than_max_undurable_runs_ahead() {
     let pieces: Vec<String> = (0..40).map(|i| chat_chunk(&format!("piece {i:02} "), "null")).collect();
-    let house = House::with("", Model::one(Answer::pieces(pieces)), |s| s.max_undurable = 1000);
+    let house = House::with(Model::one(Answer::pieces(pieces)), |s| s.max_undurable = 1000);
     let mut response = house.send(streamed(CHAT, "hi")).await;
     house.sink.set_mode(SinkMode::Stall);
     let mut ahead = 0;

@@ -6,19 +6,6 @@ use proptest::prelude::*;
 
 use crate::support::*;
 
-const ASK: &str = r#"
-[[rules]]
-id = "prod"
-on = "prompt"
-match = { words = ["production"] }
-action = "require_approval"
-[[rules]]
-id = "rm"
-on = "tool_call"
-match = { regex = ['rm -rf'] }
-action = "require_approval"
-"#;
-
 fn chunk(text: &str) -> String {
     format!("data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n")
 }
@@ -31,7 +18,7 @@ async fn gone(house: &House) {
 
 #[tokio::test]
 async fn while_upstream_is_pending() {
-    let house = House::new(ASK, Model::one(Answer::Silence));
+    let house = House::new(Model::one(Answer::Silence));
     let mut call = house.call(streamed(CHAT, "hi"));
     while house.model.calls() == 0 {
         assert!(poll_once(&mut call).await.is_pending());
@@ -45,7 +32,7 @@ async fn while_upstream_is_pending() {
 #[tokio::test(start_paused = true)]
 async fn while_it_is_held() {
     for stream in [true, false] {
-        let house = House::new(ASK, Model::one(Answer::Silence));
+        let house = House::new(Model::one(Answer::Silence));
         let mut call = house.call(post(CHAT, prompt("production", stream)));
         if stream {
             let mut response = call.await.expect("infallible");
@@ -69,7 +56,7 @@ async fn while_it_is_held() {
 #[tokio::test]
 async fn while_it_streams() {
     let (feed, answer) = Answer::fed();
-    let house = House::new(ASK, Model::one(answer));
+    let house = House::new(Model::one(answer));
     let mut response = house.send(streamed(CHAT, "hi")).await;
     feed.send(Ok(chunk("hello").into())).unwrap();
     let mut piece = next_piece(response.body_mut()).await;
@@ -86,7 +73,7 @@ async fn while_it_streams() {
 
 #[tokio::test]
 async fn before_the_body_is_polled() {
-    let house = House::new(ASK, Model::one(Answer::sse(chunk("x"))));
+    let house = House::new(Model::one(Answer::sse(chunk("x"))));
     drop(house.send(streamed(CHAT, "hi")).await);
     gone(&house).await;
 }
@@ -95,7 +82,7 @@ async fn before_the_body_is_polled() {
 /// be on record that it ended.
 #[tokio::test]
 async fn while_the_opening_is_being_written() {
-    let house = House::new(ASK, Model::one(Answer::Silence));
+    let house = House::new(Model::one(Answer::Silence));
     house.sink.set_mode(SinkMode::Stall);
     let mut call = house.call(streamed(CHAT, "hi"));
     for _ in 0..50 {
@@ -111,7 +98,7 @@ async fn while_the_opening_is_being_written() {
 /// As above, but the sink then fails: either both events get on record, or none.
 #[tokio::test(start_paused = true)]
 async fn while_the_opening_fails_to_be_written() {
-    let house = House::new(ASK, Model::one(Answer::Silence));
+    let house = House::new(Model::one(Answer::Silence));
     house.sink.set_mode(SinkMode::Stall);
     let mut call = house.call(streamed(CHAT, "hi"));
     for _ in 0..50 {
@@ -128,7 +115,7 @@ async fn while_the_opening_fails_to_be_written() {
 
 /// Polls the whole way `polls` times, then leaves.
 async fn leave_after(polls: usize, text: &str, stream: bool, answer: Answer) -> (House, bool) {
-    let house = House::new(ASK, Model::one(answer));
+    let house = House::new(Model::one(answer));
     let mut call = house.call(post(CHAT, prompt(text, stream)));
     let mut body = None;
     let mut ended = false;
@@ -162,7 +149,7 @@ proptest! {
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let call = r#"{"index":0,"id":"c","type":"function","function":{"name":"bash","arguments":"rm -rf /"}}"#;
+            let call = r#"{"index":0,"id":"c","type":"function","function":{"name":"bash","arguments":"deploy now"}}"#;
             let tool = format!(
                 "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{call}]}},\"finish_reason\":\"tool_calls\"}}]}}\n\ndata: [DONE]\n\n"
             );

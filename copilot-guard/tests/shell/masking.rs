@@ -37,7 +37,7 @@ fn clean() -> String {
 }
 
 async fn through(path: &str, answer: Answer) -> Got {
-    let house = House::new("", Model::one(answer));
+    let house = House::new(Model::one(answer));
     let got = house.ask(streamed(path, "hi")).await;
     let closings = house.closings().await;
     assert_eq!(closings[0].outcome, Outcome::Completed, "{closings:?}");
@@ -123,7 +123,7 @@ async fn chat_nooks() {
             _ => call["extra"] = json!({"z": CREDENTIAL}),
         }
         let tail = chat([delta(0, json!({"tool_calls": [call]})), finish(0, "tool_calls")]);
-        let house = House::new("", Model::one(Answer::sse(format!("data: {chunk}\n\n{tail}"))));
+        let house = House::new(Model::one(Answer::sse(format!("data: {chunk}\n\n{tail}"))));
         let got = house.ask(streamed(CHAT, "hi")).await;
         assert!(!got.body.contains(CREDENTIAL), "nook {nook}: {}", got.body);
         chat_texts(&got.body);
@@ -139,7 +139,7 @@ async fn what_needs_no_change_survives_byte_for_byte() {
     let done = r#"data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
     let usage = r#"data: {"id":"c","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#;
     let body = format!("{first}\n\n{second}\n\n{opaque}\n\n{done}\n\n{usage}\n\ndata: [DONE]\n\n");
-    let got = House::new("", Model::one(Answer::sse(body.clone()))).ask(streamed(CHAT, "hi")).await;
+    let got = House::new(Model::one(Answer::sse(body.clone()))).ask(streamed(CHAT, "hi")).await;
     assert_eq!(got.body, body);
 
     let events = [
@@ -162,7 +162,7 @@ data: {"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":
         "event: message_stop\ndata: {\"type\":\"message_stop\"}",
     ];
     let body = events.map(|e| format!("{e}\n\n")).concat();
-    let house = House::new("", Model::one(Answer::sse(body.clone())));
+    let house = House::new(Model::one(Answer::sse(body.clone())));
     let got = house.ask(streamed(MESSAGES, "hi")).await;
     assert_eq!(got.body, body);
     let closing = &house.closings().await[0];
@@ -190,7 +190,7 @@ async fn held_tails_and_logprobs() {
 }
 
 async fn through_plainly(body: String) -> Got {
-    House::new("", Model::one(Answer::sse(body))).ask(streamed(CHAT, "hi")).await
+    House::new(Model::one(Answer::sse(body))).ask(streamed(CHAT, "hi")).await
 }
 
 fn message(blocks: &[(Value, Vec<Value>)], stop: &str) -> String {
@@ -239,7 +239,7 @@ async fn signed_reasoning_with_a_secret_ends_there() {
             cuts(&leaky(), n).into_iter().map(|t| json!({"type": "thinking_delta", "thinking": t})).collect();
         deltas.push(json!({"type": "signature_delta", "signature": "c2lnbmVk"}));
         let body = message(&[(json!({"type": "thinking", "thinking": ""}), deltas), text_block(9)], "end_turn");
-        let house = House::new("", Model::one(Answer::sse(body)));
+        let house = House::new(Model::one(Answer::sse(body)));
         let got = house.ask(streamed(MESSAGES, "hi")).await;
         let texts = message_texts(&got.body);
         assert!("the key is ".starts_with(&texts["0.thinking"]), "{texts:?}");
@@ -275,7 +275,7 @@ async fn plain_answers() {
         {"type": "redacted_thinking", "data": SECRET},
         {"type": "text", "text": leaky(), "citations": [{"cited_text": leaky()}]},
         {"type": "tool_use", "id": "t", "name": "bash", "input": {"c": [leaky()], "n": 1.5}}]});
-    let house = House::new("", Model::one(Answer::json(message.to_string())));
+    let house = House::new(Model::one(Answer::json(message.to_string())));
     let got = house.ask(post(MESSAGES, prompt("hi", false))).await;
     let shown = got.json();
     assert_eq!(shown["content"][0], message["content"][0], "signed reasoning passes as it is");
@@ -290,7 +290,7 @@ async fn plain_answers() {
 async fn plain_signed_reasoning_with_a_secret_is_withheld() {
     let message = json!({"id": "msg", "type": "message", "role": "assistant", "model": "m", "stop_reason": "end_turn", "content": [
         {"type": "thinking", "thinking": leaky(), "signature": "c2ln"}, {"type": "text", "text": "fine"}]});
-    let house = House::new("", Model::one(Answer::json(message.to_string())));
+    let house = House::new(Model::one(Answer::json(message.to_string())));
     let got = house.ask(post(MESSAGES, prompt("hi", false))).await;
     assert!(!got.body.contains(SECRET) && !got.body.contains("c2ln"), "{}", got.body);
     assert!(got.json()["content"][0]["text"].as_str().unwrap().starts_with("[copilot-guard]"));

@@ -15,26 +15,17 @@ type BoxService = tower::util::BoxService<
     std::convert::Infallible,
 >;
 
-const ASK: &str = r#"
-[[rules]]
-id = "prod"
-on = "prompt"
-match = { words = ["production"] }
-action = "require_approval"
-message = "Production needs a reviewer."
-"#;
-
 const HELLO: &str = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}"#;
 
 #[tokio::test(start_paused = true)]
 async fn a_held_request_does_not_sit_on_the_models_slot() {
-    let house = House::new(ASK, Model::new([Answer::json(HELLO), Answer::json(HELLO)]));
+    let house = House::new(Model::new([Answer::json(HELLO), Answer::json(HELLO)]));
     let inner = ConcurrencyLimitLayer::new(1).layer(house.model.clone());
     let shell = GuardService::<_, http_body_util::Full<bytes::Bytes>>::new(house.guard.clone(), inner);
 
     let held_plain = tokio::spawn(oneshot(shell.clone(), post(CHAT, prompt("drop the production database", false))));
     let mut held = oneshot(shell.clone(), streamed(CHAT, "production again")).await;
-    assert!(next_piece(held.body_mut()).await.is_ready(), "a first event");
+    assert!(one_piece(held.body_mut()).await.is_some(), "a first event");
     until("both are held", || {
         let list = house.sink.events();
         list.iter().filter(|e| matches!(e.kind, copilot_guard::audit::EventKind::Opened(_))).count() == 2
@@ -53,7 +44,7 @@ async fn a_held_request_does_not_sit_on_the_models_slot() {
 /// The negative control: the limit around the guard starves the second request.
 #[tokio::test(start_paused = true)]
 async fn with_the_limit_outside_the_second_request_waits() {
-    let house = House::new(ASK, Model::new([]));
+    let house = House::new(Model::new([]));
     let limited = ConcurrencyLimitLayer::new(1).layer(house.shell.clone());
     let mut limited: BoxService = tower::util::BoxService::new(limited);
     std::future::poll_fn(|cx| limited.poll_ready(cx)).await.expect("ready");
@@ -79,7 +70,7 @@ async fn it_is_always_ready() {
             unreachable!("called without being ready")
         }
     }
-    let house = House::new("", Model::new([]));
+    let house = House::new(Model::new([]));
     let mut shell = GuardService::<_, http_body_util::Full<bytes::Bytes>>::new(house.guard.clone(), Never);
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..3 {

@@ -5,7 +5,7 @@ mod model;
 mod reply;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -27,7 +27,7 @@ use http_body_util::Full;
 use tower::{Service, ServiceExt};
 
 pub use model::{Answer, Feed, Model, Seen};
-pub use reply::{Got, body_of, chat_texts, events, message_texts, next_piece, read};
+pub use reply::{Got, body_of, chat_texts, events, message_texts, next_piece, one_piece, read};
 
 pub const NOW: Timestamp = samples::NOW;
 /// The client's token: must never be seen anywhere.
@@ -40,12 +40,54 @@ pub const MARK: &str = "[REDACTED:acme-internal-token]";
 /// The upstream credential.
 pub const CREDENTIAL: &str = "upstream-credential-91ab77cd";
 
-/// One pattern of our own, and nothing else beside the built-in kinds.
+/// The one policy of these tests (compiling one takes seconds in a debug build): each rule has a word of its own.
 pub const POLICY: &str = r#"
 version = 1
+
 [[patterns]]
 id = "acme-internal-token"
 regex = 'ACME-INT-[0-9]{4}-[A-Z0-9]{12}'
+
+[[rules]]
+id = "no-falcon"
+on = "prompt"
+match = { words = ["falcon"] }
+action = "block"
+message = "Falcon stays in the house."
+
+[[rules]]
+id = "customer-numbers"
+on = "prompt"
+match = { regex = ['CUST-[0-9]{6}'] }
+action = "mask"
+
+[[rules]]
+id = "prod"
+on = "prompt"
+match = { words = ["production"] }
+action = "require_approval"
+message = "Production needs a reviewer."
+
+[[rules]]
+id = "no-rm"
+on = "tool_call"
+match = { regex = ['rm -rf'] }
+action = "block"
+message = "Nothing is removed here."
+
+[[rules]]
+id = "deployments"
+on = "tool_call"
+match = { words = ["deploy"] }
+action = "require_approval"
+message = "Deployments need a reviewer."
+
+[[rules]]
+id = "omega"
+on = "output"
+match = { regex = ['OMEGA-[0-9]{4}'] }
+action = "block"
+message = "Omega is not for the screen."
 "#;
 
 /// Knows [`TOKEN`] as `dev`, and any `token-NAME` as NAME.
@@ -76,25 +118,29 @@ pub struct House {
     pub shell: Shell,
 }
 
-pub fn policy(more: &str) -> Policy {
+pub fn policy() -> Policy {
+    static COMPILED: LazyLock<Policy> = LazyLock::new(compile);
+    COMPILED.clone()
+}
+
+fn compile() -> Policy {
     let options = PolicyOptions::new(NOW)
         .with_reviewer_groups(["security"])
         .with_exact("upstream-credential", Secret::new(CREDENTIAL));
-    Policy::parse(&format!("{POLICY}{more}"), "policy.toml", &options).expect("the test's policy")
+    Policy::parse(POLICY, "policy.toml", &options).expect("the test's policy")
 }
 
 impl House {
-    /// With these rules, and a model that does as `model` says.
-    pub fn new(rules: &str, model: Model) -> Self {
-        Self::with(rules, model, |_| {})
+    /// Around this model, with the default settings.
+    pub fn new(model: Model) -> Self {
+        Self::with(model, |_| {})
     }
 
-    pub fn with(rules: &str, model: Model, change: impl FnOnce(&mut Settings)) -> Self {
-        Self::build(rules, model, change, Names)
+    pub fn with(model: Model, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::build(model, change, Names)
     }
 
     pub fn build(
-        rules: &str,
         model: Model,
         change: impl FnOnce(&mut Settings),
         verifier: impl TokenVerifier,
@@ -109,7 +155,7 @@ impl House {
         routes.add_set("model", RouteSet::Anthropic);
         let guard = Guard::builder()
             .with_verifier(verifier)
-            .with_policy(policy(rules))
+            .with_policy(policy())
             .with_audit(sink.clone())
             .with_approvals(Arc::new(store.clone()))
             .with_routes(routes)

@@ -57,6 +57,16 @@ pub async fn next_piece(body: &mut ResponseBody) -> Poll<Option<Bytes>> {
     }
 }
 
+/// The next piece, once there is one.
+pub async fn one_piece(body: &mut ResponseBody) -> Option<String> {
+    loop {
+        match next_piece(body).await {
+            Poll::Ready(piece) => return piece.map(|p| String::from_utf8(p.to_vec()).expect("UTF-8")),
+            Poll::Pending => tokio::task::yield_now().await,
+        }
+    }
+}
+
 /// The events of a stream: name and data. Each must have one data line, as line-based readers demand.
 pub fn events(body: &str) -> Vec<(String, String)> {
     assert!(body.is_empty() || body.ends_with("\n\n"), "cut within an event: {body:?}");
