@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::chat_write::{chunk, delta};
 use super::{
-    Blocked, Channel, Envelope, Flow, Inspector, Malformed, StreamRewriter, ToolCall, Verdict, inspect_all,
+    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict, inspect_all,
     is_opaque_member,
 };
 use crate::json::{Document, Edits, Limits, Value};
@@ -385,34 +385,36 @@ impl StreamRewriter for ChatStream {
         self.write(&chunk(&self.envelope, 0, r#"{"content":""}"#, "null"), out);
     }
 
-    fn end_with(&mut self, notice: &str, out: &mut Vec<u8>) {
-        if self.over {
-            return;
-        }
-        self.over = true;
-        if self.choices.is_empty() {
-            self.choices.insert(0, Choice::default());
-        }
+    fn place(&self) -> Place {
         // A deferred end belongs to a choice whose finish reason has not left yet.
-        let deferred = self.deferred.take();
-        for (index, choice) in &self.choices {
-            let waiting = deferred.as_ref().is_some_and(|d| {
+        let waiting = |index: &u32| {
+            self.deferred.as_ref().is_some_and(|d| {
                 d.queue.iter().any(|(i, _)| i == index)
                     || d.kept.contains(index)
                     || d.replaced.contains(index)
-            });
-            if choice.finished && !waiting {
-                continue;
-            }
+            })
+        };
+        let open = self.choices.iter().filter(|(index, c)| !c.finished || waiting(index));
+        Place {
+            started: !self.choices.is_empty(),
+            over: self.over,
+            open: open.map(|(index, c)| (*index, c.released > 0)).collect(),
+            ..Place::default()
+        }
+    }
+
+    fn end_at(&mut self, place: &Place, notice: &str, out: &mut Vec<u8>) {
+        if place.over {
+            return;
+        }
+        self.over = true;
+        let none_yet = [(0, false)];
+        for (index, calls) in if place.started { place.open.as_slice() } else { &none_yet } {
             self.write(
                 &chunk(&self.envelope, *index, &delta("content", notice), "null"),
                 out,
             );
-            let reason = if choice.released > 0 {
-                r#""tool_calls""#
-            } else {
-                r#""stop""#
-            };
+            let reason = if *calls { r#""tool_calls""# } else { r#""stop""# };
             self.write(&chunk(&self.envelope, *index, "{}", reason), out);
         }
         out.extend_from_slice(b"data: [DONE]\n\n");

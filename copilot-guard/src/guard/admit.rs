@@ -12,7 +12,7 @@ use super::catch::catch;
 use super::denial::Denial;
 use super::headers;
 use super::settings::RefusalForm;
-use super::writer::Ticket;
+use super::writer::{NotRecorded, Ticket};
 use super::{Guard, entropy};
 use crate::approval::{Approval, ApprovalState, Claim, Digest, ListFilter, Shown};
 use crate::audit::{Actor, AuditEvent, Closing, EventKind, MaskCount, Opening, Outcome};
@@ -380,15 +380,9 @@ impl Guard {
         let exchange = identified.exchange;
         let decision = opening.decision;
         let event = AuditEvent::new(exchange, 0, identified.now, EventKind::Opened(Box::new(opening)));
-        match self.inner.writer.append(vec![event]).await {
-            Ok(()) => Ok(Ticket::new(
-                self.inner.writer.clone(),
-                self.inner.clock.clone(),
-                exchange,
-                decision,
-            )),
-            Err(_) => Err(self.not_recorded(identified)),
-        }
+        Ticket::open(self.inner.writer.clone(), self.inner.clock.clone(), event, decision)
+            .await
+            .map_err(|NotRecorded| self.not_recorded(identified))
     }
 
     fn not_recorded(&self, identified: &Identified) -> Denial {

@@ -220,8 +220,7 @@ impl Guard {
             .map(|h| session.ticket.event(EventKind::Matched(h)))
             .collect();
         events.push(session.ticket.delivered(step.clone()));
-        events.extend(session.ticket.closing(outcome, code));
-        if session.ticket.writer().append(events).await.is_err() {
+        if session.ticket.close(events, outcome, code, 503).await.is_err() {
             return not_recorded(&session).into_response().into();
         }
         let mut response = Response::new(Bytes::from(step));
@@ -306,9 +305,8 @@ impl Guard {
         let response = denial.into_response();
         session.ticket.set_status(response.status().as_u16());
         let text = String::from_utf8_lossy(response.body()).into_owned();
-        let mut events = vec![session.ticket.delivered(text)];
-        events.extend(session.ticket.closing(outcome, Some(code)));
-        if session.ticket.writer().append(events).await.is_err() {
+        let events = vec![session.ticket.delivered(text)];
+        if session.ticket.close(events, outcome, Some(code), 503).await.is_err() {
             return not_recorded(&session).into_response().into();
         }
         response.into()

@@ -334,7 +334,10 @@ where
         let mut events = self.matched();
         events.push(self.session.ticket.delivered(text));
         if let Some(ended) = self.exchange.ended() {
-            return self.finish(events, ended).await.then_some(bytes);
+            return match self.finish(events, ended).await {
+                true => Some(bytes),
+                false => self.unrecorded(),
+            };
         }
         match self.record(events, bytes.len()).await {
             Ok(()) => Some(bytes),
@@ -375,8 +378,8 @@ where
             .set_summary(summary.decision, summary.masks, summary.not_scanned);
         let mut all = self.matched();
         all.append(&mut events);
-        all.extend(self.session.ticket.closing(ended.outcome, ended.code));
-        let recorded = self.session.ticket.writer().append(all).await.is_ok();
+        let ticket = &mut self.session.ticket;
+        let recorded = ticket.close(all, ended.outcome, ended.code, 200).await.is_ok();
         if !recorded {
             tracing::error!(exchange = %self.session.ticket.exchange(), "the end of a stream could not be recorded");
         }
@@ -386,17 +389,7 @@ where
     /// The record failed in mid-stream: the piece is withheld and the message ends with a fixed notice.
     fn unrecorded(&mut self) -> Option<Bytes> {
         let exchange = &mut self.exchange;
-        let ended = Ended {
-            outcome: Outcome::Refused,
-            code: Some("audit_unavailable"),
-        };
-        let end = catch(|| {
-            exchange.handle_stop("The answer could not be recorded and ends here.", ended);
-            match exchange.poll() {
-                Step::Deliver(bytes) => bytes,
-                _ => Vec::new(),
-            }
-        });
+        let end = catch(|| exchange.end_withheld("The answer could not be recorded and ends here."));
         self.phase = Phase::Over;
         self.session
             .ticket
