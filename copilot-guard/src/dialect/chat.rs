@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::chat_write::{chunk, delta};
 use super::{
-    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict, inspect_all,
-    is_opaque_member,
+    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict,
+    inspect_all, is_opaque_member,
 };
 use crate::json::{Document, Edits, Limits, Value};
 use crate::sse::{Event, encode};
@@ -394,7 +394,10 @@ impl StreamRewriter for ChatStream {
                     || d.replaced.contains(index)
             })
         };
-        let open = self.choices.iter().filter(|(index, c)| !c.finished || waiting(index));
+        let open = self
+            .choices
+            .iter()
+            .filter(|(index, c)| !c.finished || waiting(index));
         Place {
             started: !self.choices.is_empty(),
             over: self.over,
@@ -409,7 +412,11 @@ impl StreamRewriter for ChatStream {
         }
         self.over = true;
         let none_yet = [(0, false)];
-        for (index, calls) in if place.started { place.open.as_slice() } else { &none_yet } {
+        for (index, calls) in if place.started {
+            place.open.as_slice()
+        } else {
+            &none_yet
+        } {
             self.write(
                 &chunk(&self.envelope, *index, &delta("content", notice), "null"),
                 out,

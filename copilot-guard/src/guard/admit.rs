@@ -380,9 +380,14 @@ impl Guard {
         let exchange = identified.exchange;
         let decision = opening.decision;
         let event = AuditEvent::new(exchange, 0, identified.now, EventKind::Opened(Box::new(opening)));
-        Ticket::open(self.inner.writer.clone(), self.inner.clock.clone(), event, decision)
-            .await
-            .map_err(|NotRecorded| self.not_recorded(identified))
+        Ticket::open(
+            self.inner.writer.clone(),
+            self.inner.clock.clone(),
+            event,
+            decision,
+        )
+        .await
+        .map_err(|NotRecorded| self.not_recorded(identified))
     }
 
     fn not_recorded(&self, identified: &Identified) -> Denial {

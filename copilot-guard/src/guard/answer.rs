@@ -306,7 +306,12 @@ impl Guard {
         session.ticket.set_status(response.status().as_u16());
         let text = String::from_utf8_lossy(response.body()).into_owned();
         let events = vec![session.ticket.delivered(text)];
-        if session.ticket.close(events, outcome, Some(code), 503).await.is_err() {
+        if session
+            .ticket
+            .close(events, outcome, Some(code), 503)
+            .await
+            .is_err()
+        {
             return not_recorded(&session).into_response().into();
         }
         response.into()
