@@ -179,6 +179,12 @@ impl MessagesStream {
             }
             BlockKind::Open { signed } => *signed,
         };
+        if signed && delta.get("signature").is_some() {
+            // The signature belongs to the whole text: what is held of it leaves first, or both stay here.
+            if let Err(stop) = flush(block, inspector, out) {
+                return Ok(Flow::Blocked(stop.notice));
+            }
+        }
         let mut edits = Edits::default();
         let mut stop = None;
         for (name, member) in delta.entries() {

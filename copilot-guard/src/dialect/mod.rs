@@ -298,6 +298,20 @@ pub(crate) fn is_opaque_member(name: &str) -> bool {
     )
 }
 
+/// Roles, reasons to finish, and values without text: no need to look at them.
+pub(crate) fn is_usual_word(value: crate::json::Value<'_>) -> bool {
+    use crate::json::Kind;
+    match value.kind() {
+        Kind::Array | Kind::Object => false,
+        Kind::String => matches!(
+            value.raw().trim_matches('"'),
+            "assistant" | "user" | "system" | "developer" | "tool" | "function"
+                | "" | "stop" | "length" | "tool_calls" | "function_call" | "content_filter" | "error"
+        ),
+        _ => true,
+    }
+}
+
 /// Looks at every string below `value` as a complete text and collects the changes. Opaque members are only noted.
 pub(crate) fn inspect_all(
     value: crate::json::Value<'_>,

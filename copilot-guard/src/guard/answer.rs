@@ -1,6 +1,7 @@
 //! From an admission to a reply.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 
 use super::admit::{Admission, Pending, Permit, Session, policy_denial};
-use super::catch::catch;
+use super::catch::{catch, catch_async};
 use super::denial::{Denial, stamp};
 use super::drive::{Driver, next};
 use super::hold::{self, Held};
@@ -145,7 +146,8 @@ impl Guard {
         S: Stream<Item = Result<Bytes, BoxError>>,
     {
         let Permit { request, session } = permit;
-        let reply = match tokio::time::timeout(self.inner.settings.upstream_silence, call(request)).await {
+        let answer = catch_call(call, request);
+        let reply = match tokio::time::timeout(self.inner.settings.upstream_silence, answer).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => {
                 tracing::warn!(exchange = %session.ticket.exchange(), error = %error, "upstream failed");
@@ -341,6 +343,19 @@ impl Guard {
             !rules.scan(session.caller.output().mask(), value).is_empty()
         })
     }
+}
+
+/// Calls the inner service; a panic of it is an error like any other.
+pub(super) async fn catch_call<C, F, S>(call: C, request: Request<Bytes>) -> Result<UpstreamReply<S>, BoxError>
+where
+    C: FnOnce(Request<Bytes>) -> F,
+    F: Future<Output = Result<UpstreamReply<S>, BoxError>>,
+{
+    let panicked = || BoxError::from("the inner service panicked");
+    let future = catch(|| call(request)).ok_or_else(panicked)?;
+    catch_async(AssertUnwindSafe(future))
+        .await
+        .unwrap_or_else(|| Err(panicked()))
 }
 
 pub(super) const STILL_WAITING: &str = "This still waits for a reviewer. Send the same message again later: it goes on as soon as it is approved.";

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::task::Poll;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -12,7 +14,7 @@ use tokio::time::Instant;
 use super::Guard;
 use super::admit::Session;
 use super::answer::{BoxError, EXPIRED, STILL_WAITING, UNAVAILABLE, UpstreamReply};
-use super::catch::catch;
+use super::catch::{catch, catch_async};
 use super::hold::{self, Held, Waiting};
 use super::upstream_error::{Shape, shape};
 use super::writer::{Ack, NotRecorded};
@@ -159,7 +161,9 @@ where
             },
             Phase::Calling { call, until } => tokio::select! {
                 biased;
-                reply = call => Woken::Called(reply),
+                reply = catch_async(AssertUnwindSafe(call.as_mut())) => Woken::Called(
+                    reply.unwrap_or_else(|| Err(BoxError::from("the inner service panicked"))),
+                ),
                 () = tokio::time::sleep_until(*until) => Woken::Silence,
                 () = keep_alive => Woken::KeepAlive,
             },
@@ -233,10 +237,13 @@ where
                 if let Phase::Holding { call, .. } = &mut self.phase {
                     if let Some((call, request)) = call.take() {
                         let until = Instant::now() + self.guard.inner.settings.upstream_silence;
-                        self.phase = Phase::Calling {
-                            call: Box::pin(call(request)),
-                            until,
-                        };
+                        match catch(|| call(request)) {
+                            Some(call) => {
+                                let call = Box::pin(call);
+                                self.phase = Phase::Calling { call, until };
+                            }
+                            None => self.exchange.handle_failure("upstream_unreachable"),
+                        }
                     }
                 }
             }
@@ -406,9 +413,16 @@ impl<C, F, S> std::fmt::Debug for Driver<C, F, S> {
     }
 }
 
-/// The next item of a stream.
-pub(super) async fn next<S: Stream>(mut stream: Pin<&mut S>) -> Option<S::Item> {
-    std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await
+/// The next piece of a body; a panic of it is an error like any other.
+pub(super) async fn next<S>(mut body: Pin<&mut S>) -> Option<S::Item>
+where
+    S: Stream<Item = Result<Bytes, BoxError>>,
+{
+    std::future::poll_fn(|cx| {
+        catch(|| body.as_mut().poll_next(cx))
+            .unwrap_or_else(|| Poll::Ready(Some(Err(BoxError::from("the inner body panicked")))))
+    })
+    .await
 }
 
 /// Later than any answer.

@@ -7,3 +7,4 @@ mod audit_failure;
 mod gone;
 mod masking;
 mod readiness;
+mod tool_calls;

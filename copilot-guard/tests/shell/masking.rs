@@ -189,7 +189,7 @@ data: {"type":"message_start","message":{"id":"msg_1","type":"message","role":"a
         r#"event: content_block_start
 data: {"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}"#,
         r#"event: content_block_delta
-data: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm \u00e9."}}"#,
+data: {"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm \u00e9 "}}"#,
         r#"event: content_block_delta
 data: {"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"ACME-INT-2041-QX7RT9ZK4WLM"}}"#,
         "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}",
@@ -316,6 +316,22 @@ async fn signed_reasoning_with_a_secret_ends_there() {
         assert_eq!(texts["stop"], "end_turn");
         assert_eq!(house.outcome().await, Outcome::Blocked);
     }
+}
+
+/// What is held of signed reasoning leaves before its signature does.
+#[tokio::test]
+async fn the_tail_of_signed_reasoning_leaves_before_the_signature() {
+    let half = format!("so {}", &SECRET[..20]);
+    let deltas = vec![
+        json!({"type": "thinking_delta", "thinking": half}),
+        json!({"type": "signature_delta", "signature": "c2lnbmVk"}),
+    ];
+    let body = message(&[(json!({"type": "thinking", "thinking": ""}), deltas)], "end_turn");
+    let got = House::new(Model::one(Answer::sse(body))).ask(streamed(MESSAGES, "hi")).await;
+    let texts = message_texts(&got.body);
+    assert_eq!((texts["0.thinking"].as_str(), texts["0.signature"].as_str()), (half.as_str(), "c2lnbmVk"));
+    let (text, signature) = (got.body.rfind("thinking_delta"), got.body.find("signature_delta"));
+    assert!(text < signature, "{}", got.body);
 }
 
 #[tokio::test]
