@@ -17,7 +17,11 @@ fn policy() -> Policy {
 }
 
 fn envelope() -> Envelope {
-    Envelope { id: "chatcmpl-bench".into(), model: "m".into(), created: 1 }
+    Envelope {
+        id: "chatcmpl-bench".into(),
+        model: "m".into(),
+        created: 1,
+    }
 }
 
 fn stream() -> Vec<u8> {
@@ -40,8 +44,13 @@ fn answers(c: &mut Criterion) {
     for (name, size) in [("one_write", usize::MAX), ("event_by_event", bytes.len() / 101)] {
         group.bench_function(name, |b| {
             b.iter(|| {
-                let mut exchange =
-                    Exchange::new(Dialect::Chat, envelope(), policy.rule_set().clone(), caller.clone(), "bench");
+                let mut exchange = Exchange::new(
+                    Dialect::Chat,
+                    envelope(),
+                    policy.rule_set().clone(),
+                    caller.clone(),
+                    "bench",
+                );
                 let mut delivered = 0;
                 for piece in bytes.chunks(size.min(bytes.len())) {
                     exchange.handle_data(black_box(piece));
@@ -58,7 +67,8 @@ fn answers(c: &mut Criterion) {
 
 /// About 58 KB with 20 tools and a long system prompt, as measured clients send it.
 fn request() -> String {
-    let prose = "You are a coding assistant. Follow the user's instructions and keep to the repository's style. ";
+    let prose =
+        "You are a coding assistant. Follow the user's instructions and keep to the repository's style. ";
     let tools: Vec<String> = (0..20)
         .map(|i| {
             format!(
@@ -81,14 +91,21 @@ fn requests(c: &mut Criterion) {
     let mut group = c.benchmark_group("request");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("parse", |b| {
-        b.iter(|| Dialect::Chat.parse_request(black_box(body.as_bytes()), Limits::default()).map(|r| r.parts.len()));
+        b.iter(|| {
+            Dialect::Chat
+                .parse_request(black_box(body.as_bytes()), Limits::default())
+                .map(|r| r.parts.len())
+        });
     });
     group.bench_function("parse_judge_write", |b| {
         b.iter(|| {
             let request = Dialect::Chat.parse_request(black_box(body.as_bytes()), Limits::default())?;
             let caller = policy.for_caller(&Query::new(&groups, &request.model, Timestamp::from_secs(1)));
-            let hits: usize =
-                request.parts.iter().map(|p| caller.part(Stage::Prompt, &p.place, &p.text).decision.hits.len()).sum();
+            let hits: usize = request
+                .parts
+                .iter()
+                .map(|p| caller.part(Stage::Prompt, &p.place, &p.text).decision.hits.len())
+                .sum();
             request.write(&[]).map(|text| text.len() + hits)
         });
     });

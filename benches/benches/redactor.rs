@@ -31,7 +31,10 @@ fn corpus() -> Vec<u8> {
 }
 
 fn pieces(c: &mut Criterion) {
-    let rules = RuleSet::builder().builtin().build().expect("the built-in table compiles");
+    let rules = RuleSet::builder()
+        .builtin()
+        .build()
+        .expect("the built-in table compiles");
     let mask = rules.all();
     let text = corpus();
     let mut group = c.benchmark_group("redactor");
@@ -68,7 +71,13 @@ fn ready(c: &mut Criterion) {
     group.sample_size(10);
     // The tables of the built-in rules are compiled once per process; this is what each further policy costs.
     group.bench_function("another_policy", |b| {
-        b.iter(|| RuleSet::builder().builtin().build().map(|r| r.rules().len()).unwrap_or_default());
+        b.iter(|| {
+            RuleSet::builder()
+                .builtin()
+                .build()
+                .map(|r| r.rules().len())
+                .unwrap_or_default()
+        });
     });
     group.finish();
 }

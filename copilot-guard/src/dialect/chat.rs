@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::chat_write::{chunk, delta};
 use super::{
-    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict, inspect_all,
-    is_opaque_member, is_usual_word,
+    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict,
+    inspect_all, is_opaque_member, is_usual_word,
 };
 use crate::json::{Document, Edits, Limits, Value};
 use crate::sse::{Event, encode};
@@ -200,7 +200,8 @@ impl ChatStream {
                 None => Some(0),
                 Some(index) => index.as_u64().and_then(|i| u32::try_from(i).ok()),
             };
-            let index = index.ok_or_else(|| Malformed::new("a choice index is not a number or out of range"))?;
+            let index =
+                index.ok_or_else(|| Malformed::new("a choice index is not a number or out of range"))?;
             if self.choices.len() >= MAX_ENTRIES && !self.choices.contains_key(&index) {
                 return Err(Malformed::new("too many choices"));
             }

@@ -326,10 +326,18 @@ async fn the_tail_of_signed_reasoning_leaves_before_the_signature() {
         json!({"type": "thinking_delta", "thinking": half}),
         json!({"type": "signature_delta", "signature": "c2lnbmVk"}),
     ];
-    let body = message(&[(json!({"type": "thinking", "thinking": ""}), deltas)], "end_turn");
-    let got = House::new(Model::one(Answer::sse(body))).ask(streamed(MESSAGES, "hi")).await;
+    let body = message(
+        &[(json!({"type": "thinking", "thinking": ""}), deltas)],
+        "end_turn",
+    );
+    let got = House::new(Model::one(Answer::sse(body)))
+        .ask(streamed(MESSAGES, "hi"))
+        .await;
     let texts = message_texts(&got.body);
-    assert_eq!((texts["0.thinking"].as_str(), texts["0.signature"].as_str()), (half.as_str(), "c2lnbmVk"));
+    assert_eq!(
+        (texts["0.thinking"].as_str(), texts["0.signature"].as_str()),
+        (half.as_str(), "c2lnbmVk")
+    );
     let (text, signature) = (got.body.rfind("thinking_delta"), got.body.find("signature_delta"));
     assert!(text < signature, "{}", got.body);
 }
