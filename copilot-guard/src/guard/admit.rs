@@ -148,11 +148,7 @@ impl Guard {
                 message,
             )
         };
-        if parts
-            .headers
-            .get(http::header::CONTENT_ENCODING)
-            .is_some_and(|v| v != "identity")
-        {
+        if headers::is_encoded(&parts.headers) {
             return self
                 .refuse_identified(&identified, malformed("its body is compressed"), "")
                 .await;

@@ -10,6 +10,7 @@ const NEVER_UP: &[&str] = &[
     "host",
     "content-length",
     "accept-encoding",
+    "content-encoding",
     "expect",
     "connection",
     "te",
@@ -76,6 +77,14 @@ pub(crate) fn downward(headers: &HeaderMap, is_secret: impl Fn(&[u8]) -> bool) -
         }
     }
     down
+}
+
+/// Whether a body is compressed, or may be: any field of `Content-Encoding` that says more than `identity`.
+pub(crate) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(|v| !v.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 /// Whether an address holds the token, as it is or percent-encoded.

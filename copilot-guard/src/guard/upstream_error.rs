@@ -41,10 +41,7 @@ pub(super) fn shape(status: StatusCode, headers: &HeaderMap) -> Shape {
             .and_then(|v| v.to_str().ok())
             .unwrap_or_default()
     };
-    if headers
-        .get(header::CONTENT_ENCODING)
-        .is_some_and(|v| v != "identity")
-    {
+    if super::headers::is_encoded(headers) {
         return Shape::Refused("upstream_encoded");
     }
     if status.is_redirection() {

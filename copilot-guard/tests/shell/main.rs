@@ -3,8 +3,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod approvals;
 mod audit_failure;
 mod gone;
 mod masking;
+mod prompts;
 mod readiness;
 mod tool_calls;
