@@ -13,6 +13,7 @@ use crate::policy::{CallerPolicy, OutputAction, OutputRules};
 const MAX_CHANNELS: usize = 512;
 
 /// What a reader is told of a call whose name, or the name of an argument, is (or holds) a secret.
+const UNREADABLE: &str = "A tool call's arguments are not valid JSON; it was left out.";
 const UNMASKABLE: &str = "The model's tool call held a secret where it cannot be masked; it was taken out.";
 
 /// A tool call that needs a person's vote.
@@ -210,8 +211,10 @@ impl Judge {
     fn arguments(&mut self, call: &ToolCall) -> Result<(Option<String>, Vec<String>), Blocked> {
         let mut strings = Vec::new();
         let Ok(doc) = Document::parse(call.arguments.as_bytes(), Limits::default()) else {
-            // Free text, or JSON that only a lax reader takes: looked at as one text.
-            return Ok((self.whole(&call.place, &call.arguments)?, strings));
+            if call.free_form || call.arguments.trim().is_empty() {
+                return Ok((self.whole(&call.place, &call.arguments)?, strings));
+            }
+            return Err(self.stop(UNREADABLE, None));
         };
         let mut edits = Edits::default();
         self.strings(doc.root(), &call.place, &mut strings, &mut edits)?;
