@@ -50,12 +50,12 @@ impl Slot {
 
     /// The request, if the inner service is done with it. One that still waits is left in place.
     pub(crate) fn take_returned(&self) -> Option<HttpRequest> {
-        let mut place = self.place.borrow_mut();
-        if matches!(*place, Place::Returned(_)) {
-            if let Place::Returned(request) = std::mem::replace(&mut *place, Place::Lent) {
-                return Some(request);
+        match self.place.replace(Place::Lent) {
+            Place::Returned(request) => Some(request),
+            other => {
+                self.place.replace(other);
+                None
             }
         }
-        None
     }
 }

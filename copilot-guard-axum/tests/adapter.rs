@@ -101,6 +101,9 @@ async fn leaving_a_pending_call_ends_it() {
     scenarios::leave_a_pending_call(&server).await;
     server.ended(Outcome::ClientGone).await;
     assert_eq!(server.script.dropped(), 1);
+    // The control: who stays gets the answer.
+    server.script.open();
+    scenarios::masks_plain(&server).await;
 }
 
 #[tokio::test]
