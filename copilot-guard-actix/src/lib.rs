@@ -41,6 +41,9 @@
 //! # }
 //! ```
 //!
+//! Build the guard once, outside the closure that builds an app for each worker: its record and its approvals are for
+//! all of them.
+//!
 //! # Which middleware belongs where
 //! In actix-web the `wrap` that stands **last** is outermost. Inside the guard nothing may compress (an encoded answer
 //! is refused) or retry. `Compress` outside holds streams back. `NormalizePath` outside is seen by the guard.

@@ -172,3 +172,27 @@ async fn inner_errors_are_recorded() {
     let server = Server::new(data, serve_admin(guard), store, Script::new(Answer::Fail));
     scenarios::failure_is_recorded(&server).await;
 }
+
+#[actix_web::test]
+async fn without_the_guard_it_leaks() {
+    let (listener, port) = listen();
+    let server = HttpServer::new(move || {
+        let script = Script::new(scenarios::chat_content());
+        App::new().default_service(web::to(move || {
+            let script = script.clone();
+            async move {
+                let (content_type, body) = script.call(String::new()).await.unwrap();
+                HttpResponse::Ok().content_type(content_type).streaming(body)
+            }
+        }))
+    });
+    rt::spawn(
+        server
+            .workers(1)
+            .disable_signals()
+            .listen(listener)
+            .unwrap()
+            .run(),
+    );
+    scenarios::leaks_without_a_guard(&adapters::Client::new(port)).await;
+}

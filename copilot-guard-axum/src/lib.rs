@@ -43,6 +43,17 @@
 //! `Router::layer` covers only what was added before it: a route or a fallback that somebody adds a line further down
 //! is open to everybody. [`copilot_guard::http::GuardLayer`] works with it, but then this is yours to watch.
 //!
+//! What `wrap` returns takes no route:
+//!
+//! ```compile_fail
+//! # use axum::{Router, routing::get};
+//! # use copilot_guard_axum::WrapRouter;
+//! # fn open(guard: copilot_guard::guard::Guard) {
+//! let app = guard.wrap(Router::new());
+//! let app = app.route("/open", get(|| async { "to everybody" }));
+//! # }
+//! ```
+//!
 //! # What the router sees
 //! The guard knows routes by their exact path, before the router does. A path that the guard's
 //! [`RouteTable`](copilot_guard::dialect::RouteTable) does not name is refused with 404, whatever routes the router

@@ -121,6 +121,19 @@ async fn approval_releases_one_plain_call() {
     scenarios::approval_releases_one_call(&serve(scenarios::plain()).await, false).await;
 }
 
+#[tokio::test]
+async fn without_the_guard_it_leaks() {
+    let script = Script::new(scenarios::chat_content());
+    let router = Router::new().fallback(async move || {
+        let (content_type, body) = script.call(String::new()).await.unwrap();
+        ([(header::CONTENT_TYPE, content_type)], Body::from_stream(body))
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = adapters::Client::new(listener.local_addr().unwrap().port());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    scenarios::leaks_without_a_guard(&client).await;
+}
+
 /// The control to `strangers_and_unknown_routes_stay_out`: without the guard the same handler is reached, and its
 /// extractor says what is wrong.
 #[tokio::test]
