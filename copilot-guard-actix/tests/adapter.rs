@@ -8,6 +8,7 @@ mod adapters;
 use std::net::TcpListener;
 
 use actix_web::error::ErrorInternalServerError;
+use actix_web::middleware::Logger;
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, rt, web};
 use copilot_guard::audit::Outcome;
 use copilot_guard::guard::Guard;
@@ -73,6 +74,7 @@ fn serve_script(script: Script) -> Server {
     let server = HttpServer::new(move || {
         App::new()
             .wrap(GuardMiddleware::new(behind.clone()))
+            .wrap(Logger::default())
             .app_data(web::Data::new(model.clone()))
             .service(web::resource("/extra").to(forward))
             .service(web::scope("/v1").default_service(web::to(forward)))
@@ -160,6 +162,7 @@ async fn inner_errors_are_recorded() {
                 Err::<actix_web::dev::ServiceResponse, _>(ErrorInternalServerError("scripted"))
             })
             .wrap(GuardMiddleware::new(behind.clone()))
+            .wrap(Logger::default())
     });
     rt::spawn(
         server

@@ -252,7 +252,13 @@ pub(crate) async fn failure_is_recorded(server: &Server) {
     let reply = server.data.post(CHAT, "dev-bob", &prompt("hi", false)).await;
     assert_eq!(reply.status, 502, "{reply:?}");
     assert!(!reply.body.contains("scripted"), "{}", reply.body);
+    assert_eq!(reply.json()["error"]["code"], "upstream_failed", "{}", reply.body);
     let record = server.ended(Outcome::UpstreamFailed).await;
+    assert!(
+        reply
+            .head
+            .contains(&format!("x-copilot-guard-exchange: {}", record.id))
+    );
     assert_eq!(record.status, Some(502));
 }
 
