@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::chat_write::{chunk, delta};
 use super::{
-    Blocked, Channel, Envelope, Flow, Inspector, Malformed, StreamRewriter, ToolCall, Verdict, inspect_all,
-    is_opaque_member,
+    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict, inspect_all,
+    is_opaque_member, is_usual_word,
 };
 use crate::json::{Document, Edits, Limits, Value};
 use crate::sse::{Event, encode};
@@ -79,12 +79,16 @@ impl ChatStream {
         encode("", data, out);
     }
 
-    /// Copies what upstream calls itself, once, so that our own chunks look the same.
-    fn learn_envelope(&mut self, root: Value<'_>) {
-        if let Some(id) = root.get_str("id").filter(|id| !id.is_empty()) {
+    /// Copies what upstream calls itself, so that our own chunks look the same. What had to be masked is left out.
+    fn learn_envelope(&mut self, root: Value<'_>, edits: &Edits) {
+        let text = |name| {
+            let value = root.get(name).filter(|v| edits.replaced(*v).is_none())?;
+            value.as_str().filter(|text| !text.is_empty())
+        };
+        if let Some(id) = text("id") {
             self.envelope.id = id.into_owned();
         }
-        if let Some(model) = root.get_str("model").filter(|m| !m.is_empty()) {
+        if let Some(model) = text("model") {
             self.envelope.model = model.into_owned();
         }
         if let Some(created) = root.get("created").and_then(Value::as_u64) {
@@ -104,7 +108,7 @@ impl ChatStream {
         let choice = self.choices.entry(index).or_default();
         for (name, member) in value.entries() {
             match &*name {
-                "role" => {}
+                "role" if is_usual_word(member) => {}
                 "tool_calls" if member.is_array() => {
                     for fragment in member.items() {
                         choice.take_fragment(fragment)?;
@@ -190,9 +194,13 @@ impl ChatStream {
                 }
             }
         }
+        self.learn_envelope(root, &edits);
         for choice in root.get("choices").into_iter().flat_map(Value::items) {
-            let index = u32::try_from(choice.get("index").and_then(Value::as_u64).unwrap_or(0))
-                .map_err(|_| Malformed::new("a choice index is out of range"))?;
+            let index = match choice.get("index") {
+                None => Some(0),
+                Some(index) => index.as_u64().and_then(|i| u32::try_from(i).ok()),
+            };
+            let index = index.ok_or_else(|| Malformed::new("a choice index is not a number or out of range"))?;
             if self.choices.len() >= MAX_ENTRIES && !self.choices.contains_key(&index) {
                 return Err(Malformed::new("too many choices"));
             }
@@ -208,7 +216,8 @@ impl ChatStream {
             let mut texts = BTreeMap::new();
             for (name, member) in choice.entries() {
                 match &*name {
-                    "index" | "finish_reason" => {}
+                    "index" => {}
+                    "finish_reason" if is_usual_word(member) => {}
                     "delta" if member.is_object() => {
                         match self.take_delta(index, member, inspector, &mut edits, &mut texts)? {
                             Ok(()) => {}
@@ -373,7 +382,6 @@ impl StreamRewriter for ChatStream {
         if root.get_some("error").is_some() {
             return Ok(Flow::UpstreamError);
         }
-        self.learn_envelope(root);
         self.chunk_event(root, &doc, inspector, out)
     }
 
@@ -385,34 +393,43 @@ impl StreamRewriter for ChatStream {
         self.write(&chunk(&self.envelope, 0, r#"{"content":""}"#, "null"), out);
     }
 
-    fn end_with(&mut self, notice: &str, out: &mut Vec<u8>) {
-        if self.over {
-            return;
-        }
-        self.over = true;
-        if self.choices.is_empty() {
-            self.choices.insert(0, Choice::default());
-        }
+    fn place(&self) -> Place {
         // A deferred end belongs to a choice whose finish reason has not left yet.
-        let deferred = self.deferred.take();
-        for (index, choice) in &self.choices {
-            let waiting = deferred.as_ref().is_some_and(|d| {
+        let waiting = |index: &u32| {
+            self.deferred.as_ref().is_some_and(|d| {
                 d.queue.iter().any(|(i, _)| i == index)
                     || d.kept.contains(index)
                     || d.replaced.contains(index)
-            });
-            if choice.finished && !waiting {
-                continue;
-            }
+            })
+        };
+        let open = self
+            .choices
+            .iter()
+            .filter(|(index, c)| !c.finished || waiting(index));
+        Place {
+            started: !self.choices.is_empty(),
+            over: self.over,
+            open: open.map(|(index, c)| (*index, c.released > 0)).collect(),
+            ..Place::default()
+        }
+    }
+
+    fn end_at(&mut self, place: &Place, notice: &str, out: &mut Vec<u8>) {
+        if place.over {
+            return;
+        }
+        self.over = true;
+        let none_yet = [(0, false)];
+        for (index, calls) in if place.started {
+            place.open.as_slice()
+        } else {
+            &none_yet
+        } {
             self.write(
                 &chunk(&self.envelope, *index, &delta("content", notice), "null"),
                 out,
             );
-            let reason = if choice.released > 0 {
-                r#""tool_calls""#
-            } else {
-                r#""stop""#
-            };
+            let reason = if *calls { r#""tool_calls""# } else { r#""stop""# };
             self.write(&chunk(&self.envelope, *index, "{}", reason), out);
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
@@ -525,11 +542,13 @@ impl HeldCall {
             .and_then(|r| r.strip_suffix('}'))
             .unwrap_or_default();
         let comma = if rest.is_empty() { "" } else { "," };
-        let id = self
-            .id
-            .as_deref()
-            .map(|id| format!(r#""id":{},"#, quote(id)))
-            .unwrap_or_default();
+        let id = match self.id.as_deref() {
+            None => String::new(),
+            Some(id) => match inspector.whole("tool_calls.id", id) {
+                Ok(changed) => format!(r#""id":{},"#, quote(changed.as_deref().unwrap_or(id))),
+                Err(stop) => return Ok(Err(stop)),
+            },
+        };
         let (kind, body) = if self.custom {
             ("custom", body("input"))
         } else {

@@ -1,6 +1,6 @@
 //! OpenAI chat completions, plain.
 
-use super::{Inspector, Malformed, Plain, ToolCall, Verdict, inspect_all, is_opaque_member};
+use super::{Inspector, Malformed, Plain, ToolCall, Verdict, inspect_all, is_opaque_member, is_usual_word};
 use crate::json::{Document, Edits, Limits, Value, quote};
 
 pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain, Malformed> {
@@ -29,7 +29,7 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
                     }
                 }
                 "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
-                "finish_reason" | "index" => {}
+                "finish_reason" | "index" if is_usual_word(member) => {}
                 _ => {
                     if let Err(stop) = inspect_all(member, &place, inspector, &mut edits) {
                         return Ok(Plain::Blocked(stop.notice));
@@ -61,7 +61,7 @@ fn message(
     for (name, member) in message.entries() {
         let inner = format!("{place}.{name}");
         match &*name {
-            "role" => {}
+            "role" if is_usual_word(member) => {}
             "tool_calls" if member.is_array() => {
                 let before = notices.len();
                 let mut of_these = false;

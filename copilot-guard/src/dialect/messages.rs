@@ -9,10 +9,10 @@
 
 use std::collections::BTreeSet;
 
-use super::messages_write::{block_delta, block_stop, message_end, message_start, text_block};
+use super::messages_write::{block_delta, block_stop, message_end, message_start, message_stop, text_block};
 use super::{
-    Blocked, Channel, Envelope, Flow, Inspector, Malformed, StreamRewriter, ToolCall, Verdict, inspect_all,
-    is_opaque_member,
+    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict,
+    inspect_all, is_opaque_member,
 };
 use crate::json::{Document, Edits, Limits, Value};
 use crate::sse::{Event, encode};
@@ -30,6 +30,8 @@ pub(super) struct MessagesStream {
     judged: u32,
     calls_kept: bool,
     calls_replaced: bool,
+    /// The message delta has left: only the stop may follow.
+    ending: bool,
     over: bool,
 }
 
@@ -62,6 +64,7 @@ impl MessagesStream {
             judged: 0,
             calls_kept: false,
             calls_replaced: false,
+            ending: false,
             over: false,
         }
     }
@@ -75,6 +78,9 @@ impl MessagesStream {
     ) -> Result<Flow, Malformed> {
         if self.block.is_some() {
             return Err(Malformed::new("a block begins within another"));
+        }
+        if self.ending {
+            return Err(Malformed::new("a block begins behind the message's end"));
         }
         let index = block_index(root)?;
         let content = root.get("content_block").filter(|b| b.is_object());
@@ -173,6 +179,12 @@ impl MessagesStream {
             }
             BlockKind::Open { signed } => *signed,
         };
+        if signed && delta.get("signature").is_some() {
+            // The signature belongs to the whole text: what is held of it leaves first, or both stay here.
+            if let Err(stop) = flush(block, inspector, out) {
+                return Ok(Flow::Blocked(stop.notice));
+            }
+        }
         let mut edits = Edits::default();
         let mut stop = None;
         for (name, member) in delta.entries() {
@@ -307,6 +319,7 @@ impl MessagesStream {
             }
         }
         encode("message_delta", &doc.to_text(&edits), out);
+        self.ending = true;
         Flow::More
     }
 }
@@ -375,28 +388,44 @@ impl StreamRewriter for MessagesStream {
         encode("ping", r#"{"type":"ping"}"#, out);
     }
 
-    fn end_with(&mut self, notice: &str, out: &mut Vec<u8>) {
-        if std::mem::replace(&mut self.over, true) {
-            return;
-        }
-        if !self.started {
-            message_start(&self.envelope, out);
-        }
-        let index = match self.block.take() {
+    fn place(&self) -> Place {
+        let (open, next_index) = match &self.block {
             // A held call has not begun for the client: its index is free.
             Some(Block {
                 index,
                 kind: BlockKind::Call { .. },
                 ..
-            }) => index,
-            Some(block) => {
-                block_stop(block.index, out);
-                self.next_index
-            }
-            None => self.next_index,
+            }) => (Vec::new(), *index),
+            Some(block) => (vec![(block.index, false)], self.next_index),
+            None => (Vec::new(), self.next_index),
         };
-        text_block(index, notice, out);
-        message_end(if self.calls_kept { "tool_use" } else { "end_turn" }, out);
+        Place {
+            started: self.started,
+            ending: self.ending,
+            over: self.over,
+            open,
+            next_index,
+            calls: self.calls_kept,
+        }
+    }
+
+    fn end_at(&mut self, place: &Place, notice: &str, out: &mut Vec<u8>) {
+        if place.over {
+            return;
+        }
+        self.over = true;
+        if !place.started {
+            message_start(&self.envelope, out);
+        }
+        for (index, _) in &place.open {
+            block_stop(*index, out);
+        }
+        if !place.ending {
+            text_block(place.next_index, notice, out);
+            message_end(if place.calls { "tool_use" } else { "end_turn" }, out);
+        } else {
+            message_stop(out);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
     let content = content.ok_or_else(|| Malformed::new("`content` is missing or not an array"))?;
     let mut edits = Edits::default();
     for (name, member) in root.entries() {
-        if name != "content" && name != "stop_reason" {
+        if name != "content" {
             if let Err(stop) = inspect_all(member, &name, inspector, &mut edits) {
                 return Ok(Plain::Blocked(stop.notice));
             }
@@ -79,6 +79,16 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
                     .and_then(|()| inspector.finish(&channel, &mut shown));
                 if let Err(stop) = result {
                     return Ok(Plain::Blocked(stop.notice));
+                }
+                for (name, member) in block.entries() {
+                    let inner = format!("{place}.{name}");
+                    if is_opaque_member(&name) {
+                        inspector.not_scanned(&inner);
+                    } else if name != "type" && name != "thinking" {
+                        if let Err(stop) = inspect_all(member, &inner, inspector, &mut edits) {
+                            return Ok(Plain::Blocked(stop.notice));
+                        }
+                    }
                 }
             }
             _ => {

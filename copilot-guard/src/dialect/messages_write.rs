@@ -48,6 +48,10 @@ pub(super) fn message_end(stop_reason: &str, out: &mut Vec<u8>) {
         r#"{{"type":"message_delta","delta":{{"stop_reason":"{stop_reason}","stop_sequence":null}},"usage":{{"output_tokens":0}}}}"#
     );
     encode("message_delta", &delta, out);
+    message_stop(out);
+}
+
+pub(super) fn message_stop(out: &mut Vec<u8>) {
     encode("message_stop", r#"{"type":"message_stop"}"#, out);
 }
 

@@ -223,8 +223,35 @@ pub trait StreamRewriter: Send {
     /// Appends an event that changes nothing for the reader and keeps the connection alive.
     fn keep_alive(&self, out: &mut Vec<u8>);
 
-    /// Ends the message properly, with `notice` as its last visible text. What was held back is dropped.
-    fn end_with(&mut self, notice: &str, out: &mut Vec<u8>);
+    /// Where a client stands that has got everything written so far.
+    fn place(&self) -> Place;
+
+    /// Ends the message properly for a client that stands at `place`, with `notice` as its last visible text. What was
+    /// held back is dropped.
+    fn end_at(&mut self, place: &Place, notice: &str, out: &mut Vec<u8>);
+
+    /// [`end_at`](Self::end_at) for a client that has got everything written so far.
+    fn end_with(&mut self, notice: &str, out: &mut Vec<u8>) {
+        let place = self.place();
+        self.end_at(&place, notice, out);
+    }
+}
+
+/// What of a streamed message a client has seen begin and not seen end.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Place {
+    /// The message has begun.
+    pub started: bool,
+    /// Only the format's last event is missing.
+    pub ending: bool,
+    /// The message has ended.
+    pub over: bool,
+    /// Choices (or the block) that have not ended, and whether they brought a tool call.
+    pub open: Vec<(u32, bool)>,
+    /// The index that a block of our own would get.
+    pub next_index: u32,
+    /// A tool call was let through.
+    pub calls: bool,
 }
 
 /// A plain answer, rewritten.
@@ -269,6 +296,20 @@ pub(crate) fn is_opaque_member(name: &str) -> bool {
             | "encrypted_stdout"
             | "thought_signature"
     )
+}
+
+/// Roles, reasons to finish, and values without text: no need to look at them.
+pub(crate) fn is_usual_word(value: crate::json::Value<'_>) -> bool {
+    use crate::json::Kind;
+    match value.kind() {
+        Kind::Array | Kind::Object => false,
+        Kind::String => matches!(
+            value.raw().trim_matches('"'),
+            "assistant" | "user" | "system" | "developer" | "tool" | "function"
+                | "" | "stop" | "length" | "tool_calls" | "function_call" | "content_filter" | "error"
+        ),
+        _ => true,
+    }
 }
 
 /// Looks at every string below `value` as a complete text and collects the changes. Opaque members are only noted.

@@ -205,7 +205,7 @@ mod tests {
         assert!(
             out.contains(r#""text":"masked""#)
                 && out.contains(r#""seed":1e400"#)
-                && !out.contains("result\"")
+                && !out.contains(r#""result""#)
         );
     }
 

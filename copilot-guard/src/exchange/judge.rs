@@ -12,6 +12,9 @@ use crate::policy::{CallerPolicy, OutputAction, OutputRules};
 /// Most channels of one answer; what opens more is stopped.
 const MAX_CHANNELS: usize = 512;
 
+/// What a reader is told of a call whose name, or the name of an argument, is (or holds) a secret.
+const UNMASKABLE: &str = "The model's tool call held a secret where it cannot be masked; it was taken out.";
+
 /// A tool call that needs a person's vote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallQuestion {
@@ -232,7 +235,11 @@ impl Judge {
             self.strings(item, place, strings, edits)?;
         }
         for (name, member) in value.entries() {
+            if self.whole(place, &name)?.is_some() {
+                return Err(self.stop(UNMASKABLE, None));
+            }
             self.strings(member, &format!("{place}.{name}"), strings, edits)?;
+            strings.push(name.into_owned());
         }
         Ok(())
     }
@@ -269,7 +276,12 @@ impl Inspector for Judge {
         if let Some(stopped) = &self.stopped {
             return Verdict::Replace(stopped.notice.clone());
         }
-        let (masked, strings) = match self.arguments(call) {
+        let found = match self.whole(&call.place, &call.name) {
+            Ok(None) => self.arguments(call),
+            Ok(Some(_)) => Err(self.stop(UNMASKABLE, None)),
+            Err(blocked) => Err(blocked),
+        };
+        let (masked, strings) = match found {
             Ok(found) => found,
             Err(blocked) => {
                 // Only the call is stopped; the answer's text may go on.

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 use crate::audit::{MaskCount, Outcome};
 use crate::decision::{Action, RuleHit};
 use crate::detect::RuleSet;
-use crate::dialect::{Dialect, Envelope, Flow, StreamRewriter};
+use crate::dialect::{Dialect, Envelope, Flow, Place, StreamRewriter};
 use crate::policy::CallerPolicy;
 use crate::sse::{Decoder, Event};
 
@@ -72,6 +72,9 @@ pub struct Exchange {
     out: Vec<u8>,
     state: State,
     upstream: Upstream,
+    /// Where the client's message stands: before the last piece that was given out, and after it.
+    before: Place,
+    after: Place,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,6 +113,8 @@ impl Exchange {
             out: Vec::new(),
             state: State::Open,
             upstream: Upstream::Open,
+            before: Place::default(),
+            after: Place::default(),
         }
     }
 
@@ -159,8 +164,23 @@ impl Exchange {
         }
     }
 
+    /// The end of a message whose last piece (from [`poll`](Self::poll) or [`keep_alive`](Self::keep_alive)) was
+    /// withheld: what the client needs from where it stands, and the notice.
+    pub fn end_withheld(&mut self, message: &str) -> Vec<u8> {
+        let notice = self.judge.notice(message);
+        let mut out = Vec::new();
+        self.rewriter.end_at(&self.before, &notice, &mut out);
+        self.out.clear();
+        self.state = State::Ended(Ended {
+            outcome: Outcome::Refused,
+            code: Some("audit_unavailable"),
+        });
+        out
+    }
+
     /// An event that keeps the client waiting without changing anything.
-    pub fn keep_alive(&self) -> Vec<u8> {
+    pub fn keep_alive(&mut self) -> Vec<u8> {
+        self.before.clone_from(&self.after);
         let mut out = Vec::new();
         if !matches!(self.state, State::Ended(_)) {
             self.rewriter.keep_alive(&mut out);
@@ -182,6 +202,7 @@ impl Exchange {
     pub fn poll(&mut self) -> Step {
         self.advance();
         if !self.out.is_empty() {
+            self.before = std::mem::replace(&mut self.after, self.rewriter.place());
             return Step::Deliver(std::mem::take(&mut self.out));
         }
         match self.state {

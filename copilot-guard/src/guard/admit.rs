@@ -12,7 +12,7 @@ use super::catch::catch;
 use super::denial::Denial;
 use super::headers;
 use super::settings::RefusalForm;
-use super::writer::Ticket;
+use super::writer::{NotRecorded, Ticket};
 use super::{Guard, entropy};
 use crate::approval::{Approval, ApprovalState, Claim, Digest, ListFilter, Shown};
 use crate::audit::{Actor, AuditEvent, Closing, EventKind, MaskCount, Opening, Outcome};
@@ -157,12 +157,9 @@ impl Guard {
                 .refuse_identified(&identified, malformed("its body is compressed"), "")
                 .await;
         }
-        if headers::contains(
-            parts.uri.query().unwrap_or_default().as_bytes(),
-            identified.token.expose().as_bytes(),
-        ) {
+        if headers::uri_holds(&parts.uri, identified.token.expose()) {
             return self
-                .refuse_identified(&identified, malformed("its query holds the credential"), "")
+                .refuse_identified(&identified, malformed("its address holds the credential"), "")
                 .await;
         }
         let policy = self.policy();
@@ -173,6 +170,12 @@ impl Guard {
             let caller = policy.for_caller(&query);
             let judged = judge(&request, &caller, body.len(), identified.token.expose());
             let written = request.write(&judged.replaced)?;
+            // In the model's name, the name of a member, a signature: there it cannot be masked.
+            if crate::json::holds(&written, identified.token.expose(), limits)? {
+                return Err(crate::dialect::Malformed::new(
+                    "it holds the credential where no text should stand",
+                ));
+            }
             Ok::<_, crate::dialect::Malformed>((request, caller, judged, written))
         });
         let (request, caller, judged, written) = match judged {
@@ -207,8 +210,8 @@ impl Guard {
             dialect: dialect.as_str().to_owned(),
             model: request.model.clone(),
             stream: request.stream,
-            session: session_of(parts),
-            user_agent: text_of(parts, "user-agent"),
+            session: session_of(parts, identified.token.expose()),
+            user_agent: text_of(parts, "user-agent", identified.token.expose()),
             decision: judged.decision.action,
             hits: judged.decision.hits.clone(),
             policy_version: policy.version().to_owned(),
@@ -380,15 +383,14 @@ impl Guard {
         let exchange = identified.exchange;
         let decision = opening.decision;
         let event = AuditEvent::new(exchange, 0, identified.now, EventKind::Opened(Box::new(opening)));
-        match self.inner.writer.append(vec![event]).await {
-            Ok(()) => Ok(Ticket::new(
-                self.inner.writer.clone(),
-                self.inner.clock.clone(),
-                exchange,
-                decision,
-            )),
-            Err(_) => Err(self.not_recorded(identified)),
-        }
+        Ticket::open(
+            self.inner.writer.clone(),
+            self.inner.clock.clone(),
+            event,
+            decision,
+        )
+        .await
+        .map_err(|NotRecorded| self.not_recorded(identified))
     }
 
     fn not_recorded(&self, identified: &Identified) -> Denial {
@@ -606,7 +608,7 @@ fn envelope_id(dialect: crate::dialect::Dialect, exchange: ExchangeId) -> String
 }
 
 /// The client's session, by the headers that real clients send.
-fn session_of(parts: &Parts) -> Option<String> {
+fn session_of(parts: &Parts, token: &str) -> Option<String> {
     [
         "x-client-session-id",
         "x-claude-code-session-id",
@@ -614,10 +616,14 @@ fn session_of(parts: &Parts) -> Option<String> {
         "x-interaction-id",
     ]
     .iter()
-    .find_map(|name| text_of(parts, name))
+    .find_map(|name| text_of(parts, name, token))
 }
 
-fn text_of(parts: &Parts, name: &str) -> Option<String> {
+/// A header for the record, unless it holds the caller's token.
+fn text_of(parts: &Parts, name: &str, token: &str) -> Option<String> {
     let text = parts.headers.get(name)?.to_str().ok()?;
+    if headers::contains(text.as_bytes(), token.as_bytes()) {
+        return None;
+    }
     Some(text.chars().take(200).collect())
 }

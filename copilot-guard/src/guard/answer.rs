@@ -1,6 +1,7 @@
 //! From an admission to a reply.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 
 use super::admit::{Admission, Pending, Permit, Session, policy_denial};
-use super::catch::catch;
+use super::catch::{catch, catch_async};
 use super::denial::{Denial, stamp};
 use super::drive::{Driver, next};
 use super::hold::{self, Held};
@@ -145,7 +146,8 @@ impl Guard {
         S: Stream<Item = Result<Bytes, BoxError>>,
     {
         let Permit { request, session } = permit;
-        let reply = match tokio::time::timeout(self.inner.settings.upstream_silence, call(request)).await {
+        let answer = catch_call(call, request);
+        let reply = match tokio::time::timeout(self.inner.settings.upstream_silence, answer).await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => {
                 tracing::warn!(exchange = %session.ticket.exchange(), error = %error, "upstream failed");
@@ -220,8 +222,7 @@ impl Guard {
             .map(|h| session.ticket.event(EventKind::Matched(h)))
             .collect();
         events.push(session.ticket.delivered(step.clone()));
-        events.extend(session.ticket.closing(outcome, code));
-        if session.ticket.writer().append(events).await.is_err() {
+        if session.ticket.close(events, outcome, code, 503).await.is_err() {
             return not_recorded(&session).into_response().into();
         }
         let mut response = Response::new(Bytes::from(step));
@@ -306,9 +307,13 @@ impl Guard {
         let response = denial.into_response();
         session.ticket.set_status(response.status().as_u16());
         let text = String::from_utf8_lossy(response.body()).into_owned();
-        let mut events = vec![session.ticket.delivered(text)];
-        events.extend(session.ticket.closing(outcome, Some(code)));
-        if session.ticket.writer().append(events).await.is_err() {
+        let events = vec![session.ticket.delivered(text)];
+        if session
+            .ticket
+            .close(events, outcome, Some(code), 503)
+            .await
+            .is_err()
+        {
             return not_recorded(&session).into_response().into();
         }
         response.into()
@@ -338,6 +343,19 @@ impl Guard {
             !rules.scan(session.caller.output().mask(), value).is_empty()
         })
     }
+}
+
+/// Calls the inner service; a panic of it is an error like any other.
+pub(super) async fn catch_call<C, F, S>(call: C, request: Request<Bytes>) -> Result<UpstreamReply<S>, BoxError>
+where
+    C: FnOnce(Request<Bytes>) -> F,
+    F: Future<Output = Result<UpstreamReply<S>, BoxError>>,
+{
+    let panicked = || BoxError::from("the inner service panicked");
+    let future = catch(|| call(request)).ok_or_else(panicked)?;
+    catch_async(AssertUnwindSafe(future))
+        .await
+        .unwrap_or_else(|| Err(panicked()))
 }
 
 pub(super) const STILL_WAITING: &str = "This still waits for a reviewer. Send the same message again later: it goes on as soon as it is approved.";

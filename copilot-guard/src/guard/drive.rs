@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::task::Poll;
 
 use bytes::Bytes;
 use futures_core::Stream;
@@ -12,7 +14,7 @@ use tokio::time::Instant;
 use super::Guard;
 use super::admit::Session;
 use super::answer::{BoxError, EXPIRED, STILL_WAITING, UNAVAILABLE, UpstreamReply};
-use super::catch::catch;
+use super::catch::{catch, catch_async};
 use super::hold::{self, Held, Waiting};
 use super::upstream_error::{Shape, shape};
 use super::writer::{Ack, NotRecorded};
@@ -159,7 +161,9 @@ where
             },
             Phase::Calling { call, until } => tokio::select! {
                 biased;
-                reply = call => Woken::Called(reply),
+                reply = catch_async(AssertUnwindSafe(call.as_mut())) => Woken::Called(
+                    reply.unwrap_or_else(|| Err(BoxError::from("the inner service panicked"))),
+                ),
                 () = tokio::time::sleep_until(*until) => Woken::Silence,
                 () = keep_alive => Woken::KeepAlive,
             },
@@ -233,10 +237,13 @@ where
                 if let Phase::Holding { call, .. } = &mut self.phase {
                     if let Some((call, request)) = call.take() {
                         let until = Instant::now() + self.guard.inner.settings.upstream_silence;
-                        self.phase = Phase::Calling {
-                            call: Box::pin(call(request)),
-                            until,
-                        };
+                        match catch(|| call(request)) {
+                            Some(call) => {
+                                let call = Box::pin(call);
+                                self.phase = Phase::Calling { call, until };
+                            }
+                            None => self.exchange.handle_failure("upstream_unreachable"),
+                        }
                     }
                 }
             }
@@ -334,7 +341,10 @@ where
         let mut events = self.matched();
         events.push(self.session.ticket.delivered(text));
         if let Some(ended) = self.exchange.ended() {
-            return self.finish(events, ended).await.then_some(bytes);
+            return match self.finish(events, ended).await {
+                true => Some(bytes),
+                false => self.unrecorded(),
+            };
         }
         match self.record(events, bytes.len()).await {
             Ok(()) => Some(bytes),
@@ -375,8 +385,8 @@ where
             .set_summary(summary.decision, summary.masks, summary.not_scanned);
         let mut all = self.matched();
         all.append(&mut events);
-        all.extend(self.session.ticket.closing(ended.outcome, ended.code));
-        let recorded = self.session.ticket.writer().append(all).await.is_ok();
+        let ticket = &mut self.session.ticket;
+        let recorded = ticket.close(all, ended.outcome, ended.code, 200).await.is_ok();
         if !recorded {
             tracing::error!(exchange = %self.session.ticket.exchange(), "the end of a stream could not be recorded");
         }
@@ -386,17 +396,7 @@ where
     /// The record failed in mid-stream: the piece is withheld and the message ends with a fixed notice.
     fn unrecorded(&mut self) -> Option<Bytes> {
         let exchange = &mut self.exchange;
-        let ended = Ended {
-            outcome: Outcome::Refused,
-            code: Some("audit_unavailable"),
-        };
-        let end = catch(|| {
-            exchange.handle_stop("The answer could not be recorded and ends here.", ended);
-            match exchange.poll() {
-                Step::Deliver(bytes) => bytes,
-                _ => Vec::new(),
-            }
-        });
+        let end = catch(|| exchange.end_withheld("The answer could not be recorded and ends here."));
         self.phase = Phase::Over;
         self.session
             .ticket
@@ -413,9 +413,16 @@ impl<C, F, S> std::fmt::Debug for Driver<C, F, S> {
     }
 }
 
-/// The next item of a stream.
-pub(super) async fn next<S: Stream>(mut stream: Pin<&mut S>) -> Option<S::Item> {
-    std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await
+/// The next piece of a body; a panic of it is an error like any other.
+pub(super) async fn next<S>(mut body: Pin<&mut S>) -> Option<S::Item>
+where
+    S: Stream<Item = Result<Bytes, BoxError>>,
+{
+    std::future::poll_fn(|cx| {
+        catch(|| body.as_mut().poll_next(cx))
+            .unwrap_or_else(|| Poll::Ready(Some(Err(BoxError::from("the inner body panicked")))))
+    })
+    .await
 }
 
 /// Later than any answer.

@@ -78,6 +78,25 @@ pub(crate) fn downward(headers: &HeaderMap, is_secret: impl Fn(&[u8]) -> bool) -
     down
 }
 
+/// Whether an address holds the token, as it is or percent-encoded.
+pub(crate) fn uri_holds(uri: &http::Uri, token: &str) -> bool {
+    let text = uri.to_string();
+    let mut bytes = text.bytes();
+    let mut plain = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        let mut ahead = bytes.clone();
+        let digit = |b: Option<u8>| b.and_then(|b| char::from(b).to_digit(16));
+        match (byte, digit(ahead.next()), digit(ahead.next())) {
+            (b'%', Some(high), Some(low)) => {
+                plain.push(u8::try_from(high * 16 + low).unwrap_or_default());
+                bytes = ahead;
+            }
+            _ => plain.push(byte),
+        }
+    }
+    contains(text.as_bytes(), token.as_bytes()) || contains(&plain, token.as_bytes())
+}
+
 /// Whether `needle` occurs in `hay`.
 pub(crate) fn contains(hay: &[u8], needle: &[u8]) -> bool {
     !needle.is_empty() && hay.windows(needle.len()).any(|w| w == needle)

@@ -129,27 +129,30 @@ async fn run(sink: Arc<dyn AuditSink>, mut jobs: mpsc::UnboundedReceiver<Job>, l
             return;
         }
         let mut events = std::mem::take(&mut backlog);
-        let mut acks = Vec::new();
         let mut flushes = Vec::new();
-        let mut unwatched = events.clone();
+        // How many events each job brought, and who waits for them.
+        let mut waiting = vec![(events.len(), None)];
         for job in batch.drain(..) {
             match job {
                 Job::Append { events: more, ack } => {
-                    match ack {
-                        Some(ack) => acks.push(ack),
-                        None => unwatched.extend(more.iter().cloned()),
-                    }
+                    waiting.push((more.len(), ack));
                     events.extend(more);
                 }
                 Job::Flush(done) => flushes.push(done),
             }
         }
         let stored = events.is_empty() || offer(&*sink, &events, &lost).await;
-        if !stored {
-            backlog = unwatched;
-        }
-        for ack in acks {
-            let _ = ack.send(if stored { Ok(()) } else { Err(NotRecorded) });
+        let mut events = events.into_iter();
+        for (count, ack) in waiting {
+            let events = events.by_ref().take(count);
+            let told =
+                ack.is_some_and(|ack| ack.send(if stored { Ok(()) } else { Err(NotRecorded) }).is_ok());
+            if stored || told {
+                events.for_each(drop);
+            } else {
+                // Nobody has heard that they are lost, so they may not be.
+                backlog.extend(events);
+            }
         }
         for done in flushes {
             let _ = done.send(());
@@ -183,20 +186,38 @@ pub(crate) struct Ticket {
     offset: u64,
     /// What the closing event will say; `None` once it was sent.
     closing: Option<Closing>,
+    /// While the first event is being stored.
+    opening: Option<Ack>,
 }
 
 impl Ticket {
-    /// A ticket for an exchange whose `Opened` event (number 0) has been stored.
-    pub(crate) fn new(writer: Writer, clock: Arc<dyn Clock>, exchange: ExchangeId, decision: Action) -> Self {
-        let closing = Some(Closing::new(Outcome::ClientGone, 0, decision));
-        Self {
+    /// Stores the first event (number 0) of an exchange. The closing event is reserved before that: should the client
+    /// leave meanwhile, either both get on record or none.
+    pub(crate) async fn open(
+        writer: Writer,
+        clock: Arc<dyn Clock>,
+        opened: AuditEvent,
+        decision: Action,
+    ) -> Result<Self, NotRecorded> {
+        let exchange = opened.exchange;
+        let ack = writer.submit(vec![opened]);
+        let mut ticket = Self {
             writer,
             clock,
             exchange,
             seq: 1,
             offset: 0,
-            closing,
+            closing: Some(Closing::new(Outcome::ClientGone, 0, decision)),
+            opening: None,
+        };
+        let opening = ticket.opening.insert(ack);
+        let settled = opening.await;
+        ticket.opening = None;
+        let settled = ticket.writer.settle(settled);
+        if settled.is_err() {
+            ticket.closing = None;
         }
+        settled.map(|()| ticket)
     }
 
     pub(crate) fn exchange(&self) -> ExchangeId {
@@ -244,8 +265,44 @@ impl Ticket {
         self.event(EventKind::Delivered { offset, text })
     }
 
+    /// Stores the last events of the exchange and its closing event in one step. When that fails, or the client
+    /// leaves meanwhile, the exchange still closes: `status` is what the client gets instead.
+    pub(crate) async fn close(
+        &mut self,
+        mut events: Vec<AuditEvent>,
+        outcome: Outcome,
+        code: Option<&str>,
+        status: u16,
+    ) -> Result<(), NotRecorded> {
+        let delivered = events.iter().find_map(|e| match e.kind {
+            EventKind::Delivered { offset, .. } => Some(offset),
+            _ => None,
+        });
+        let Some(closing) = self.closing(outcome, code) else {
+            return Ok(());
+        };
+        // Under the same id: a sink that has the first keeps it.
+        let mut instead = closing.clone();
+        if let EventKind::Closed(closing) = &mut instead.kind {
+            closing.outcome = Outcome::Refused;
+            closing.code = Some("audit_unavailable".to_owned());
+            closing.status = status;
+            closing.delivered = delivered.unwrap_or(closing.delivered);
+        }
+        events.push(closing);
+        let mut reserve = Reserve {
+            writer: self.writer.clone(),
+            event: Some(instead),
+        };
+        let stored = self.writer.append(events).await;
+        if stored.is_ok() {
+            reserve.event = None;
+        }
+        stored
+    }
+
     /// The closing event. After this nothing more is recorded.
-    pub(crate) fn closing(&mut self, outcome: Outcome, code: Option<&str>) -> Option<AuditEvent> {
+    fn closing(&mut self, outcome: Outcome, code: Option<&str>) -> Option<AuditEvent> {
         let mut closing = self.closing.take()?;
         closing.outcome = outcome;
         closing.code = code.map(str::to_owned);
@@ -260,8 +317,29 @@ impl Ticket {
     }
 }
 
+/// A closing event that is sent unless another is known to be stored.
+struct Reserve {
+    writer: Writer,
+    event: Option<AuditEvent>,
+}
+
+impl Drop for Reserve {
+    fn drop(&mut self) {
+        if let Some(event) = self.event.take() {
+            self.writer.send(vec![event]);
+        }
+    }
+}
+
 impl Drop for Ticket {
     fn drop(&mut self) {
+        if let Some(mut opening) = self.opening.take() {
+            opening.close();
+            if matches!(opening.try_recv(), Ok(Err(NotRecorded))) {
+                // Never opened. Were the answer still to come, the writer would find nobody to tell and keep the event.
+                self.closing = None;
+            }
+        }
         self.close_now(Outcome::ClientGone, None);
     }
 }

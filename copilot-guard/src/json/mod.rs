@@ -51,6 +51,25 @@ pub struct JsonError {
     pub at: usize,
 }
 
+/// Whether a string or a member's name of the document holds `needle`, which has neither quotes nor backslashes.
+pub(crate) fn holds(text: &str, needle: &str, limits: Limits) -> Result<bool, JsonError> {
+    if needle.is_empty() || text.contains(needle) {
+        return Ok(!needle.is_empty());
+    }
+    // Only these escapes could hide a part of it.
+    if !text.contains("\\u") && !text.contains("\\/") {
+        return Ok(false);
+    }
+    let doc = Document::parse(text.as_bytes(), limits)?;
+    Ok((0..doc.nodes.len()).any(|i| {
+        let node = doc.nodes[i];
+        let named = &doc.text[node.key.0 as usize..node.key.1 as usize];
+        let string = node.kind == Kind::String
+            && parse::unescape(&doc.text[node.start as usize..node.end as usize]).contains(needle);
+        string || (!named.is_empty() && parse::unescape(named).contains(needle))
+    }))
+}
+
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are JSON's own")]
