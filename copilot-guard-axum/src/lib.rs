@@ -1,4 +1,4 @@
-//! [`copilot_guard`] around an [axum](axum) router, and its admin routes.
+//! [`copilot_guard`] around an [`axum`] router, and its admin routes.
 //!
 //! 1. [`WrapRouter::wrap`] puts a [`Guard`](copilot_guard::guard::Guard) around a **finished** router. What comes out
 //!    is a [`Guarded`]: a service, not a router, so that no route or fallback can be added outside the guard.
