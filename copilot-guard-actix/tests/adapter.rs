@@ -141,6 +141,11 @@ async fn failure_is_recorded() {
 }
 
 #[actix_web::test]
+async fn a_panic_is_recorded() {
+    scenarios::failure_is_recorded(&serve(Answer::Panic)).await;
+}
+
+#[actix_web::test]
 async fn approval_releases_one_streamed_call() {
     scenarios::approval_releases_one_call(&serve(scenarios::chat_content_whole()), true).await;
 }

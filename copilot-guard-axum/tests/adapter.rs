@@ -112,6 +112,11 @@ async fn failure_is_recorded() {
 }
 
 #[tokio::test]
+async fn a_panic_is_recorded() {
+    scenarios::failure_is_recorded(&serve(Answer::Panic).await).await;
+}
+
+#[tokio::test]
 async fn approval_releases_one_streamed_call() {
     scenarios::approval_releases_one_call(&serve(scenarios::chat_content_whole()).await, true).await;
 }
