@@ -10,12 +10,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::chat_write::{chunk, delta};
 use super::chat_calls::{Choice, HeldCall, MAX_ENTRIES};
 use super::chat_nested::{Nested, Tail};
+use super::chat_write::{chunk, delta};
 use super::{
-    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict, inspect_all,
-    is_opaque_member, is_usual_word,
+    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict,
+    inspect_all, is_opaque_member, is_usual_word,
 };
 use crate::json::{Document, Edits, Limits, Value};
 use crate::sse::{Event, encode};
@@ -151,7 +151,10 @@ impl ChatStream {
                     Some((node, shown)) => {
                         edits.set_raw(*node, crate::json::quote(&format!("{shown}{tail}")))
                     }
-                    None => self.write(&chunk(&self.envelope, index, &how.delta(&name, &tail), "null"), out),
+                    None => self.write(
+                        &chunk(&self.envelope, index, &how.delta(&name, &tail), "null"),
+                        out,
+                    ),
                 }
             }
             result?;
@@ -336,7 +339,11 @@ impl ChatStream {
             None => {
                 // Without a finish reason clients ask again, some without end.
                 for index in &deferred.ending {
-                    let reason = if deferred.kept.contains(index) { r#""tool_calls""# } else { r#""stop""# };
+                    let reason = if deferred.kept.contains(index) {
+                        r#""tool_calls""#
+                    } else {
+                        r#""stop""#
+                    };
                     self.write(&chunk(&self.envelope, *index, "{}", reason), out);
                 }
                 self.over = true;
@@ -411,11 +418,7 @@ impl StreamRewriter for ChatStream {
 
     fn place(&self) -> Place {
         // A deferred end belongs to a choice whose finish reason has not left yet.
-        let waiting = |index: &u32| {
-            self.deferred.as_ref().is_some_and(|d| {
-                d.ending.contains(index)
-            })
-        };
+        let waiting = |index: &u32| self.deferred.as_ref().is_some_and(|d| d.ending.contains(index));
         let open = self
             .choices
             .iter()
@@ -458,7 +461,11 @@ fn split_end(data: &str, ending: &[u32]) -> Result<(String, String), Malformed> 
         now.set_raw(usage.index(), "null".to_owned());
     }
     for choice in doc.root().get("choices").into_iter().flat_map(Value::items) {
-        let index = choice.get("index").and_then(Value::as_u64).and_then(|i| u32::try_from(i).ok()).unwrap_or(0);
+        let index = choice
+            .get("index")
+            .and_then(Value::as_u64)
+            .and_then(|i| u32::try_from(i).ok())
+            .unwrap_or(0);
         if let Some(finish) = choice.get("finish_reason").filter(|_| ending.contains(&index)) {
             now.set_raw(finish.index(), "null".to_owned());
         }

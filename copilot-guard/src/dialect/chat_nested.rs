@@ -14,13 +14,24 @@ pub(super) enum Tail {
     /// As a string member of the delta.
     Member,
     /// As the last value of a member, with this string in its place and every other channel's string empty.
-    Nested { member: String, last: String, node: u32, others: Vec<u32> },
+    Nested {
+        member: String,
+        last: String,
+        node: u32,
+        others: Vec<u32>,
+    },
 }
 
 impl Tail {
     /// The delta that brings `tail` of the channel `name`.
     pub(super) fn delta(&self, name: &str, tail: &str) -> String {
-        let Self::Nested { member, last, node, others } = self else {
+        let Self::Nested {
+            member,
+            last,
+            node,
+            others,
+        } = self
+        else {
             return delta(name, tail);
         };
         let Ok(doc) = Document::parse(last.as_bytes(), Limits::default()) else {
@@ -46,7 +57,12 @@ pub(super) struct Nested<'d> {
 
 impl<'d> Nested<'d> {
     pub(super) fn new(index: u32, name: &str, member: Value<'d>) -> Self {
-        Self { index, name: name.to_owned(), member, found: Vec::new() }
+        Self {
+            index,
+            name: name.to_owned(),
+            member,
+            found: Vec::new(),
+        }
     }
 
     /// Takes every string below.
@@ -78,7 +94,8 @@ impl<'d> Nested<'d> {
             if result.is_err() || shown != text {
                 edits.set_str(value, &shown);
             }
-            self.found.push((path.clone(), value.index() - self.member.index()));
+            self.found
+                .push((path.clone(), value.index() - self.member.index()));
             texts.insert(path, (value.index(), shown));
             return result;
         }
@@ -89,7 +106,10 @@ impl<'d> Nested<'d> {
             let inner = format!("{path}.{name}");
             if is_opaque_member(&name) {
                 inspector.not_scanned(&inner);
-            } else if matches!(&*name, "type" | "format" | "role" | "id" | "index" | "name" | "status") {
+            } else if matches!(
+                &*name,
+                "type" | "format" | "role" | "id" | "index" | "name" | "status"
+            ) {
                 inspect_all(member, &inner, inspector, edits)?;
             } else {
                 self.value(member, inner, inspector, edits, texts)?;
@@ -104,7 +124,15 @@ impl<'d> Nested<'d> {
         let tail = |(channel, node): &(String, u32)| {
             let others = nodes.iter().copied().filter(|n| n != node).collect();
             let (member, last) = (self.name.clone(), self.member.raw().to_owned());
-            (channel.clone(), Tail::Nested { member, last, node: *node, others })
+            (
+                channel.clone(),
+                Tail::Nested {
+                    member,
+                    last,
+                    node: *node,
+                    others,
+                },
+            )
         };
         self.found.iter().map(tail).collect()
     }

@@ -87,7 +87,9 @@ fn message(
                     }
                     let text = if custom.is_some() { "input" } else { "arguments" };
                     for (name, member) in function.entries().filter(|(n, _)| n != "name" && n != text) {
-                        if let Err(stop) = inspect_all(member, &format!("{inner}[{j}].{name}"), inspector, edits) {
+                        if let Err(stop) =
+                            inspect_all(member, &format!("{inner}[{j}].{name}"), inspector, edits)
+                        {
                             return Step::Blocked(stop.notice);
                         }
                     }
@@ -105,14 +107,16 @@ fn message(
                 }
                 kept |= of_these;
             }
-            "function_call" if member.is_object() => match judge(member, "arguments", &inner, number, inspector, edits) {
-                Judged::Kept => kept = true,
-                Judged::Replaced(notice) => {
-                    edits.remove(member);
-                    notices.push(notice);
+            "function_call" if member.is_object() => {
+                match judge(member, "arguments", &inner, number, inspector, edits) {
+                    Judged::Kept => kept = true,
+                    Judged::Replaced(notice) => {
+                        edits.remove(member);
+                        notices.push(notice);
+                    }
+                    Judged::Wait => return Step::Wait,
                 }
-                Judged::Wait => return Step::Wait,
-            },
+            }
             _ if is_opaque_member(&name) => inspector.not_scanned(&inner),
             "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
             _ => {

@@ -476,7 +476,8 @@ fn flush(block: &mut Block, inspector: &mut dyn Inspector, out: &mut Vec<u8>) ->
 /// The `type` of a block or delta; it goes back into our own events.
 fn plain_type(value: Value<'_>) -> Result<String, Malformed> {
     let kind = value.get_str("type").filter(|kind| is_plain_name(kind));
-    kind.map(std::borrow::Cow::into_owned).ok_or_else(|| Malformed::new("a `type` is missing or unusual"))
+    kind.map(std::borrow::Cow::into_owned)
+        .ok_or_else(|| Malformed::new("a `type` is missing or unusual"))
 }
 
 /// Looks at what stands beside the event's own members.
@@ -486,7 +487,10 @@ fn siblings(
     inspector: &mut dyn Inspector,
     edits: &mut Edits,
 ) -> Result<(), Blocked> {
-    for (name, member) in root.entries().filter(|(n, _)| !matches!(&**n, "type" | "index") && n != own) {
+    for (name, member) in root
+        .entries()
+        .filter(|(n, _)| !matches!(&**n, "type" | "index") && n != own)
+    {
         inspect_all(member, &name, inspector, edits)?;
     }
     Ok(())

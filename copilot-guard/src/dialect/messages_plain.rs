@@ -67,7 +67,8 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
             "redacted_thinking" => {
                 inspector.not_scanned(&place);
                 for (name, member) in block.entries().filter(|(n, _)| n != "data" && n != "type") {
-                    if let Err(stop) = inspect_all(member, &format!("{place}.{name}"), inspector, &mut edits) {
+                    if let Err(stop) = inspect_all(member, &format!("{place}.{name}"), inspector, &mut edits)
+                    {
                         return Ok(Plain::Blocked(stop.notice));
                     }
                 }

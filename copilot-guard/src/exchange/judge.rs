@@ -57,6 +57,9 @@ struct Watched {
     observing: Option<Redactor>,
     /// How far the text has been shown or masked, in bytes of the channel's own text.
     position: u64,
+    /// A carriage return at the end of what was shown last, kept for the next piece: VS Code drops one at the end of
+    /// each delta, and would join what stood apart when it was looked at.
+    carriage_return: bool,
 }
 
 impl Judge {
@@ -114,6 +117,7 @@ impl Judge {
         &mut self,
         channel: &Channel,
         out: &mut String,
+        is_last: bool,
         step: impl Fn(&mut Redactor, &mut Watch<'_, '_>),
     ) -> Result<(), Blocked> {
         if let Some(stopped) = &self.stopped {
@@ -130,6 +134,7 @@ impl Judge {
             blocking: rules.block().map(|mask| set.redactor(mask)),
             observing: rules.observe().map(|mask| set.redactor(mask)),
             position: 0,
+            carriage_return: false,
         });
         let place = channel.to_string();
         if let Some(observing) = &mut watched.observing {
@@ -165,6 +170,15 @@ impl Judge {
         let Shown {
             text, marks, stopped, ..
         } = shown;
+        if watched.carriage_return && (!text.is_empty() || is_last) {
+            watched.carriage_return = false;
+            out.push('\r');
+        }
+        let mut text = text;
+        if !is_last && text.last() == Some(&b'\r') {
+            text.pop();
+            watched.carriage_return = true;
+        }
         out.push_str(&String::from_utf8(text).unwrap_or_else(|e| {
             // The engine cuts at code points of valid text; this is the closed form of a fault in it.
             String::from_utf8_lossy(e.as_bytes()).into_owned()
@@ -250,13 +264,13 @@ impl Judge {
 
 impl Inspector for Judge {
     fn delta(&mut self, channel: &Channel, text: &str, out: &mut String) -> Result<(), Blocked> {
-        self.run(channel, out, |redactor, watch| {
+        self.run(channel, out, false, |redactor, watch| {
             redactor.push(text.as_bytes(), watch)
         })
     }
 
     fn finish(&mut self, channel: &Channel, out: &mut String) -> Result<(), Blocked> {
-        let result = self.run(channel, out, |redactor, watch| redactor.finish(watch));
+        let result = self.run(channel, out, true, |redactor, watch| redactor.finish(watch));
         self.channels.remove(channel);
         result
     }
