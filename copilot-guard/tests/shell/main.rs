@@ -5,8 +5,10 @@ mod support;
 
 mod approvals;
 mod audit_failure;
+mod credentials;
 mod gone;
 mod masking;
 mod prompts;
 mod readiness;
 mod tool_calls;
+mod upstream;
