@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::chat_write::{chunk, delta};
 use super::{
-    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict, inspect_all,
-    is_opaque_member, is_usual_word,
+    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict,
+    inspect_all, is_opaque_member, is_usual_word,
 };
 use crate::json::{Document, Edits, Limits, Value};
 use crate::sse::{Event, encode};
@@ -200,7 +200,8 @@ impl ChatStream {
                 None => Some(0),
                 Some(index) => index.as_u64().and_then(|i| u32::try_from(i).ok()),
             };
-            let index = index.ok_or_else(|| Malformed::new("a choice index is not a number or out of range"))?;
+            let index =
+                index.ok_or_else(|| Malformed::new("a choice index is not a number or out of range"))?;
             if self.choices.len() >= MAX_ENTRIES && !self.choices.contains_key(&index) {
                 return Err(Malformed::new("too many choices"));
             }
@@ -402,7 +403,10 @@ impl StreamRewriter for ChatStream {
                     || d.replaced.contains(index)
             })
         };
-        let open = self.choices.iter().filter(|(index, c)| !c.finished || waiting(index));
+        let open = self
+            .choices
+            .iter()
+            .filter(|(index, c)| !c.finished || waiting(index));
         Place {
             started: !self.choices.is_empty(),
             over: self.over,
@@ -417,7 +421,11 @@ impl StreamRewriter for ChatStream {
         }
         self.over = true;
         let none_yet = [(0, false)];
-        for (index, calls) in if place.started { place.open.as_slice() } else { &none_yet } {
+        for (index, calls) in if place.started {
+            place.open.as_slice()
+        } else {
+            &none_yet
+        } {
             self.write(
                 &chunk(&self.envelope, *index, &delta("content", notice), "null"),
                 out,

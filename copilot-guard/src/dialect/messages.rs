@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 use super::messages_write::{block_delta, block_stop, message_end, message_start, message_stop, text_block};
 use super::{
-    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict, inspect_all,
-    is_opaque_member,
+    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict,
+    inspect_all, is_opaque_member,
 };
 use crate::json::{Document, Edits, Limits, Value};
 use crate::sse::{Event, encode};

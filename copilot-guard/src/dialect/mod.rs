@@ -305,8 +305,19 @@ pub(crate) fn is_usual_word(value: crate::json::Value<'_>) -> bool {
         Kind::Array | Kind::Object => false,
         Kind::String => matches!(
             value.raw().trim_matches('"'),
-            "assistant" | "user" | "system" | "developer" | "tool" | "function"
-                | "" | "stop" | "length" | "tool_calls" | "function_call" | "content_filter" | "error"
+            "assistant"
+                | "user"
+                | "system"
+                | "developer"
+                | "tool"
+                | "function"
+                | ""
+                | "stop"
+                | "length"
+                | "tool_calls"
+                | "function_call"
+                | "content_filter"
+                | "error"
         ),
         _ => true,
     }

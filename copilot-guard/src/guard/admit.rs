@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, StatusCode};
 
-use super::catch::catch;
+use super::catch::{catch, catch_async};
 use super::denial::Denial;
 use super::headers;
 use super::settings::RefusalForm;
@@ -351,6 +352,11 @@ impl Guard {
         claim: &Claim,
         proposal: Approval,
     ) -> Result<(Approval, bool), ()> {
+        let found = self.look_for_approval(claim, proposal);
+        catch_async(AssertUnwindSafe(found)).await.unwrap_or(Err(()))
+    }
+
+    async fn look_for_approval(&self, claim: &Claim, proposal: Approval) -> Result<(Approval, bool), ()> {
         let store = &self.inner.approvals;
         let filter = ListFilter {
             state: Some(ApprovalState::Consumed),
@@ -379,9 +385,14 @@ impl Guard {
         let exchange = identified.exchange;
         let decision = opening.decision;
         let event = AuditEvent::new(exchange, 0, identified.now, EventKind::Opened(Box::new(opening)));
-        Ticket::open(self.inner.writer.clone(), self.inner.clock.clone(), event, decision)
-            .await
-            .map_err(|NotRecorded| self.not_recorded(identified))
+        Ticket::open(
+            self.inner.writer.clone(),
+            self.inner.clock.clone(),
+            event,
+            decision,
+        )
+        .await
+        .map_err(|NotRecorded| self.not_recorded(identified))
     }
 
     fn not_recorded(&self, identified: &Identified) -> Denial {

@@ -308,7 +308,12 @@ impl Guard {
         session.ticket.set_status(response.status().as_u16());
         let text = String::from_utf8_lossy(response.body()).into_owned();
         let events = vec![session.ticket.delivered(text)];
-        if session.ticket.close(events, outcome, Some(code), 503).await.is_err() {
+        if session
+            .ticket
+            .close(events, outcome, Some(code), 503)
+            .await
+            .is_err()
+        {
             return not_recorded(&session).into_response().into();
         }
         response.into()
@@ -341,7 +346,10 @@ impl Guard {
 }
 
 /// Calls the inner service; a panic of it is an error like any other.
-pub(super) async fn catch_call<C, F, S>(call: C, request: Request<Bytes>) -> Result<UpstreamReply<S>, BoxError>
+pub(super) async fn catch_call<C, F, S>(
+    call: C,
+    request: Request<Bytes>,
+) -> Result<UpstreamReply<S>, BoxError>
 where
     C: FnOnce(Request<Bytes>) -> F,
     F: Future<Output = Result<UpstreamReply<S>, BoxError>>,

@@ -1,9 +1,11 @@
 //! Waiting for a vote.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 
 use super::Guard;
+use super::catch::catch_async;
 use crate::approval::{Approval, ApprovalState, Claim, ClaimError};
 
 /// What waiting came to.
@@ -24,7 +26,10 @@ pub(super) type Waiting = Pin<Box<dyn Future<Output = Held> + Send>>;
 /// Waits until the approval is settled. Never returns while it is pending; dropping it changes nothing.
 pub(super) fn wait(guard: &Guard, approval: Approval, claim: Claim) -> Waiting {
     let guard = guard.clone();
-    Box::pin(async move { settle(&guard, approval, claim).await })
+    Box::pin(async move {
+        let settled = catch_async(AssertUnwindSafe(settle(&guard, approval, claim))).await;
+        settled.unwrap_or(Held::Unavailable)
+    })
 }
 
 async fn settle(guard: &Guard, mut approval: Approval, mut claim: Claim) -> Held {

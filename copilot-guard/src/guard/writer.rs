@@ -145,7 +145,8 @@ async fn run(sink: Arc<dyn AuditSink>, mut jobs: mpsc::UnboundedReceiver<Job>, l
         let mut events = events.into_iter();
         for (count, ack) in waiting {
             let events = events.by_ref().take(count);
-            let told = ack.is_some_and(|ack| ack.send(if stored { Ok(()) } else { Err(NotRecorded) }).is_ok());
+            let told =
+                ack.is_some_and(|ack| ack.send(if stored { Ok(()) } else { Err(NotRecorded) }).is_ok());
             if stored || told {
                 events.for_each(drop);
             } else {

@@ -12,7 +12,11 @@ use serde_json::{Value, json};
 use crate::support::*;
 
 fn answer() -> Answer {
-    let chunk = |t: &str, f: &str| format!("data: {{\"id\":\"up\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{t}\"}},\"finish_reason\":{f}}}]}}\n\n");
+    let chunk = |t: &str, f: &str| {
+        format!(
+            "data: {{\"id\":\"up\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{t}\"}},\"finish_reason\":{f}}}]}}\n\n"
+        )
+    };
     Answer::sse(chunk("done", "null") + &chunk("", "\"stop\"") + "data: [DONE]\n\n")
 }
 
@@ -24,7 +28,12 @@ fn message() -> Answer {
         json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}}),
         json!({"type": "message_stop"}),
     ];
-    Answer::sse(events.iter().map(|e| format!("event: {}\ndata: {e}\n\n", e["type"].as_str().unwrap())).collect::<String>())
+    Answer::sse(
+        events
+            .iter()
+            .map(|e| format!("event: {}\ndata: {e}\n\n", e["type"].as_str().unwrap()))
+            .collect::<String>(),
+    )
 }
 
 fn answer_for(path: &str) -> Answer {
@@ -32,7 +41,11 @@ fn answer_for(path: &str) -> Answer {
 }
 
 fn texts(path: &str, body: &str) -> String {
-    let texts = if path == CHAT { chat_texts(body) } else { message_texts(body) };
+    let texts = if path == CHAT {
+        chat_texts(body)
+    } else {
+        message_texts(body)
+    };
     texts.into_values().collect::<Vec<_>>().join("|")
 }
 
@@ -63,8 +76,15 @@ async fn hold(house: &House, path: &str) -> (Response<ResponseBody>, String) {
     let next = pieces_for(response.body_mut(), 30).await;
     assert_eq!(next.len(), 3, "one each ten seconds: {next:?}");
     assert_eq!(house.model.calls(), 0);
-    let noop = if path == CHAT { r#""delta":{"content":""}"# } else { r#"{"type":"ping"}"# };
-    assert!(first.iter().chain(&next).all(|p| p.contains(noop)), "{first:?} {next:?}");
+    let noop = if path == CHAT {
+        r#""delta":{"content":""}"#
+    } else {
+        r#"{"type":"ping"}"#
+    };
+    assert!(
+        first.iter().chain(&next).all(|p| p.contains(noop)),
+        "{first:?} {next:?}"
+    );
     (response, first.concat() + &next.concat())
 }
 
@@ -80,7 +100,9 @@ async fn approved_it_goes_up_once() {
         let events = house.checked().await;
         assert_eq!(closings(&events)[0].outcome, Outcome::Completed);
         let at = |wanted: &dyn Fn(&EventKind) -> bool| events.iter().position(|e| wanted(&e.kind));
-        let consumed = at(&|k| matches!(k, EventKind::Approval { step, .. } if format!("{step:?}").starts_with("Consumed")));
+        let consumed = at(
+            &|k| matches!(k, EventKind::Approval { step, .. } if format!("{step:?}").starts_with("Consumed")),
+        );
         assert!(consumed.is_some(), "the release is on record");
     }
 }
@@ -97,12 +119,19 @@ async fn denied_it_ends_with_a_notice() {
         let (response, begun) = hold(&house, path).await;
         house.vote(false).await;
         let body = begun + &read(response).await.body;
-        assert!(texts(path, &body).contains("A reviewer has denied this. Production needs a reviewer."), "{body}");
+        assert!(
+            texts(path, &body).contains("A reviewer has denied this. Production needs a reviewer."),
+            "{body}"
+        );
         assert_eq!(house.model.calls(), 0);
         assert_eq!(house.outcome().await, Outcome::Denied);
         // The same again is refused at once, and nobody is asked.
         let again = house.ask(streamed(path, "look at production")).await;
-        assert_eq!((again.status, again.code().as_str()), (400, "approval_denied"), "{again:?}");
+        assert_eq!(
+            (again.status, again.code().as_str()),
+            (400, "approval_denied"),
+            "{again:?}"
+        );
         assert_eq!(again.header("x-copilot-guard-decision"), "denied");
         assert!(house.pending().await.is_empty());
     }
@@ -115,7 +144,10 @@ async fn expired_it_ends_with_a_notice() {
     house.clock.advance(Duration::from_secs(3601));
     let body = begun + &read(response).await.body;
     assert!(texts(CHAT, &body).contains("time has run out"), "{body}");
-    assert_eq!((house.model.calls(), house.outcome().await), (0, Outcome::Expired));
+    assert_eq!(
+        (house.model.calls(), house.outcome().await),
+        (0, Outcome::Expired)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,8 +159,14 @@ async fn held_over_it_goes_through_when_sent_again_after_the_vote() {
         let body = begun + &read(response).await.body;
         let took = began.elapsed().as_secs();
         assert!((240..=242).contains(&took), "{took}");
-        assert!(texts(path, &body).contains("still waits for a reviewer"), "{body}");
-        assert_eq!((house.model.calls(), house.outcome().await), (0, Outcome::HeldOver));
+        assert!(
+            texts(path, &body).contains("still waits for a reviewer"),
+            "{body}"
+        );
+        assert_eq!(
+            (house.model.calls(), house.outcome().await),
+            (0, Outcome::HeldOver)
+        );
         assert_eq!(house.pending().await.len(), 1);
 
         // Sent again before the vote: the same approval.
@@ -163,8 +201,13 @@ async fn sent_again_only_after_the_vote() {
 
 #[tokio::test(start_paused = true)]
 async fn plain_requests_are_held_silently() {
-    let plain = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"done"},"finish_reason":"stop"}]}"#;
-    for (vote, code) in [(Some(true), ""), (Some(false), "approval_denied"), (None, "approval_pending")] {
+    let plain =
+        r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"done"},"finish_reason":"stop"}]}"#;
+    for (vote, code) in [
+        (Some(true), ""),
+        (Some(false), "approval_denied"),
+        (None, "approval_pending"),
+    ] {
         let house = House::new(Model::one(Answer::json(plain)));
         let began = tokio::time::Instant::now();
         let mut call = house.call(post(CHAT, prompt("production", false)));
@@ -179,7 +222,10 @@ async fn plain_requests_are_held_silently() {
         if code.is_empty() {
             assert_eq!((got.status, house.model.calls()), (200, 1));
         } else {
-            assert_eq!((got.status, got.code().as_str(), house.model.calls()), (400, code, 0));
+            assert_eq!(
+                (got.status, got.code().as_str(), house.model.calls()),
+                (400, code, 0)
+            );
         }
         if vote.is_none() {
             assert_eq!(began.elapsed().as_secs(), 100);
@@ -195,7 +241,12 @@ async fn nobody_votes_on_their_own_request() {
     let approval = house.pending().await.remove(0);
     for (name, groups, own) in [("dev", "security", true), ("eve", "developers", false)] {
         let reviewer = samples::actor(name, &[groups]);
-        let vote = Vote { reviewer, approve: true, reason: "me".to_owned(), at: NOW };
+        let vote = Vote {
+            reviewer,
+            approve: true,
+            reason: "me".to_owned(),
+            at: NOW,
+        };
         let refused = house.store.vote(approval.id, vote).await.unwrap_err();
         assert_eq!(matches!(refused, VoteError::OwnRequest), own, "{refused:?}");
         assert_eq!(matches!(refused, VoteError::NotAReviewer), !own, "{refused:?}");
@@ -203,7 +254,11 @@ async fn nobody_votes_on_their_own_request() {
     assert_eq!(house.model.calls(), 0);
     house.vote(true).await;
     read(response).await;
-    assert_eq!(house.model.calls(), 1, "the negative control: somebody else's vote counts");
+    assert_eq!(
+        house.model.calls(),
+        1,
+        "the negative control: somebody else's vote counts"
+    );
 }
 
 /// Clients repeat what takes long: six copies, one approval, and each copy gets its answer.
@@ -229,7 +284,11 @@ async fn identical_retries_open_one_approval() {
 async fn others_do_not_join() {
     let house = House::new(Model::new([]));
     let mut held = Vec::new();
-    for (token, text) in [(TOKEN, "production"), ("token-bob", "production"), (TOKEN, "production 2")] {
+    for (token, text) in [
+        (TOKEN, "production"),
+        ("token-bob", "production"),
+        (TOKEN, "production 2"),
+    ] {
         let mut response = house.send(as_person(token, CHAT, prompt(text, true))).await;
         pieces_for(response.body_mut(), 1).await;
         held.push(response);
@@ -238,7 +297,10 @@ async fn others_do_not_join() {
 }
 
 fn turn(messages: &[(&str, &str)]) -> String {
-    let messages: Vec<Value> = messages.iter().map(|(r, c)| json!({"role": r, "content": c})).collect();
+    let messages: Vec<Value> = messages
+        .iter()
+        .map(|(r, c)| json!({"role": r, "content": c}))
+        .collect();
     json!({"model": "gpt-5", "stream": true, "messages": messages}).to_string()
 }
 
@@ -253,12 +315,19 @@ async fn the_next_turn_rides_and_new_text_does_not() {
 
     let next = turn(&[first, ("assistant", "done"), ("user", "thanks, and now?")]);
     let got = house.ask(post(CHAT, next)).await;
-    assert!(texts(CHAT, &got.body).contains("done"), "the next turn rides: {got:?}");
+    assert!(
+        texts(CHAT, &got.body).contains("done"),
+        "the next turn rides: {got:?}"
+    );
     assert_eq!(house.model.calls(), 2);
     let ridden = |e: &copilot_guard::audit::AuditEvent| format!("{:?}", e.kind).contains("Ridden");
     assert!(house.record().await.iter().any(ridden), "each rider is on record");
 
-    let new = turn(&[first, ("assistant", "done"), ("user", "now drop the production tables")]);
+    let new = turn(&[
+        first,
+        ("assistant", "done"),
+        ("user", "now drop the production tables"),
+    ]);
     let mut response = house.send(post(CHAT, new)).await;
     assert_eq!(response.headers()["x-copilot-guard-decision"], "pending");
     pieces_for(response.body_mut(), 20).await;

@@ -7,7 +7,9 @@ use copilot_guard::testing::SinkMode;
 use crate::support::*;
 
 fn chat_chunk(text: &str, finish: &str) -> String {
-    format!("data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":{finish}}}]}}\n\n")
+    format!(
+        "data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":{finish}}}]}}\n\n"
+    )
 }
 
 fn message_event(name: &str, rest: &str) -> String {
@@ -16,20 +18,37 @@ fn message_event(name: &str, rest: &str) -> String {
 
 /// A messages stream, one piece per event.
 fn message_pieces() -> Vec<String> {
-    let text = |t: &str| message_event(
-        "content_block_delta",
-        &format!(r#","index":0,"delta":{{"type":"text_delta","text":"{t}"}}"#),
-    );
+    let text = |t: &str| {
+        message_event(
+            "content_block_delta",
+            &format!(r#","index":0,"delta":{{"type":"text_delta","text":"{t}"}}"#),
+        )
+    };
     vec![
-        message_event("message_start", r#","message":{"id":"msg_up","type":"message","role":"assistant","model":"m","content":[],"usage":{"input_tokens":1,"output_tokens":1}}"#),
-        message_event("content_block_start", r#","index":0,"content_block":{"type":"text","text":""}"#),
+        message_event(
+            "message_start",
+            r#","message":{"id":"msg_up","type":"message","role":"assistant","model":"m","content":[],"usage":{"input_tokens":1,"output_tokens":1}}"#,
+        ),
+        message_event(
+            "content_block_start",
+            r#","index":0,"content_block":{"type":"text","text":""}"#,
+        ),
         text("one "),
         text("two "),
         message_event("content_block_stop", r#","index":0"#),
-        message_event("content_block_start", r#","index":1,"content_block":{"type":"text","text":""}"#),
-        message_event("content_block_delta", r#","index":1,"delta":{"type":"text_delta","text":"three "}"#),
+        message_event(
+            "content_block_start",
+            r#","index":1,"content_block":{"type":"text","text":""}"#,
+        ),
+        message_event(
+            "content_block_delta",
+            r#","index":1,"delta":{"type":"text_delta","text":"three "}"#,
+        ),
         message_event("content_block_stop", r#","index":1"#),
-        message_event("message_delta", r#","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":5}"#),
+        message_event(
+            "message_delta",
+            r#","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":5}"#,
+        ),
         message_event("message_stop", ""),
     ]
 }
@@ -51,7 +70,11 @@ async fn at_the_opening_nothing_goes_up() {
                 let house = House::new(Model::new([]));
                 house.sink.set_mode(mode);
                 let got = house.ask(post(path, prompt("hi", stream))).await;
-                assert_eq!((got.status, got.code().as_str()), (503, "audit_unavailable"), "{got:?}");
+                assert_eq!(
+                    (got.status, got.code().as_str()),
+                    (503, "audit_unavailable"),
+                    "{got:?}"
+                );
                 assert_eq!(house.model.calls(), 0, "{mode:?}");
                 assert!(house.guard.audit_failures() > 0);
                 house.sink.set_mode(SinkMode::Store);
@@ -105,7 +128,10 @@ async fn fails_after(path: &str, pieces: Vec<String>, n: usize, mode: SinkMode) 
     assert_eq!(closings.len(), 1);
     assert_eq!(closings[0].outcome, Outcome::Refused, "{closings:?}");
     assert_eq!(closings[0].code.as_deref(), Some("audit_unavailable"));
-    Got { body: body + &got.body, ..got }
+    Got {
+        body: body + &got.body,
+        ..got
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,11 +156,19 @@ async fn in_the_middle_of_a_messages_stream() {
     for n in 0..message_pieces().len() {
         let got = fails_after(MESSAGES, message_pieces(), n, SinkMode::Fail).await;
         for (word, piece) in [("one ", 2), ("two ", 3), ("three ", 6)] {
-            assert_eq!(got.body.contains(word), piece < n, "after {n} pieces: {}", got.body);
+            assert_eq!(
+                got.body.contains(word),
+                piece < n,
+                "after {n} pieces: {}",
+                got.body
+            );
         }
         let texts = message_texts(&got.body);
         if n < 9 {
-            assert!(texts.values().any(|t| t.contains("could not be recorded")), "after {n}: {texts:?}");
+            assert!(
+                texts.values().any(|t| t.contains("could not be recorded")),
+                "after {n}: {texts:?}"
+            );
         }
     }
 }
@@ -147,7 +181,11 @@ async fn at_the_only_piece() {
     assert!(chat_texts(&got.body)["0.content"].contains("could not be recorded"));
     let got = fails_after(MESSAGES, vec![message_pieces().concat()], 0, SinkMode::Fail).await;
     assert!(!got.body.contains("one"));
-    assert!(message_texts(&got.body).values().any(|t| t.contains("could not be recorded")));
+    assert!(
+        message_texts(&got.body)
+            .values()
+            .any(|t| t.contains("could not be recorded"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -166,7 +204,11 @@ async fn a_plain_answer_is_withheld() {
         tokio::task::yield_now().await;
     }
     let got = read(call.await.expect("infallible")).await;
-    assert_eq!((got.status, got.code().as_str()), (503, "audit_unavailable"), "{got:?}");
+    assert_eq!(
+        (got.status, got.code().as_str()),
+        (503, "audit_unavailable"),
+        "{got:?}"
+    );
     assert!(!got.body.contains("hello"));
 }
 
@@ -202,7 +244,9 @@ async fn every_byte_is_on_record_before_it_is_handed_out() {
 /// Some slack: at most so many bytes are handed out before they are on record.
 #[tokio::test]
 async fn no_more_than_max_undurable_runs_ahead() {
-    let pieces: Vec<String> = (0..40).map(|i| chat_chunk(&format!("piece {i:02} "), "null")).collect();
+    let pieces: Vec<String> = (0..40)
+        .map(|i| chat_chunk(&format!("piece {i:02} "), "null"))
+        .collect();
     let house = House::with(Model::one(Answer::pieces(pieces)), |s| s.max_undurable = 1000);
     let mut response = house.send(streamed(CHAT, "hi")).await;
     house.sink.set_mode(SinkMode::Stall);

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use crate::support::*;
 
-const HELLO: &str = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}"#;
+const HELLO: &str =
+    r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}"#;
 
 fn nothing_above(house: &House, what: &str) {
     for seen in house.model.seen() {
@@ -21,11 +22,27 @@ fn nothing_above(house: &House, what: &str) {
 async fn the_token_does_not_go_up() {
     for place in ["authorization", "x-api-key", "api-key"] {
         let house = House::new(Model::one(Answer::json(HELLO)));
-        let value = if place == "authorization" { format!("Bearer {TOKEN}") } else { TOKEN.to_owned() };
+        let value = if place == "authorization" {
+            format!("Bearer {TOKEN}")
+        } else {
+            TOKEN.to_owned()
+        };
         let body = prompt(&format!("my token is {TOKEN}, is it good? {TOKEN}"), false);
-        let mut request = Request::post(CHAT).header(place, value).body(http_body_util::Full::from(body)).unwrap();
-        for name in ["x-custom", "user-agent", "x-client-session-id", "cookie", "proxy-authorization", "referer"] {
-            request.headers_mut().insert(name, format!("a {TOKEN} b").parse().unwrap());
+        let mut request = Request::post(CHAT)
+            .header(place, value)
+            .body(http_body_util::Full::from(body))
+            .unwrap();
+        for name in [
+            "x-custom",
+            "user-agent",
+            "x-client-session-id",
+            "cookie",
+            "proxy-authorization",
+            "referer",
+        ] {
+            request
+                .headers_mut()
+                .insert(name, format!("a {TOKEN} b").parse().unwrap());
         }
         let got = house.ask(request).await;
         assert_eq!(got.status, 200, "{got:?}");
@@ -40,7 +57,10 @@ async fn the_token_does_not_go_up() {
 /// Where it cannot be masked, the request is refused.
 #[tokio::test]
 async fn the_token_in_odd_places_of_the_body() {
-    let escaped: String = TOKEN.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+    let escaped: String = TOKEN
+        .chars()
+        .map(|c| format!("\\u{:04x}", u32::from(c)))
+        .collect();
     let bodies = [
         json!({"model": TOKEN, "messages": []}).to_string(),
         json!({"model": "m", "messages": [], TOKEN: 1}).to_string(),
@@ -57,7 +77,11 @@ async fn the_token_in_odd_places_of_the_body() {
         for path in [CHAT, MESSAGES] {
             let house = House::new(Model::one(Answer::json(HELLO)));
             let got = house.ask(post(path, body.clone())).await;
-            assert_eq!((got.status, got.code().as_str()), (400, "malformed_request"), "{body}: {got:?}");
+            assert_eq!(
+                (got.status, got.code().as_str()),
+                (400, "malformed_request"),
+                "{body}: {got:?}"
+            );
             assert!(!got.whole().contains(TOKEN));
             assert_eq!(house.model.calls(), 0);
             house.checked().await;
@@ -82,7 +106,11 @@ async fn the_token_in_the_address() {
     ] {
         let house = House::new(Model::one(Answer::json(HELLO)));
         let got = house.ask(post(&uri, prompt("hi", false))).await;
-        assert_eq!((got.status, got.code().as_str()), (400, "malformed_request"), "{uri}: {got:?}");
+        assert_eq!(
+            (got.status, got.code().as_str()),
+            (400, "malformed_request"),
+            "{uri}: {got:?}"
+        );
         assert_eq!(house.model.calls(), 0, "{uri}");
         house.checked().await;
     }
@@ -102,14 +130,23 @@ async fn two_tokens_are_none() {
 async fn nothing_prints_the_token() {
     let house = House::new(Model::new([]));
     let clean = |what: &str, text: String| {
-        assert!(!text.contains(TOKEN) && !text.contains(CREDENTIAL), "{what}: {text}");
-        assert!(!text.contains("purple elephants"), "{what} prints what was asked: {text}");
+        assert!(
+            !text.contains(TOKEN) && !text.contains(CREDENTIAL),
+            "{what}: {text}"
+        );
+        assert!(
+            !text.contains("purple elephants"),
+            "{what} prints what was asked: {text}"
+        );
     };
     clean("Secret", format!("{:?}", Secret::new(TOKEN)));
     clean("Guard", format!("{:?} {:#?}", house.guard, house.guard));
     clean("Policy", format!("{:?}", house.guard.policy()));
     clean("GuardService", format!("{:?}", house.shell));
-    clean("GuardLayer", format!("{:?}", house.guard.layer::<http_body_util::Full<bytes::Bytes>>()));
+    clean(
+        "GuardLayer",
+        format!("{:?}", house.guard.layer::<http_body_util::Full<bytes::Bytes>>()),
+    );
     for word in ["", "falcon", "production"] {
         let text = prompt(&format!("purple elephants {word} {TOKEN}"), true);
         let (parts, body) = post(CHAT, "").map(|_| bytes::Bytes::from(text)).into_parts();
@@ -127,7 +164,9 @@ async fn nothing_prints_the_token() {
     let stranger = post(CHAT, "").into_parts().0;
     let refused = Guard::identify(&house.guard, &{
         let mut parts = stranger;
-        parts.headers.insert("authorization", "Bearer unknown-canary-77".parse().unwrap());
+        parts
+            .headers
+            .insert("authorization", "Bearer unknown-canary-77".parse().unwrap());
         parts
     })
     .await
@@ -140,7 +179,10 @@ async fn nothing_prints_the_token() {
     drop(response);
     for event in house.checked().await {
         let json = serde_json::to_string(&event).unwrap();
-        assert!(!json.contains(TOKEN) && !json.contains("unknown-canary-77"), "{json}");
+        assert!(
+            !json.contains(TOKEN) && !json.contains("unknown-canary-77"),
+            "{json}"
+        );
     }
 }
 
@@ -148,7 +190,9 @@ async fn nothing_prints_the_token() {
 #[tokio::test]
 async fn a_verifier_that_panics() {
     let house = House::new(Model::one(Answer::json(HELLO)));
-    let got = house.ask(as_person("token-panic", CHAT, prompt("hi", false))).await;
+    let got = house
+        .ask(as_person("token-panic", CHAT, prompt("hi", false)))
+        .await;
     assert_eq!((got.status, house.model.calls()), (503, 0), "{got:?}");
     let events = house.checked().await;
     assert!(matches!(&events[0].kind, EventKind::Refused { status: 503, .. }));

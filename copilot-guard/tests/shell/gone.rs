@@ -7,13 +7,19 @@ use proptest::prelude::*;
 use crate::support::*;
 
 fn chunk(text: &str) -> String {
-    format!("data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n")
+    format!(
+        "data: {{\"id\":\"c\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n"
+    )
 }
 
 async fn gone(house: &House) {
     assert_eq!(house.model.alive(), 0, "upstream goes on without a client");
     assert_eq!(house.outcome().await, Outcome::ClientGone);
-    assert_eq!(house.outcome().await, Outcome::ClientGone, "a second closing event");
+    assert_eq!(
+        house.outcome().await,
+        Outcome::ClientGone,
+        "a second closing event"
+    );
 }
 
 #[tokio::test]

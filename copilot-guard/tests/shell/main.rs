@@ -5,6 +5,7 @@ mod support;
 
 mod approvals;
 mod audit_failure;
+mod broken_store;
 mod credentials;
 mod gone;
 mod masking;

@@ -8,7 +8,10 @@ use crate::support::*;
 
 /// `text` in deltas of `n` bytes (the texts are ASCII).
 fn cuts(text: &str, n: usize) -> Vec<String> {
-    text.as_bytes().chunks(n).map(|c| String::from_utf8(c.to_vec()).unwrap()).collect()
+    text.as_bytes()
+        .chunks(n)
+        .map(|c| String::from_utf8(c.to_vec()).unwrap())
+        .collect()
 }
 
 fn chat(chunks: impl IntoIterator<Item = Value>) -> String {
@@ -48,8 +51,16 @@ async fn through(path: &str, answer: Answer) -> Got {
 #[tokio::test]
 async fn chat_every_text_member() {
     for n in [1, 7, 1000] {
-        for member in ["content", "reasoning_content", "refusal", "reasoning_text", "brand_new_member"] {
-            let deltas = cuts(&leaky(), n).into_iter().map(|t| delta(0, json!({member: t})));
+        for member in [
+            "content",
+            "reasoning_content",
+            "refusal",
+            "reasoning_text",
+            "brand_new_member",
+        ] {
+            let deltas = cuts(&leaky(), n)
+                .into_iter()
+                .map(|t| delta(0, json!({member: t})));
             let body = chat(deltas.chain([finish(0, "stop")]));
             let got = through(CHAT, Answer::sse(body)).await;
             let texts = chat_texts(&got.body);
@@ -71,25 +82,38 @@ async fn chat_the_second_of_two_choices() {
         let texts = chat_texts(&through(CHAT, Answer::sse(chat(chunks))).await.body);
         assert_eq!(texts["0.content"], other);
         assert_eq!(texts["1.content"], clean());
-        assert_eq!((texts["0.finish"].as_str(), texts["1.finish"].as_str()), ("stop", "length"));
+        assert_eq!(
+            (texts["0.finish"].as_str(), texts["1.finish"].as_str()),
+            ("stop", "length")
+        );
     }
 }
 
 #[tokio::test]
 async fn chat_tool_call_arguments() {
-    let arguments = json!({"command": format!("echo {SECRET}"), "n": 1e3, "deep": [{"k": CREDENTIAL}]}).to_string();
+    let arguments =
+        json!({"command": format!("echo {SECRET}"), "n": 1e3, "deep": [{"k": CREDENTIAL}]}).to_string();
     for n in [1, 7, 1000] {
-        let mut chunks = vec![delta(0, json!({"role": "assistant", "tool_calls": [
-            {"index": 0, "id": "call_1", "type": "function", "function": {"name": "bash", "arguments": ""}}]}))];
+        let mut chunks = vec![delta(
+            0,
+            json!({"role": "assistant", "tool_calls": [
+            {"index": 0, "id": "call_1", "type": "function", "function": {"name": "bash", "arguments": ""}}]}),
+        )];
         for piece in cuts(&arguments, n) {
-            chunks.push(delta(0, json!({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]})));
+            chunks.push(delta(
+                0,
+                json!({"tool_calls": [{"index": 0, "function": {"arguments": piece}}]}),
+            ));
         }
         chunks.push(finish(0, "tool_calls"));
         let texts = chat_texts(&through(CHAT, Answer::sse(chat(chunks))).await.body);
         let shown: Value = serde_json::from_str(&texts["0.tool[0].arguments"]).unwrap();
         assert_eq!(shown["command"], format!("echo {MARK}"));
         assert_eq!(shown["deep"][0]["k"], "[REDACTED:upstream-credential]");
-        assert_eq!((texts["0.tool[0].name"].as_str(), texts["0.tool[0].id"].as_str()), ("bash", "call_1"));
+        assert_eq!(
+            (texts["0.tool[0].name"].as_str(), texts["0.tool[0].id"].as_str()),
+            ("bash", "call_1")
+        );
         assert_eq!(texts["0.finish"], "tool_calls");
     }
 }
@@ -97,12 +121,22 @@ async fn chat_tool_call_arguments() {
 #[tokio::test]
 async fn chat_legacy_function_call() {
     let arguments = json!({"command": format!("echo {SECRET} {CREDENTIAL}")}).to_string();
-    let mut chunks = vec![delta(0, json!({"function_call": {"name": "bash", "arguments": ""}}))];
-    chunks.extend(cuts(&arguments, 7).into_iter().map(|p| delta(0, json!({"function_call": {"arguments": p}}))));
+    let mut chunks = vec![delta(
+        0,
+        json!({"function_call": {"name": "bash", "arguments": ""}}),
+    )];
+    chunks.extend(
+        cuts(&arguments, 7)
+            .into_iter()
+            .map(|p| delta(0, json!({"function_call": {"arguments": p}}))),
+    );
     chunks.push(finish(0, "function_call"));
     let texts = chat_texts(&through(CHAT, Answer::sse(chat(chunks))).await.body);
     let shown: Value = serde_json::from_str(&texts["0.function_call.arguments"]).unwrap();
-    assert_eq!(shown["command"], format!("echo {MARK} [REDACTED:upstream-credential]"));
+    assert_eq!(
+        shown["command"],
+        format!("echo {MARK} [REDACTED:upstream-credential]")
+    );
     assert_eq!(texts["0.finish"], "function_call");
 }
 
@@ -135,11 +169,16 @@ async fn chat_nooks() {
 async fn what_needs_no_change_survives_byte_for_byte() {
     let first = r#"data: {"id":"c","x_unknown":{"a":[1.50,1e400,"\u0041é"]},"choices":[],"prompt_filter_results":[{"ok":true}]}"#;
     let second = r#"data: {"id":"c","choices":[{"index":0,"delta":{"role":"assistant","content":"hi \u00e9\/"},"content_filter_results":{"hate":{"filtered":false}},"finish_reason":null}]}"#;
-    let opaque = format!(r#"data: {{"id":"c","choices":[{{"index":0,"delta":{{"reasoning_opaque":"{SECRET}"}},"finish_reason":null}}]}}"#);
+    let opaque = format!(
+        r#"data: {{"id":"c","choices":[{{"index":0,"delta":{{"reasoning_opaque":"{SECRET}"}},"finish_reason":null}}]}}"#
+    );
     let done = r#"data: {"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#;
-    let usage = r#"data: {"id":"c","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#;
+    let usage =
+        r#"data: {"id":"c","choices":[],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#;
     let body = format!("{first}\n\n{second}\n\n{opaque}\n\n{done}\n\n{usage}\n\ndata: [DONE]\n\n");
-    let got = House::new(Model::one(Answer::sse(body.clone()))).ask(streamed(CHAT, "hi")).await;
+    let got = House::new(Model::one(Answer::sse(body.clone())))
+        .ask(streamed(CHAT, "hi"))
+        .await;
     assert_eq!(got.body, body);
 
     let events = [
@@ -186,11 +225,16 @@ async fn held_tails_and_logprobs() {
         delta(0, json!({"content": "a "})),
         json!([{"index": 0, "delta": {"content": half}, "finish_reason": "stop"}]),
     ]);
-    assert_eq!(chat_texts(&through_plainly(together).await.body)["0.content"], format!("a {half}"));
+    assert_eq!(
+        chat_texts(&through_plainly(together).await.body)["0.content"],
+        format!("a {half}")
+    );
 }
 
 async fn through_plainly(body: String) -> Got {
-    House::new(Model::one(Answer::sse(body))).ask(streamed(CHAT, "hi")).await
+    House::new(Model::one(Answer::sse(body)))
+        .ask(streamed(CHAT, "hi"))
+        .await
 }
 
 fn message(blocks: &[(Value, Vec<Value>)], stop: &str) -> String {
@@ -199,23 +243,36 @@ fn message(blocks: &[(Value, Vec<Value>)], stop: &str) -> String {
     out.push(start);
     for (i, (start, deltas)) in blocks.iter().enumerate() {
         out.push(json!({"type": "content_block_start", "index": i, "content_block": start}));
-        out.extend(deltas.iter().map(|d| json!({"type": "content_block_delta", "index": i, "delta": d})));
+        out.extend(
+            deltas
+                .iter()
+                .map(|d| json!({"type": "content_block_delta", "index": i, "delta": d})),
+        );
         out.push(json!({"type": "content_block_stop", "index": i}));
     }
     out.push(json!({"type": "message_delta", "delta": {"stop_reason": stop, "stop_sequence": null}, "usage": {"output_tokens": 5}}));
     out.push(json!({"type": "message_stop"}));
-    out.iter().map(|e| format!("event: {}\ndata: {e}\n\n", e["type"].as_str().unwrap())).collect()
+    out.iter()
+        .map(|e| format!("event: {}\ndata: {e}\n\n", e["type"].as_str().unwrap()))
+        .collect()
 }
 
 fn text_block(n: usize) -> (Value, Vec<Value>) {
-    let deltas = cuts(&leaky(), n).into_iter().map(|t| json!({"type": "text_delta", "text": t}));
+    let deltas = cuts(&leaky(), n)
+        .into_iter()
+        .map(|t| json!({"type": "text_delta", "text": t}));
     (json!({"type": "text", "text": ""}), deltas.collect())
 }
 
 fn tool_block(n: usize) -> (Value, Vec<Value>) {
     let input = json!({"command": leaky()}).to_string();
-    let deltas = cuts(&input, n).into_iter().map(|t| json!({"type": "input_json_delta", "partial_json": t}));
-    (json!({"type": "tool_use", "id": "toolu_1", "name": "bash", "input": {}}), deltas.collect())
+    let deltas = cuts(&input, n)
+        .into_iter()
+        .map(|t| json!({"type": "input_json_delta", "partial_json": t}));
+    (
+        json!({"type": "tool_use", "id": "toolu_1", "name": "bash", "input": {}}),
+        deltas.collect(),
+    )
 }
 
 #[tokio::test]
@@ -227,7 +284,10 @@ async fn messages_text_and_tool_input() {
         assert_eq!(texts["2.text"], clean());
         let input: Value = serde_json::from_str(&texts["1.partial_json"]).unwrap();
         assert_eq!(input["command"], clean());
-        assert_eq!((texts["1.name"].as_str(), texts["1.id"].as_str()), ("bash", "toolu_1"));
+        assert_eq!(
+            (texts["1.name"].as_str(), texts["1.id"].as_str()),
+            ("bash", "toolu_1")
+        );
         assert_eq!(texts["stop"], "tool_use");
     }
 }
@@ -235,10 +295,18 @@ async fn messages_text_and_tool_input() {
 #[tokio::test]
 async fn signed_reasoning_with_a_secret_ends_there() {
     for n in [1, 7, 1000] {
-        let mut deltas: Vec<Value> =
-            cuts(&leaky(), n).into_iter().map(|t| json!({"type": "thinking_delta", "thinking": t})).collect();
+        let mut deltas: Vec<Value> = cuts(&leaky(), n)
+            .into_iter()
+            .map(|t| json!({"type": "thinking_delta", "thinking": t}))
+            .collect();
         deltas.push(json!({"type": "signature_delta", "signature": "c2lnbmVk"}));
-        let body = message(&[(json!({"type": "thinking", "thinking": ""}), deltas), text_block(9)], "end_turn");
+        let body = message(
+            &[
+                (json!({"type": "thinking", "thinking": ""}), deltas),
+                text_block(9),
+            ],
+            "end_turn",
+        );
         let house = House::new(Model::one(Answer::sse(body)));
         let got = house.ask(streamed(MESSAGES, "hi")).await;
         let texts = message_texts(&got.body);
@@ -258,10 +326,18 @@ async fn the_tail_of_signed_reasoning_leaves_before_the_signature() {
         json!({"type": "thinking_delta", "thinking": half}),
         json!({"type": "signature_delta", "signature": "c2lnbmVk"}),
     ];
-    let body = message(&[(json!({"type": "thinking", "thinking": ""}), deltas)], "end_turn");
-    let got = House::new(Model::one(Answer::sse(body))).ask(streamed(MESSAGES, "hi")).await;
+    let body = message(
+        &[(json!({"type": "thinking", "thinking": ""}), deltas)],
+        "end_turn",
+    );
+    let got = House::new(Model::one(Answer::sse(body)))
+        .ask(streamed(MESSAGES, "hi"))
+        .await;
     let texts = message_texts(&got.body);
-    assert_eq!((texts["0.thinking"].as_str(), texts["0.signature"].as_str()), (half.as_str(), "c2lnbmVk"));
+    assert_eq!(
+        (texts["0.thinking"].as_str(), texts["0.signature"].as_str()),
+        (half.as_str(), "c2lnbmVk")
+    );
     let (text, signature) = (got.body.rfind("thinking_delta"), got.body.find("signature_delta"));
     assert!(text < signature, "{}", got.body);
 }
@@ -276,12 +352,18 @@ async fn plain_answers() {
             "function_call": {"name": "bash", "arguments": json!({"c": leaky()}).to_string()}}, "finish_reason": "stop"}]});
     let got = through(CHAT, Answer::json(chat.to_string())).await;
     let shown = got.json();
-    assert!(!got.body.contains(SECRET) && !got.body.contains(CREDENTIAL), "{}", got.body);
+    assert!(
+        !got.body.contains(SECRET) && !got.body.contains(CREDENTIAL),
+        "{}",
+        got.body
+    );
     let first = &shown["choices"][0];
     assert_eq!(first["message"]["content"], clean());
     assert_eq!(first["message"]["reasoning_content"], clean());
     assert_eq!(first["logprobs"], Value::Null);
-    let arguments = first["message"]["tool_calls"][0]["function"]["arguments"].as_str().unwrap();
+    let arguments = first["message"]["tool_calls"][0]["function"]["arguments"]
+        .as_str()
+        .unwrap();
     assert_eq!(serde_json::from_str::<Value>(arguments).unwrap()["c"], clean());
     assert_eq!(shown["choices"][1]["message"]["content"], clean());
     assert_eq!(shown["x_unknown"], clean());
@@ -294,12 +376,19 @@ async fn plain_answers() {
     let house = House::new(Model::one(Answer::json(message.to_string())));
     let got = house.ask(post(MESSAGES, prompt("hi", false))).await;
     let shown = got.json();
-    assert_eq!(shown["content"][0], message["content"][0], "signed reasoning passes as it is");
+    assert_eq!(
+        shown["content"][0], message["content"][0],
+        "signed reasoning passes as it is"
+    );
     assert_eq!(shown["content"][1], message["content"][1]);
     assert_eq!(shown["content"][2]["text"], clean());
     assert_eq!(shown["content"][2]["citations"][0]["cited_text"], clean());
     assert_eq!(shown["content"][3]["input"]["c"][0], clean());
-    assert_eq!(house.closings().await[0].not_scanned.len(), 2, "signature and encrypted reasoning");
+    assert_eq!(
+        house.closings().await[0].not_scanned.len(),
+        2,
+        "signature and encrypted reasoning"
+    );
 }
 
 #[tokio::test]
@@ -308,17 +397,32 @@ async fn plain_signed_reasoning_with_a_secret_is_withheld() {
         {"type": "thinking", "thinking": leaky(), "signature": "c2ln"}, {"type": "text", "text": "fine"}]});
     let house = House::new(Model::one(Answer::json(message.to_string())));
     let got = house.ask(post(MESSAGES, prompt("hi", false))).await;
-    assert!(!got.body.contains(SECRET) && !got.body.contains("c2ln"), "{}", got.body);
-    assert!(got.json()["content"][0]["text"].as_str().unwrap().starts_with("[copilot-guard]"));
+    assert!(
+        !got.body.contains(SECRET) && !got.body.contains("c2ln"),
+        "{}",
+        got.body
+    );
+    assert!(
+        got.json()["content"][0]["text"]
+            .as_str()
+            .unwrap()
+            .starts_with("[copilot-guard]")
+    );
     assert_eq!(house.outcome().await, Outcome::Blocked);
 }
 
 /// The negative control: a guard without the pattern lets the secret through.
 #[tokio::test]
 async fn without_the_pattern_it_would_pass() {
-    let body = chat([delta(0, json!({"content": "key ACME-EXT-2041-QX7RT9ZK4WLM"})), finish(0, "stop")]);
+    let body = chat([
+        delta(0, json!({"content": "key ACME-EXT-2041-QX7RT9ZK4WLM"})),
+        finish(0, "stop"),
+    ]);
     let got = through_plainly(body).await;
-    assert_eq!(chat_texts(&got.body)["0.content"], "key ACME-EXT-2041-QX7RT9ZK4WLM");
+    assert_eq!(
+        chat_texts(&got.body)["0.content"],
+        "key ACME-EXT-2041-QX7RT9ZK4WLM"
+    );
 }
 
 proptest! {

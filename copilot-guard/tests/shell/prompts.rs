@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::support::*;
 
-const HELLO: &str = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}"#;
+const HELLO: &str =
+    r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}"#;
 const HELLO_MESSAGE: &str = r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"hello"}],"stop_reason":"end_turn"}"#;
 
 fn hello(path: &str) -> Answer {
@@ -20,10 +21,17 @@ async fn a_blocked_prompt_is_a_400_in_the_dialect() {
         for stream in [true, false] {
             let house = House::new(Model::new([]));
             let got = house.ask(post(path, prompt("what is Falcon?", stream))).await;
-            assert_eq!((got.status, got.code().as_str()), (400, "blocked_by_policy"), "{got:?}");
+            assert_eq!(
+                (got.status, got.code().as_str()),
+                (400, "blocked_by_policy"),
+                "{got:?}"
+            );
             let message = got.json()["error"]["message"].as_str().unwrap().to_owned();
             let exchange = got.header("x-copilot-guard-exchange").to_owned();
-            assert!(message.contains("Falcon stays in the house.") && message.contains(&exchange), "{message}");
+            assert!(
+                message.contains("Falcon stays in the house.") && message.contains(&exchange),
+                "{message}"
+            );
             assert_eq!(got.header("x-copilot-guard-decision"), "block");
             assert!(!got.header("x-github-request-id").is_empty());
             assert_eq!(got.header("content-type"), "application/json");
@@ -42,15 +50,31 @@ async fn or_the_assistants_text() {
     for path in [CHAT, MESSAGES] {
         let house = House::with(Model::new([]), |s| s.refusal = RefusalForm::AssistantText);
         let got = house.ask(streamed(path, "falcon")).await;
-        assert_eq!((got.status, got.header("content-type")), (200, "text/event-stream"));
-        let texts = if path == CHAT { chat_texts(&got.body) } else { message_texts(&got.body) };
-        assert!(texts.values().any(|t| t.contains("Falcon stays in the house.")), "{texts:?}");
+        assert_eq!(
+            (got.status, got.header("content-type")),
+            (200, "text/event-stream")
+        );
+        let texts = if path == CHAT {
+            chat_texts(&got.body)
+        } else {
+            message_texts(&got.body)
+        };
+        assert!(
+            texts.values().any(|t| t.contains("Falcon stays in the house.")),
+            "{texts:?}"
+        );
         let got = house.ask(post(path, prompt("falcon", false))).await;
         assert_eq!(got.status, 200);
         assert!(got.body.contains("Falcon stays in the house."), "{}", got.body);
         assert_eq!(got.header("x-copilot-guard-decision"), "block");
         assert_eq!(house.model.calls(), 0);
-        assert!(house.closings().await.iter().all(|c| c.outcome == Outcome::Blocked));
+        assert!(
+            house
+                .closings()
+                .await
+                .iter()
+                .all(|c| c.outcome == Outcome::Blocked)
+        );
     }
 }
 
@@ -90,7 +114,10 @@ async fn masks_change_what_goes_up() {
     for (path, body) in [(CHAT, chat), (MESSAGES, message)] {
         let house = House::new(Model::one(hello(path)));
         let got = house.ask(post(path, body.to_string())).await;
-        assert_eq!((got.status, got.header("x-copilot-guard-decision")), (200, "mask"));
+        assert_eq!(
+            (got.status, got.header("x-copilot-guard-decision")),
+            (200, "mask")
+        );
         let up = &house.model.seen()[0].body;
         assert!(!up.contains("CUST-123456"), "{up}");
         assert!(up.contains("[REDACTED:customer-numbers]"), "{up}");
@@ -109,17 +136,26 @@ async fn an_allowed_request_goes_up_as_it_is() {
     let body = r#"{"model":"m","messages":[{"role":"user","content":"h\u00e9 \/ 1"}],"seed":1e400,"x":{"new":[1.0,null]}}"#;
     let house = House::new(Model::one(Answer::json(HELLO)));
     let mut request = post(&format!("{CHAT}?beta=true"), body);
-    request.headers_mut().insert("x-initiator", "user".parse().unwrap());
+    request
+        .headers_mut()
+        .insert("x-initiator", "user".parse().unwrap());
     assert_eq!(house.ask(request).await.status, 200);
     let seen = &house.model.seen()[0];
-    assert_eq!((seen.body.as_str(), seen.uri.as_str()), (body, "/v1/chat/completions?beta=true"));
+    assert_eq!(
+        (seen.body.as_str(), seen.uri.as_str()),
+        (body, "/v1/chat/completions?beta=true")
+    );
     assert_eq!(seen.headers["x-initiator"], "user");
     assert_eq!(seen.headers["accept-encoding"], "identity");
 }
 
 #[tokio::test]
 async fn malformed_bodies_are_refused_and_recorded() {
-    let deep = format!(r#"{{"model":"m","messages":[],"x":{}{}}}"#, "[".repeat(200), "]".repeat(200));
+    let deep = format!(
+        r#"{{"model":"m","messages":[],"x":{}{}}}"#,
+        "[".repeat(200),
+        "]".repeat(200)
+    );
     let bodies: Vec<Vec<u8>> = vec![
         b"".to_vec(),
         b"null".to_vec(),
@@ -149,7 +185,11 @@ async fn malformed_bodies_are_refused_and_recorded() {
             let house = House::new(Model::new([]));
             let shown = String::from_utf8_lossy(&body[..body.len().min(80)]).into_owned();
             let got = house.ask(post(path, body.clone())).await;
-            assert_eq!((got.status, got.code().as_str()), (400, "malformed_request"), "{shown}: {got:?}");
+            assert_eq!(
+                (got.status, got.code().as_str()),
+                (400, "malformed_request"),
+                "{shown}: {got:?}"
+            );
             assert_eq!(house.model.calls(), 0, "{shown}");
             assert_eq!(house.outcome().await, Outcome::Refused, "{shown}");
         }
@@ -161,7 +201,9 @@ async fn compressed_bodies_are_refused() {
     for encoding in ["gzip", "br", "identity, gzip", "x"] {
         let house = House::new(Model::new([]));
         let mut request = post(CHAT, prompt("hi", false));
-        request.headers_mut().insert("content-encoding", encoding.parse().unwrap());
+        request
+            .headers_mut()
+            .insert("content-encoding", encoding.parse().unwrap());
         let got = house.ask(request).await;
         assert_eq!((got.status, got.code().as_str()), (400, "malformed_request"));
         assert_eq!(house.model.calls(), 0);
@@ -170,8 +212,12 @@ async fn compressed_bodies_are_refused() {
     // Two fields, the first of which is harmless.
     let house = House::new(Model::new([]));
     let mut request = post(CHAT, prompt("hi", false));
-    request.headers_mut().append("content-encoding", "identity".parse().unwrap());
-    request.headers_mut().append("content-encoding", "gzip".parse().unwrap());
+    request
+        .headers_mut()
+        .append("content-encoding", "identity".parse().unwrap());
+    request
+        .headers_mut()
+        .append("content-encoding", "gzip".parse().unwrap());
     assert_eq!(house.ask(request).await.status, 400);
 }
 
@@ -181,7 +227,11 @@ async fn sizes_routes_and_upgrades() {
     let fits = house.ask(post(CHAT, prompt("hi", false))).await;
     assert_eq!(fits.status, 200);
     let got = house.ask(post(CHAT, prompt(&"x".repeat(300), false))).await;
-    assert_eq!((got.status, got.code().as_str()), (413, "request_too_large"), "{got:?}");
+    assert_eq!(
+        (got.status, got.code().as_str()),
+        (413, "request_too_large"),
+        "{got:?}"
+    );
     for (method, path) in [
         ("POST", "/v1/responses"),
         ("GET", CHAT),
@@ -193,14 +243,23 @@ async fn sizes_routes_and_upgrades() {
         let mut request = post(path, prompt("hi", false));
         *request.method_mut() = method.parse().unwrap();
         let got = house.ask(request).await;
-        assert_eq!((got.status, got.code().as_str()), (404, "unknown_route"), "{method} {path}");
+        assert_eq!(
+            (got.status, got.code().as_str()),
+            (404, "unknown_route"),
+            "{method} {path}"
+        );
     }
     let mut request = post(CHAT, prompt("hi", false));
-    request.headers_mut().insert("upgrade", "websocket".parse().unwrap());
+    request
+        .headers_mut()
+        .insert("upgrade", "websocket".parse().unwrap());
     assert_eq!(house.ask(request).await.code(), "upgrade_refused");
     assert_eq!(house.model.calls(), 1);
     let events = house.checked().await;
-    let refused = events.iter().filter(|e| matches!(e.kind, EventKind::Refused { .. })).count();
+    let refused = events
+        .iter()
+        .filter(|e| matches!(e.kind, EventKind::Refused { .. }))
+        .count();
     assert_eq!(refused, 8);
 }
 
@@ -221,12 +280,19 @@ async fn strangers_are_refused() {
 /// The answer to what was asked: an output rule that blocks ends the answer with its message.
 #[tokio::test]
 async fn an_output_rule_ends_the_answer() {
-    let chunk = |t: &str| format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{t}\"}},\"finish_reason\":null}}]}}\n\n");
+    let chunk = |t: &str| {
+        format!(
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{t}\"}},\"finish_reason\":null}}]}}\n\n"
+        )
+    };
     let body = chunk("before ") + &chunk("OME") + &chunk("GA-12") + &chunk("34 after") + "data: [DONE]\n\n";
     let house = House::new(Model::one(Answer::sse(body)));
     let got = house.ask(streamed(CHAT, "hi")).await;
     let texts = chat_texts(&got.body);
-    assert!(texts["0.content"].starts_with("before [copilot-guard] Omega is not for the screen."), "{texts:?}");
+    assert!(
+        texts["0.content"].starts_with("before [copilot-guard] Omega is not for the screen."),
+        "{texts:?}"
+    );
     assert!(!got.body.contains("OMEGA") && !got.body.contains("after"));
     assert_eq!(house.outcome().await, Outcome::Blocked);
 }

@@ -15,7 +15,8 @@ type BoxService = tower::util::BoxService<
     std::convert::Infallible,
 >;
 
-const HELLO: &str = r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}"#;
+const HELLO: &str =
+    r#"{"choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}]}"#;
 
 #[tokio::test(start_paused = true)]
 async fn a_held_request_does_not_sit_on_the_models_slot() {
@@ -23,12 +24,18 @@ async fn a_held_request_does_not_sit_on_the_models_slot() {
     let inner = ConcurrencyLimitLayer::new(1).layer(house.model.clone());
     let shell = GuardService::<_, http_body_util::Full<bytes::Bytes>>::new(house.guard.clone(), inner);
 
-    let held_plain = tokio::spawn(oneshot(shell.clone(), post(CHAT, prompt("drop the production database", false))));
+    let held_plain = tokio::spawn(oneshot(
+        shell.clone(),
+        post(CHAT, prompt("drop the production database", false)),
+    ));
     let mut held = oneshot(shell.clone(), streamed(CHAT, "production again")).await;
     assert!(one_piece(held.body_mut()).await.is_some(), "a first event");
     until("both are held", || {
         let list = house.sink.events();
-        list.iter().filter(|e| matches!(e.kind, copilot_guard::audit::EventKind::Opened(_))).count() == 2
+        list.iter()
+            .filter(|e| matches!(e.kind, copilot_guard::audit::EventKind::Opened(_)))
+            .count()
+            == 2
     })
     .await;
     assert_eq!(house.model.calls(), 0);
@@ -47,7 +54,9 @@ async fn with_the_limit_outside_the_second_request_waits() {
     let house = House::new(Model::new([]));
     let limited = ConcurrencyLimitLayer::new(1).layer(house.shell.clone());
     let mut limited: BoxService = tower::util::BoxService::new(limited);
-    std::future::poll_fn(|cx| limited.poll_ready(cx)).await.expect("ready");
+    std::future::poll_fn(|cx| limited.poll_ready(cx))
+        .await
+        .expect("ready");
     let held = tokio::spawn(limited.call(post(CHAT, prompt("production", false))));
     tokio::task::yield_now().await;
     let mut cx = Context::from_waker(Waker::noop());
@@ -74,7 +83,8 @@ async fn it_is_always_ready() {
     let mut shell = GuardService::<_, http_body_util::Full<bytes::Bytes>>::new(house.guard.clone(), Never);
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..3 {
-        let ready = Service::<http::Request<http_body_util::Full<bytes::Bytes>>>::poll_ready(&mut shell, &mut cx);
+        let ready =
+            Service::<http::Request<http_body_util::Full<bytes::Bytes>>>::poll_ready(&mut shell, &mut cx);
         assert!(ready.is_ready());
     }
     // The inner service's own readiness is awaited: not called while it is not ready.

@@ -12,17 +12,29 @@ use crate::support::*;
 fn chat_calls(calls: &[(&str, &str)]) -> String {
     let mut out = String::new();
     let mut chunk = |delta: Value, finish: Value| {
-        out += &format!("data: {}\n\n", json!({"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}));
+        out += &format!(
+            "data: {}\n\n",
+            json!({"id": "c", "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+        );
     };
-    chunk(json!({"role": "assistant", "content": "Let me see. "}), Value::Null);
+    chunk(
+        json!({"role": "assistant", "content": "Let me see. "}),
+        Value::Null,
+    );
     for (i, (name, _)) in calls.iter().enumerate() {
-        chunk(json!({"tool_calls": [{"index": i, "id": format!("call_{i}"), "type": "function", "function": {"name": name, "arguments": ""}}]}), Value::Null);
+        chunk(
+            json!({"tool_calls": [{"index": i, "id": format!("call_{i}"), "type": "function", "function": {"name": name, "arguments": ""}}]}),
+            Value::Null,
+        );
     }
     for at in 0..40 {
         for (i, (_, arguments)) in calls.iter().enumerate() {
             if let Some(piece) = arguments.as_bytes().chunks(7).nth(at) {
                 let piece = String::from_utf8(piece.to_vec()).unwrap();
-                chunk(json!({"tool_calls": [{"index": i, "function": {"arguments": piece}}]}), Value::Null);
+                chunk(
+                    json!({"tool_calls": [{"index": i, "function": {"arguments": piece}}]}),
+                    Value::Null,
+                );
             }
         }
     }
@@ -31,7 +43,9 @@ fn chat_calls(calls: &[(&str, &str)]) -> String {
 }
 
 fn message_calls(calls: &[(&str, &str)]) -> String {
-    let mut events = vec![json!({"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": [], "model": "m"}})];
+    let mut events = vec![
+        json!({"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": [], "model": "m"}}),
+    ];
     for (i, (name, arguments)) in calls.iter().enumerate() {
         events.push(json!({"type": "content_block_start", "index": i, "content_block": {"type": "tool_use", "id": format!("call_{i}"), "name": name, "input": {}}}));
         for piece in arguments.as_bytes().chunks(7) {
@@ -42,7 +56,10 @@ fn message_calls(calls: &[(&str, &str)]) -> String {
     }
     events.push(json!({"type": "message_delta", "delta": {"stop_reason": "tool_use", "stop_sequence": null}, "usage": {"output_tokens": 5}}));
     events.push(json!({"type": "message_stop"}));
-    events.iter().map(|e| format!("event: {}\ndata: {e}\n\n", e["type"].as_str().unwrap())).collect()
+    events
+        .iter()
+        .map(|e| format!("event: {}\ndata: {e}\n\n", e["type"].as_str().unwrap()))
+        .collect()
 }
 
 const RM: (&str, &str) = ("bash", r#"{"command":"rm -rf ~/work"}"#);
@@ -59,17 +76,34 @@ async fn ask(path: &str, body: String) -> (Got, House) {
 async fn a_blocked_call_becomes_text() {
     let (got, house) = ask(CHAT, chat_calls(&[RM])).await;
     let texts = chat_texts(&got.body);
-    assert!(!got.body.contains("rm -rf") && !got.body.contains("tool_calls"), "{}", got.body);
-    assert!(texts["0.content"].contains("Nothing is removed here."), "{texts:?}");
+    assert!(
+        !got.body.contains("rm -rf") && !got.body.contains("tool_calls"),
+        "{}",
+        got.body
+    );
+    assert!(
+        texts["0.content"].contains("Nothing is removed here."),
+        "{texts:?}"
+    );
     assert_eq!(texts["0.finish"], "stop");
     let closing = &house.closings().await[0];
-    assert_eq!((closing.outcome, closing.decision.as_str()), (Outcome::Completed, "block"));
+    assert_eq!(
+        (closing.outcome, closing.decision.as_str()),
+        (Outcome::Completed, "block")
+    );
 
     let (got, _) = ask(MESSAGES, message_calls(&[RM])).await;
     let texts = message_texts(&got.body);
-    assert!(!got.body.contains("rm -rf") && !got.body.contains("tool_use"), "{}", got.body);
+    assert!(
+        !got.body.contains("rm -rf") && !got.body.contains("tool_use"),
+        "{}",
+        got.body
+    );
     assert!(texts["0.text"].contains("Nothing is removed here."), "{texts:?}");
-    assert_eq!((texts["0.kind"].as_str(), texts["stop"].as_str()), ("text", "end_turn"));
+    assert_eq!(
+        (texts["0.kind"].as_str(), texts["stop"].as_str()),
+        ("text", "end_turn")
+    );
 }
 
 #[tokio::test]
@@ -96,8 +130,17 @@ async fn other_calls_of_the_message_survive() {
 async fn an_innocent_call_passes() {
     let (got, house) = ask(CHAT, chat_calls(&[LS, LS])).await;
     let texts = chat_texts(&got.body);
-    assert_eq!((texts["0.tool[0].arguments"].as_str(), texts["0.tool[1].arguments"].as_str()), (LS.1, LS.1));
-    assert_eq!((texts["0.tool[0].id"].as_str(), texts["0.tool[1].id"].as_str()), ("call_0", "call_1"));
+    assert_eq!(
+        (
+            texts["0.tool[0].arguments"].as_str(),
+            texts["0.tool[1].arguments"].as_str()
+        ),
+        (LS.1, LS.1)
+    );
+    assert_eq!(
+        (texts["0.tool[0].id"].as_str(), texts["0.tool[1].id"].as_str()),
+        ("call_0", "call_1")
+    );
     assert_eq!(texts["0.content"], "Let me see. ");
     assert_eq!(house.outcome().await, Outcome::Completed);
 }
@@ -113,7 +156,11 @@ async fn disguises_do_not_help() {
         r#""rm -rf /""#,
     ] {
         let (got, _) = ask(CHAT, chat_calls(&[("x", arguments)])).await;
-        assert!(chat_texts(&got.body)["0.content"].contains("Nothing is removed"), "{arguments}: {}", got.body);
+        assert!(
+            chat_texts(&got.body)["0.content"].contains("Nothing is removed"),
+            "{arguments}: {}",
+            got.body
+        );
     }
 }
 
@@ -129,14 +176,28 @@ async fn plain_answers_too() {
             let got = house.ask(post(CHAT, prompt("hi", false))).await;
             let choice = &got.json()["choices"][0];
             assert!(!got.body.contains("rm -rf"), "{}", got.body);
-            assert!(choice["message"]["content"].as_str().unwrap().contains("Nothing is removed"), "{}", got.body);
+            assert!(
+                choice["message"]["content"]
+                    .as_str()
+                    .unwrap()
+                    .contains("Nothing is removed"),
+                "{}",
+                got.body
+            );
             assert_eq!(choice["finish_reason"], finish);
-            assert_eq!(choice["message"]["tool_calls"].as_array().map_or(0, Vec::len), left, "{}", got.body);
+            assert_eq!(
+                choice["message"]["tool_calls"].as_array().map_or(0, Vec::len),
+                left,
+                "{}",
+                got.body
+            );
         }
     }
     let block = |c: (&str, &str)| json!({"type": "tool_use", "id": "t", "name": c.0, "input": serde_json::from_str::<Value>(c.1).unwrap()});
     let body = json!({"id": "m", "type": "message", "role": "assistant", "content": [block(RM), block(LS)], "stop_reason": "tool_use"});
-    let got = House::new(Model::one(Answer::json(body.to_string()))).ask(post(MESSAGES, prompt("hi", false))).await;
+    let got = House::new(Model::one(Answer::json(body.to_string())))
+        .ask(post(MESSAGES, prompt("hi", false)))
+        .await;
     assert_eq!(got.json()["content"][0]["type"], "text");
     assert_eq!(got.json()["content"][1], block(LS));
     assert_eq!(got.json()["stop_reason"], "tool_use");
@@ -155,13 +216,27 @@ async fn pieces_for(body: &mut ResponseBody, seconds: u64) -> String {
 }
 
 async fn held(path: &str) -> (House, http::Response<ResponseBody>, String) {
-    let body = if path == CHAT { chat_calls(&[DEPLOY, LS]) } else { message_calls(&[DEPLOY, LS]) };
+    let body = if path == CHAT {
+        chat_calls(&[DEPLOY, LS])
+    } else {
+        message_calls(&[DEPLOY, LS])
+    };
     let house = House::new(Model::one(Answer::sse(body)));
     let mut response = house.send(streamed(path, "hi")).await;
     let begun = pieces_for(response.body_mut(), 45).await;
-    assert!(!begun.contains("deploy"), "the call left before the vote: {begun}");
-    let alive = if path == CHAT { r#"{"content":""}"# } else { "event: ping" };
-    assert!((3..=6).contains(&begun.matches(alive).count()), "keep-alives: {begun}");
+    assert!(
+        !begun.contains("deploy"),
+        "the call left before the vote: {begun}"
+    );
+    let alive = if path == CHAT {
+        r#"{"content":""}"#
+    } else {
+        "event: ping"
+    };
+    assert!(
+        (3..=6).contains(&begun.matches(alive).count()),
+        "keep-alives: {begun}"
+    );
     (house, response, begun)
 }
 
@@ -171,8 +246,16 @@ async fn an_approved_call_is_released() {
         let (house, response, begun) = held(path).await;
         house.vote(true).await;
         let body = begun + &read(response).await.body;
-        let texts = if path == CHAT { chat_texts(&body) } else { message_texts(&body) };
-        let key = if path == CHAT { "0.tool[0].arguments" } else { "0.partial_json" };
+        let texts = if path == CHAT {
+            chat_texts(&body)
+        } else {
+            message_texts(&body)
+        };
+        let key = if path == CHAT {
+            "0.tool[0].arguments"
+        } else {
+            "0.partial_json"
+        };
         assert_eq!(texts[key], DEPLOY.1);
         assert_eq!(house.outcome().await, Outcome::Completed);
         assert_eq!(house.model.calls(), 1);
@@ -186,10 +269,21 @@ async fn a_denied_call_is_replaced() {
         house.vote(false).await;
         let body = begun + &read(response).await.body;
         assert!(!body.contains("make deploy"));
-        let texts = if path == CHAT { chat_texts(&body) } else { message_texts(&body) };
-        assert!(texts.values().any(|t| t.contains("A reviewer has denied this")), "{texts:?}");
+        let texts = if path == CHAT {
+            chat_texts(&body)
+        } else {
+            message_texts(&body)
+        };
+        assert!(
+            texts.values().any(|t| t.contains("A reviewer has denied this")),
+            "{texts:?}"
+        );
         // The other call survives.
-        let key = if path == CHAT { "0.tool[0].arguments" } else { "1.partial_json" };
+        let key = if path == CHAT {
+            "0.tool[0].arguments"
+        } else {
+            "1.partial_json"
+        };
         assert_eq!(texts[key], LS.1);
         house.checked().await;
     }
@@ -200,8 +294,15 @@ async fn a_call_that_nobody_votes_on_ends_with_a_notice() {
     for path in [CHAT, MESSAGES] {
         let (house, response, begun) = held(path).await;
         let body = begun + &read(response).await.body;
-        let texts = if path == CHAT { chat_texts(&body) } else { message_texts(&body) };
-        assert!(texts.values().any(|t| t.contains("still waits for a reviewer")), "{texts:?}");
+        let texts = if path == CHAT {
+            chat_texts(&body)
+        } else {
+            message_texts(&body)
+        };
+        assert!(
+            texts.values().any(|t| t.contains("still waits for a reviewer")),
+            "{texts:?}"
+        );
         assert!(!body.contains("make deploy"));
         assert_eq!(house.outcome().await, Outcome::HeldOver);
         assert_eq!(house.pending().await.len(), 1);

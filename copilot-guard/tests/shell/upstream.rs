@@ -9,14 +9,21 @@ use crate::support::*;
 const WORDS: &str = "upstream-internal-name";
 
 fn chunk(text: &str) -> String {
-    format!("data: {{\"id\":\"up\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n")
+    format!(
+        "data: {{\"id\":\"up\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{text}\"}},\"finish_reason\":null}}]}}\n\n"
+    )
 }
 
 fn start() -> String {
     let start = json!({"type": "message_start", "message": {"id": "m", "type": "message", "role": "assistant", "content": [], "model": "m"}});
-    let block = json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}});
-    let delta = json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hello"}});
-    [start, block, delta].iter().map(|e| format!("event: {}\ndata: {e}\n\n", e["type"].as_str().unwrap())).collect()
+    let block =
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}});
+    let delta =
+        json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "hello"}});
+    [start, block, delta]
+        .iter()
+        .map(|e| format!("event: {}\ndata: {e}\n\n", e["type"].as_str().unwrap()))
+        .collect()
 }
 
 fn hello(path: &str) -> String {
@@ -28,8 +35,15 @@ async fn ends_properly(path: &str, answer: Answer, what: &str) -> String {
     let got = house.ask(streamed(path, "hi")).await;
     assert_eq!(got.status, 200, "{what}: {got:?}");
     assert!(!got.whole().contains(WORDS), "{what}: {}", got.whole());
-    let texts = if path == CHAT { chat_texts(&got.body) } else { message_texts(&got.body) };
-    assert!(texts.values().any(|t| t.contains("[copilot-guard]")), "{what}: {texts:?}");
+    let texts = if path == CHAT {
+        chat_texts(&got.body)
+    } else {
+        message_texts(&got.body)
+    };
+    assert!(
+        texts.values().any(|t| t.contains("[copilot-guard]")),
+        "{what}: {texts:?}"
+    );
     assert_eq!(house.outcome().await, Outcome::UpstreamFailed, "{what}");
     assert_eq!(house.model.alive(), 0, "{what}: upstream is let go");
     got.body
@@ -42,18 +56,41 @@ async fn broken_streams_end_in_their_format() {
         let wrong_name = "event: ping\ndata: {\"type\":\"message_stop\"}\n\n";
         let rows = [
             ("cut", Answer::pieces([hello(path)]).cut()),
-            ("cut within an event", Answer::pieces([hello(path), "data: {\"a\":".to_owned()]).cut()),
+            (
+                "cut within an event",
+                Answer::pieces([hello(path), "data: {\"a\":".to_owned()]).cut(),
+            ),
             ("cut before anything", Answer::pieces(Vec::<String>::new()).cut()),
             ("a clean early end", more("")),
             ("nothing at all", Answer::sse("")),
-            ("an early end within an event", more("data: {\"upstream-internal-name")),
+            (
+                "an early end within an event",
+                more("data: {\"upstream-internal-name"),
+            ),
             ("not JSON", more("data: upstream-internal-name\n\n")),
-            ("duplicate members", more("data: {\"type\":\"ping\",\"type\":\"upstream-internal-name\"}\n\n")),
+            (
+                "duplicate members",
+                more("data: {\"type\":\"ping\",\"type\":\"upstream-internal-name\"}\n\n"),
+            ),
             ("not an object", more("data: [\"upstream-internal-name\"]\n\n")),
-            ("not UTF-8", Answer::sse([hello(path).as_bytes(), b"data: \xff\xfe\n\n"].concat())),
-            ("an error event", more("event: error\ndata: {\"type\":\"error\",\"error\":{\"message\":\"upstream-internal-name\"}}\n\n")),
-            ("a body that panics", Answer::PanicAfter(vec![Ok(hello(path).into())])),
-            ("huge", more(&format!("data: {{\"x\":\"{}\"}}\n\n", "y".repeat(17 << 20)))),
+            (
+                "not UTF-8",
+                Answer::sse([hello(path).as_bytes(), b"data: \xff\xfe\n\n"].concat()),
+            ),
+            (
+                "an error event",
+                more(
+                    "event: error\ndata: {\"type\":\"error\",\"error\":{\"message\":\"upstream-internal-name\"}}\n\n",
+                ),
+            ),
+            (
+                "a body that panics",
+                Answer::PanicAfter(vec![Ok(hello(path).into())]),
+            ),
+            (
+                "huge",
+                more(&format!("data: {{\"x\":\"{}\"}}\n\n", "y".repeat(17 << 20))),
+            ),
         ];
         for (what, answer) in rows {
             let body = ends_properly(path, answer, what).await;
@@ -86,28 +123,68 @@ async fn what_cannot_be_passed_on_is_a_502() {
     let plain = r#"{"choices":[]}"#;
     let rows = [
         ("gzip", Answer::sse(good.clone()).with("content-encoding", "gzip")),
-        ("gzip as a second field", Answer::sse(good.clone()).with("content-encoding", "identity").with("content-encoding", "gzip")),
-        ("redirect", Answer::new(302, "text/html", WORDS).with("location", "https://upstream-internal-name/")),
+        (
+            "gzip as a second field",
+            Answer::sse(good.clone())
+                .with("content-encoding", "identity")
+                .with("content-encoding", "gzip"),
+        ),
+        (
+            "redirect",
+            Answer::new(302, "text/html", WORDS).with("location", "https://upstream-internal-name/"),
+        ),
         ("html", Answer::new(200, "text/html", WORDS)),
         ("204", Answer::new(204, "application/json", "")),
         ("201", Answer::new(201, "application/json", plain)),
-        ("500", Answer::new(500, "application/json", r#"{"error":{"message":"upstream-internal-name"}}"#)),
+        (
+            "500",
+            Answer::new(
+                500,
+                "application/json",
+                r#"{"error":{"message":"upstream-internal-name"}}"#,
+            ),
+        ),
         ("503", Answer::new(503, "text/plain", WORDS)),
-        ("401", Answer::new(401, "application/json", r#"{"error":{"message":"upstream-internal-name","code":"invalid_api_key"}}"#).with("www-authenticate", WORDS)),
-        ("403", Answer::new(403, "application/json", WORDS).with("set-cookie", WORDS)),
+        (
+            "401",
+            Answer::new(
+                401,
+                "application/json",
+                r#"{"error":{"message":"upstream-internal-name","code":"invalid_api_key"}}"#,
+            )
+            .with("www-authenticate", WORDS),
+        ),
+        (
+            "403",
+            Answer::new(403, "application/json", WORDS).with("set-cookie", WORDS),
+        ),
         ("inner error", Answer::Error),
         ("inner panic", Answer::Panic),
         ("silence", Answer::Silence),
         ("plain garbage", Answer::json(WORDS)),
-        ("plain without choices", Answer::json(r#"{"message":"upstream-internal-name"}"#)),
+        (
+            "plain without choices",
+            Answer::json(r#"{"message":"upstream-internal-name"}"#),
+        ),
         ("plain cut", Answer::json(plain).cut()),
-        ("plain too large", Answer::json(format!("{{\"choices\":[],\"x\":\"{}\"}}", "y".repeat(33 << 20)))),
+        (
+            "plain too large",
+            Answer::json(format!("{{\"choices\":[],\"x\":\"{}\"}}", "y".repeat(33 << 20))),
+        ),
     ];
     for (what, answer) in rows {
         let house = House::new(Model::one(answer));
         let got = house.ask(streamed(CHAT, "hi")).await;
-        assert_eq!((got.status, got.code().as_str()), (502, "upstream_failed"), "{what}: {got:?}");
-        assert!(!got.whole().contains(WORDS) && !got.whole().contains(CREDENTIAL), "{what}: {}", got.whole());
+        assert_eq!(
+            (got.status, got.code().as_str()),
+            (502, "upstream_failed"),
+            "{what}: {got:?}"
+        );
+        assert!(
+            !got.whole().contains(WORDS) && !got.whole().contains(CREDENTIAL),
+            "{what}: {}",
+            got.whole()
+        );
         assert!(!got.header("x-github-request-id").is_empty(), "{what}");
         assert_eq!(house.outcome().await, Outcome::UpstreamFailed, "{what}");
         assert_eq!(house.model.alive(), 0, "{what}");
@@ -126,11 +203,17 @@ async fn errors_a_client_can_act_on() {
     ];
     for (status, code, want, want_code) in rows {
         for path in [CHAT, MESSAGES] {
-            let answer = Answer::new(status, "application/json", body(code)).with("retry-after", "7").with("server", WORDS);
+            let answer = Answer::new(status, "application/json", body(code))
+                .with("retry-after", "7")
+                .with("server", WORDS);
             let house = House::new(Model::one(answer));
             let got = house.ask(streamed(path, "hi")).await;
             assert_eq!((got.status, got.code().as_str()), (want, want_code), "{got:?}");
-            assert!(!got.whole().contains(WORDS) && !got.whole().contains(CREDENTIAL), "{}", got.whole());
+            assert!(
+                !got.whole().contains(WORDS) && !got.whole().contains(CREDENTIAL),
+                "{}",
+                got.whole()
+            );
             if status == 429 {
                 assert_eq!(got.header("retry-after"), "7");
             }
@@ -157,7 +240,10 @@ async fn after_a_hold_failures_are_notices() {
         let first = one_piece(response.body_mut()).await.unwrap();
         house.vote(true).await;
         let body = first + &read(response).await.body;
-        assert!(chat_texts(&body)["0.content"].contains("[copilot-guard]"), "{body}");
+        assert!(
+            chat_texts(&body)["0.content"].contains("[copilot-guard]"),
+            "{body}"
+        );
         assert!(!body.contains(WORDS));
         assert_eq!(house.model.calls(), 1);
         assert_eq!(house.outcome().await, Outcome::UpstreamFailed);
@@ -176,7 +262,18 @@ async fn headers_of_the_model() {
         .with("x-copilot-guard-decision", "block")
         .with("x-github-request-id", "gh-1");
     let got = House::new(Model::one(answer)).ask(streamed(CHAT, "hi")).await;
-    assert_eq!((got.header("x-request-id"), got.header("x-ratelimit-remaining")), ("req_1", "5"));
-    assert_eq!((got.header("x-copilot-guard-decision"), got.header("x-github-request-id")), ("allow", "gh-1"));
-    assert!(!got.whole().contains(CREDENTIAL) && !got.whole().contains(WORDS) && !got.whole().contains(SECRET));
+    assert_eq!(
+        (got.header("x-request-id"), got.header("x-ratelimit-remaining")),
+        ("req_1", "5")
+    );
+    assert_eq!(
+        (
+            got.header("x-copilot-guard-decision"),
+            got.header("x-github-request-id")
+        ),
+        ("allow", "gh-1")
+    );
+    assert!(
+        !got.whole().contains(CREDENTIAL) && !got.whole().contains(WORDS) && !got.whole().contains(SECRET)
+    );
 }

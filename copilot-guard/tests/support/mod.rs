@@ -97,7 +97,11 @@ pub struct Names;
 #[async_trait]
 impl TokenVerifier for Names {
     async fn verify(&self, token: &str, _now: Timestamp) -> Result<Identity, TokenError> {
-        let name = if token == TOKEN { Some("dev") } else { token.strip_prefix("token-") };
+        let name = if token == TOKEN {
+            Some("dev")
+        } else {
+            token.strip_prefix("token-")
+        };
         match name {
             Some("panic") => panic!("told to"),
             Some(name) => Ok(Identity::new("https://idp.example", name, NOW).with_groups(["developers"])),
@@ -140,13 +144,21 @@ impl House {
         Self::build(model, change, Names)
     }
 
-    pub fn build(
+    pub fn build(model: Model, change: impl FnOnce(&mut Settings), verifier: impl TokenVerifier) -> Self {
+        let store = MemoryStore::new().with_outbox();
+        let approvals = Arc::new(store.clone());
+        Self::assemble(model, change, verifier, store, approvals)
+    }
+
+    /// With another approval store in place of the house's own.
+    pub fn assemble(
         model: Model,
         change: impl FnOnce(&mut Settings),
         verifier: impl TokenVerifier,
+        store: MemoryStore,
+        approvals: Arc<dyn ApprovalStore>,
     ) -> Self {
         let sink = RecordingSink::new();
-        let store = MemoryStore::new().with_outbox();
         let clock = ManualClock::new(NOW);
         let mut settings = Settings::default();
         change(&mut settings);
@@ -157,14 +169,21 @@ impl House {
             .with_verifier(verifier)
             .with_policy(policy())
             .with_audit(sink.clone())
-            .with_approvals(Arc::new(store.clone()))
+            .with_approvals(approvals)
             .with_routes(routes)
             .with_settings(settings)
             .with_clock(Arc::new(clock.clone()))
             .build()
             .expect("a guard");
         let shell = GuardService::new(guard.clone(), model.clone());
-        Self { guard, model, sink, store, clock, shell }
+        Self {
+            guard,
+            model,
+            sink,
+            store,
+            clock,
+            shell,
+        }
     }
 
     /// One request, up to the reply's head.
@@ -216,7 +235,10 @@ impl House {
 
     /// The approvals that wait.
     pub async fn pending(&self) -> Vec<Approval> {
-        let filter = ListFilter { state: Some(ApprovalState::Pending), ..ListFilter::default() };
+        let filter = ListFilter {
+            state: Some(ApprovalState::Pending),
+            ..ListFilter::default()
+        };
         self.store.list(&filter).await.expect("a list")
     }
 
@@ -224,7 +246,10 @@ impl House {
     pub async fn vote(&self, approve: bool) {
         let pending = self.pending().await;
         assert_eq!(pending.len(), 1, "{pending:?}");
-        let vote = Vote { at: NOW, ..samples::vote("ann", approve) };
+        let vote = Vote {
+            at: NOW,
+            ..samples::vote("ann", approve)
+        };
         self.store.vote(pending[0].id, vote).await.expect("a vote");
     }
 }
@@ -260,13 +285,26 @@ pub fn check_record(events: &[AuditEvent]) {
         }
     }
     for (exchange, events) in by_exchange {
-        let opened = events.iter().filter(|e| matches!(e.kind, EventKind::Opened(_))).count();
+        let opened = events
+            .iter()
+            .filter(|e| matches!(e.kind, EventKind::Opened(_)))
+            .count();
         let last = events.iter().filter(|e| e.kind.is_final()).count();
         assert_eq!(last, 1, "{exchange}: final events in {events:#?}");
-        assert!(events.last().is_some_and(|e| e.kind.is_final()), "{exchange}: {events:#?}");
+        assert!(
+            events.last().is_some_and(|e| e.kind.is_final()),
+            "{exchange}: {events:#?}"
+        );
         let refused = matches!(events[0].kind, EventKind::Refused { .. });
-        assert_eq!(opened, usize::from(!refused), "{exchange}: openings in {events:#?}");
-        assert!(refused || matches!(events[0].kind, EventKind::Opened(_)), "{exchange}: {events:#?}");
+        assert_eq!(
+            opened,
+            usize::from(!refused),
+            "{exchange}: openings in {events:#?}"
+        );
+        assert!(
+            refused || matches!(events[0].kind, EventKind::Opened(_)),
+            "{exchange}: {events:#?}"
+        );
         let mut at = 0;
         for event in &events {
             if let EventKind::Delivered { offset, text } = &event.kind {
@@ -275,8 +313,14 @@ pub fn check_record(events: &[AuditEvent]) {
             }
         }
         let json = serde_json::to_string(&events).expect("JSON");
-        assert!(!json.contains(TOKEN), "{exchange}: the token is on record: {json}");
-        assert!(!json.contains(CREDENTIAL), "{exchange}: the credential is on record: {json}");
+        assert!(
+            !json.contains(TOKEN),
+            "{exchange}: the token is on record: {json}"
+        );
+        assert!(
+            !json.contains(CREDENTIAL),
+            "{exchange}: the credential is on record: {json}"
+        );
     }
 }
 

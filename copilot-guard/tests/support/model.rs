@@ -28,7 +28,11 @@ type Piece = Result<Bytes, std::io::Error>;
 /// What the model does with one request.
 pub enum Answer {
     /// A head and a body in these pieces.
-    Reply { status: u16, headers: Vec<(&'static str, String)>, pieces: Vec<Piece> },
+    Reply {
+        status: u16,
+        headers: Vec<(&'static str, String)>,
+        pieces: Vec<Piece>,
+    },
     /// A stream that the test feeds.
     Fed(mpsc::UnboundedReceiver<Piece>),
     /// Never answers.
@@ -47,7 +51,11 @@ pub type Feed = mpsc::UnboundedSender<Piece>;
 impl Answer {
     pub fn new(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
         let headers = vec![("content-type", content_type.to_owned())];
-        Self::Reply { status, headers, pieces: vec![Ok(body.into())] }
+        Self::Reply {
+            status,
+            headers,
+            pieces: vec![Ok(body.into())],
+        }
     }
 
     pub fn json(body: impl Into<Bytes>) -> Self {
@@ -61,7 +69,11 @@ impl Answer {
     /// A stream of these pieces.
     pub fn pieces<B: Into<Bytes>>(pieces: impl IntoIterator<Item = B>) -> Self {
         let headers = vec![("content-type", "text/event-stream".to_owned())];
-        Self::Reply { status: 200, headers, pieces: pieces.into_iter().map(|p| Ok(p.into())).collect() }
+        Self::Reply {
+            status: 200,
+            headers,
+            pieces: pieces.into_iter().map(|p| Ok(p.into())).collect(),
+        }
     }
 
     /// The same with one more header.
@@ -77,7 +89,9 @@ impl Answer {
     #[must_use]
     pub fn cut(mut self) -> Self {
         if let Self::Reply { pieces, .. } = &mut self {
-            pieces.push(Err(std::io::Error::other("connection reset: upstream-internal-name")));
+            pieces.push(Err(std::io::Error::other(
+                "connection reset: upstream-internal-name",
+            )));
         }
         self
     }
@@ -165,19 +179,32 @@ impl Service<Request<Full<Bytes>>> for Model {
                 headers: head.headers,
                 body: String::from_utf8_lossy(&body).into_owned(),
             });
-            let answer = model.answers.lock().unwrap().pop_front().unwrap_or(Answer::Silence);
+            let answer = model
+                .answers
+                .lock()
+                .unwrap()
+                .pop_front()
+                .unwrap_or(Answer::Silence);
             let (status, headers, source) = match answer {
-                Answer::Reply { status, headers, pieces } => (status, headers, Source::Pieces(pieces.into())),
+                Answer::Reply {
+                    status,
+                    headers,
+                    pieces,
+                } => (status, headers, Source::Pieces(pieces.into())),
                 Answer::Fed(pieces) => (200, event_stream(), Source::Fed(pieces)),
                 Answer::PanicAfter(pieces) => (200, event_stream(), Source::PanicAfter(pieces.into())),
                 Answer::Silence => std::future::pending().await,
-                Answer::Error => return Err(std::io::Error::other(format!("no route; {}", super::CREDENTIAL))),
+                Answer::Error => {
+                    return Err(std::io::Error::other(format!("no route; {}", super::CREDENTIAL)));
+                }
                 Answer::Panic => panic!("the model was told to panic"),
             };
             let mut response = Response::new(ModelBody { source, _life: life });
             *response.status_mut() = StatusCode::from_u16(status).expect("a status");
             for (name, value) in headers {
-                response.headers_mut().append(name, value.parse().expect("a header"));
+                response
+                    .headers_mut()
+                    .append(name, value.parse().expect("a header"));
             }
             Ok(response)
         })

@@ -28,7 +28,10 @@ impl Got {
 
     /// `error.code`, wherever the dialect puts it.
     pub fn code(&self) -> String {
-        self.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
+        self.json()["error"]["code"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// All there is, to look for what must not be there.
@@ -39,7 +42,11 @@ impl Got {
 
 pub async fn read(response: Response<ResponseBody>) -> Got {
     let (head, body) = response.into_parts();
-    Got { status: head.status.as_u16(), headers: head.headers, body: body_of(body).await }
+    Got {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body: body_of(body).await,
+    }
 }
 
 pub async fn body_of(body: ResponseBody) -> String {
@@ -69,13 +76,19 @@ pub async fn one_piece(body: &mut ResponseBody) -> Option<String> {
 
 /// The events of a stream: name and data. Each must have one data line, as line-based readers demand.
 pub fn events(body: &str) -> Vec<(String, String)> {
-    assert!(body.is_empty() || body.ends_with("\n\n"), "cut within an event: {body:?}");
+    assert!(
+        body.is_empty() || body.ends_with("\n\n"),
+        "cut within an event: {body:?}"
+    );
     let one = |block: &str| {
         let (mut name, mut data) = (String::new(), None);
         for line in block.lines() {
             match line.split_once(": ") {
                 Some(("event", value)) => name = value.to_owned(),
-                Some(("data", value)) => assert!(data.replace(value.to_owned()).is_none(), "two data lines: {block:?}"),
+                Some(("data", value)) => assert!(
+                    data.replace(value.to_owned()).is_none(),
+                    "two data lines: {block:?}"
+                ),
                 _ => panic!("an unexpected line in {block:?}"),
             }
         }
@@ -103,7 +116,10 @@ pub fn chat_texts(body: &str) -> BTreeMap<String, String> {
                 match (member.as_str(), value) {
                     ("tool_calls", Value::Array(calls)) => {
                         for call in calls {
-                            let function = call.get("function").or_else(|| call.get("custom")).unwrap_or(call);
+                            let function = call
+                                .get("function")
+                                .or_else(|| call.get("custom"))
+                                .unwrap_or(call);
                             let at = format!("{index}.tool[{}]", call["index"]);
                             join(&mut texts, format!("{at}.id"), &call["id"]);
                             join(&mut texts, format!("{at}.name"), &function["name"]);
@@ -112,7 +128,11 @@ pub fn chat_texts(body: &str) -> BTreeMap<String, String> {
                     }
                     ("function_call", call) => {
                         join(&mut texts, format!("{index}.function_call.name"), &call["name"]);
-                        join(&mut texts, format!("{index}.function_call.arguments"), &call["arguments"]);
+                        join(
+                            &mut texts,
+                            format!("{index}.function_call.arguments"),
+                            &call["arguments"],
+                        );
                     }
                     (_, value) => join(&mut texts, format!("{index}.{member}"), value),
                 }
@@ -123,8 +143,15 @@ pub fn chat_texts(body: &str) -> BTreeMap<String, String> {
             }
         }
     }
-    for index in texts.keys().filter_map(|k| k.split('.').next()).collect::<Vec<_>>() {
-        assert!(texts.contains_key(&format!("{index}.finish")), "choice {index} does not end: {body}");
+    for index in texts
+        .keys()
+        .filter_map(|k| k.split('.').next())
+        .collect::<Vec<_>>()
+    {
+        assert!(
+            texts.contains_key(&format!("{index}.finish")),
+            "choice {index} does not end: {body}"
+        );
     }
     texts
 }
