@@ -9,6 +9,7 @@ mod broken_store;
 mod credentials;
 mod gone;
 mod masking;
+mod masking_plain;
 mod prompts;
 mod readiness;
 mod tool_calls;
