@@ -9,10 +9,10 @@ use std::net::TcpListener;
 
 use actix_web::error::ErrorInternalServerError;
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, rt, web};
+use copilot_guard::audit::Outcome;
 use copilot_guard::guard::Guard;
 use copilot_guard::id::ExchangeId;
 use copilot_guard::identity::Identity;
-use copilot_guard::memory::MemoryStore;
 use copilot_guard_actix::{GuardMiddleware, admin_scope};
 
 use adapters::{Answer, Script, Server, scenarios};
@@ -35,7 +35,7 @@ async fn forward(
         many.join(","),
         request.headers()
     );
-    match script.call(saw) {
+    match script.call(saw).await {
         Some((content_type, body)) => Ok(HttpResponse::Ok().content_type(content_type).streaming(body)),
         None => Err(ErrorInternalServerError("scripted")),
     }
@@ -61,8 +61,12 @@ fn serve_admin(guard: Guard) -> u16 {
     port
 }
 
-fn serve_with(guard: Guard, store: MemoryStore, answer: Answer) -> Server {
-    let script = Script::new(answer);
+fn serve(answer: Answer) -> Server {
+    serve_script(Script::new(answer))
+}
+
+fn serve_script(script: Script) -> Server {
+    let (guard, store) = adapters::guard();
     let (listener, data) = listen();
     let (behind, model) = (guard.clone(), script.clone());
     // Routes and a default service that are added after the guard are inside, and not known to it.
@@ -83,11 +87,6 @@ fn serve_with(guard: Guard, store: MemoryStore, answer: Answer) -> Server {
             .run(),
     );
     Server::new(data, serve_admin(guard), store, script)
-}
-
-fn serve(answer: Answer) -> Server {
-    let (guard, store) = adapters::guard();
-    serve_with(guard, store, answer)
 }
 
 #[actix_web::test]
@@ -118,6 +117,20 @@ async fn strangers_and_unknown_routes_stay_out() {
 #[actix_web::test]
 async fn leaving_ends_the_exchange() {
     scenarios::leaving_ends_the_exchange(&serve(scenarios::endless())).await;
+}
+
+#[actix_web::test]
+async fn leaving_a_hold_ends_the_exchange() {
+    scenarios::leaving_a_hold_ends_the_exchange(&serve(scenarios::endless())).await;
+}
+
+/// The difference to hyper that the crate's documentation names: a pending call runs to its end.
+#[actix_web::test]
+async fn leaving_a_pending_call_does_not_end_it() {
+    let server = serve_script(Script::new(scenarios::plain()).closed());
+    scenarios::leave_a_pending_call(&server).await;
+    server.script.open();
+    server.ended(Outcome::Completed).await;
 }
 
 #[actix_web::test]

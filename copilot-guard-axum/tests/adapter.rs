@@ -11,6 +11,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
+use copilot_guard::audit::Outcome;
 use copilot_guard_axum::{CallerIdentity, Exchange, WrapRouter, admin_router};
 use tokio::net::TcpListener;
 
@@ -28,7 +29,7 @@ async fn forward(
         .map(|v| v.to_str().unwrap())
         .collect();
     let saw = format!("{} {exchange} {} {headers:?}", caller.subject, many.join(","));
-    match script.call(saw) {
+    match script.call(saw).await {
         Some((content_type, body)) => {
             ([(header::CONTENT_TYPE, content_type)], Body::from_stream(body)).into_response()
         }
@@ -37,8 +38,11 @@ async fn forward(
 }
 
 async fn serve(answer: Answer) -> Server {
+    serve_script(Script::new(answer)).await
+}
+
+async fn serve_script(script: Script) -> Server {
     let (guard, store) = adapters::guard();
-    let script = Script::new(answer);
     // A route and a fallback that the guard does not know.
     let router = Router::new()
         .route("/v1/{*rest}", any(forward))
@@ -83,6 +87,20 @@ async fn strangers_and_unknown_routes_stay_out() {
 #[tokio::test]
 async fn leaving_ends_the_exchange() {
     scenarios::leaving_ends_the_exchange(&serve(scenarios::endless()).await).await;
+}
+
+#[tokio::test]
+async fn leaving_a_hold_ends_the_exchange() {
+    scenarios::leaving_a_hold_ends_the_exchange(&serve(scenarios::endless()).await).await;
+}
+
+/// hyper drops the pending call at once.
+#[tokio::test]
+async fn leaving_a_pending_call_ends_it() {
+    let server = serve_script(Script::new(scenarios::plain()).closed()).await;
+    scenarios::leave_a_pending_call(&server).await;
+    server.ended(Outcome::ClientGone).await;
+    assert_eq!(server.script.dropped(), 1);
 }
 
 #[tokio::test]

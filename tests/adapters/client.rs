@@ -7,25 +7,25 @@ use super::BOUND;
 
 /// Sends each request on a connection of its own.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     port: u16,
 }
 
 /// A whole reply.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Client {
-    pub fn new(port: u16) -> Self {
+    pub(crate) fn new(port: u16) -> Self {
         Self { port }
     }
 
     /// Sends a request and leaves the connection open.
-    pub async fn send(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> TcpStream {
+    pub(crate) async fn send(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> TcpStream {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
         let auth = token.map_or(String::new(), |t| format!("authorization: Bearer {t}\r\n"));
         let length = body.len();
@@ -38,7 +38,7 @@ impl Client {
     }
 
     /// Sends a request and reads the reply to its end.
-    pub async fn request(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Reply {
+    pub(crate) async fn request(&self, method: &str, path: &str, token: Option<&str>, body: &str) -> Reply {
         let mut stream = self.send(method, path, token, body).await;
         let mut bytes = Vec::new();
         tokio::time::timeout(BOUND, stream.read_to_end(&mut bytes))
@@ -48,11 +48,11 @@ impl Client {
         Reply::parse(&bytes)
     }
 
-    pub async fn post(&self, path: &str, token: &str, body: &str) -> Reply {
+    pub(crate) async fn post(&self, path: &str, token: &str, body: &str) -> Reply {
         self.request("POST", path, Some(token), body).await
     }
 
-    pub async fn get(&self, path: &str, token: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Reply {
         self.request("GET", path, Some(token), "").await
     }
 }
@@ -87,7 +87,7 @@ impl Reply {
     }
 
     /// The values of the stream's events, one JSON text each.
-    pub fn events(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn events(&self) -> Vec<serde_json::Value> {
         let data = self.body.lines().filter_map(|line| line.strip_prefix("data: "));
         data.filter(|data| *data != "[DONE]")
             .map(|data| serde_json::from_str(data).unwrap())
@@ -95,13 +95,13 @@ impl Reply {
     }
 
     /// What a client joins: every text at `pointer` of every event.
-    pub fn joined(&self, pointer: &str) -> String {
+    pub(crate) fn joined(&self, pointer: &str) -> String {
         let events = self.events();
         let texts = events.iter().filter_map(|event| event.pointer(pointer)?.as_str());
         texts.collect()
     }
 
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.body).unwrap()
     }
 }

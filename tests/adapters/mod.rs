@@ -4,29 +4,29 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 
 mod client;
-pub mod scenarios;
+pub(crate) mod scenarios;
 mod script;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use copilot_guard::audit::{AuditReader, ExchangeFilter, ExchangeRecord, Outcome};
 use copilot_guard::clock::{Clock, SystemClock, Timestamp};
 use copilot_guard::dialect::{RouteSet, RouteTable};
-use copilot_guard::guard::Guard;
 use copilot_guard::guard::admin::AdminAccess;
+use copilot_guard::guard::{Guard, Settings};
 use copilot_guard::identity::Identity;
 use copilot_guard::memory::MemoryStore;
 use copilot_guard::policy::{Policy, PolicyOptions};
 use copilot_guard::token::{TokenError, TokenVerifier};
 
-pub use client::{Client, Reply};
-pub use script::{Answer, Script};
+pub(crate) use client::Client;
+pub(crate) use script::{Answer, Script};
 
 /// Longest wait for anything.
-pub const BOUND: Duration = Duration::from_secs(20);
+pub(crate) const BOUND: Duration = Duration::from_secs(20);
 
 /// Knows `dev-…` tokens (or `admin-…` ones): the subject is what follows; `ann` and `rae` are reviewers.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl TokenVerifier for Scripted {
 }
 
 /// A rule that holds every prompt with `production database` in it.
-pub const HOLDS: &str = r#"
+pub(crate) const HOLDS: &str = r#"
 version = 1
 default = "allow"
 [[rules]]
@@ -62,8 +62,15 @@ message = "Production data needs a reviewer."
 "#;
 
 /// A guard over a store that the test can read.
-pub fn guard() -> (Guard, MemoryStore) {
-    let options = PolicyOptions::new(SystemClock.now()).with_reviewer_groups(["reviewers"]);
+pub(crate) fn guard() -> (Guard, MemoryStore) {
+    // Compiled once: the built-in rules take seconds without optimisation.
+    static POLICY: OnceLock<Policy> = OnceLock::new();
+    let policy = POLICY.get_or_init(|| {
+        let options = PolicyOptions::new(SystemClock.now()).with_reviewer_groups(["reviewers"]);
+        Policy::parse(HOLDS, "test", &options).unwrap()
+    });
+    let mut settings = Settings::default();
+    settings.keep_alive = Duration::from_millis(20);
     let store = MemoryStore::new();
     let mut routes = RouteTable::new();
     assert_eq!(routes.add_set("model", RouteSet::OpenAi), None);
@@ -73,10 +80,11 @@ pub fn guard() -> (Guard, MemoryStore) {
         .with_auditors(["auditors"]);
     let guard = Guard::builder()
         .with_verifier(Scripted { prefix: "dev-" })
-        .with_policy(Policy::parse(HOLDS, "test", &options).unwrap())
+        .with_policy(policy.clone())
         .with_store(Arc::new(store.clone()))
         .with_routes(routes)
         .with_admin(admin)
+        .with_settings(settings)
         .build()
         .unwrap();
     (guard, store)
@@ -84,15 +92,15 @@ pub fn guard() -> (Guard, MemoryStore) {
 
 /// A running adapter.
 #[derive(Debug)]
-pub struct Server {
-    pub data: Client,
-    pub admin: Client,
-    pub store: MemoryStore,
-    pub script: Script,
+pub(crate) struct Server {
+    pub(crate) data: Client,
+    pub(crate) admin: Client,
+    pub(crate) store: MemoryStore,
+    pub(crate) script: Script,
 }
 
 impl Server {
-    pub fn new(data: u16, admin: u16, store: MemoryStore, script: Script) -> Self {
+    pub(crate) fn new(data: u16, admin: u16, store: MemoryStore, script: Script) -> Self {
         Self {
             data: Client::new(data),
             admin: Client::new(admin),
@@ -102,7 +110,7 @@ impl Server {
     }
 
     /// Waits until an exchange has ended with `outcome`.
-    pub async fn ended(&self, outcome: Outcome) -> ExchangeRecord {
+    pub(crate) async fn ended(&self, outcome: Outcome) -> ExchangeRecord {
         let filter = ExchangeFilter {
             outcome: Some(outcome),
             ..ExchangeFilter::default()
@@ -116,7 +124,7 @@ impl Server {
 }
 
 /// Asks again and again until there is an answer, within [`BOUND`].
-pub async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {
             if let Some(answer) = ask().await {

@@ -38,7 +38,7 @@ fn chat(delta: serde_json::Value, finish: Option<&str>) -> String {
 }
 
 /// A chat answer whose text comes one byte per event.
-pub fn chat_content() -> Answer {
+pub(crate) fn chat_content() -> Answer {
     let mut events = vec![chat(json!({"role": "assistant", "content": ""}), None)];
     for byte in format!("key {} end", secret()).chars() {
         events.push(chat(json!({"content": byte.to_string()}), None));
@@ -49,7 +49,7 @@ pub fn chat_content() -> Answer {
 }
 
 /// The same with the text in one event.
-pub fn chat_content_whole() -> Answer {
+pub(crate) fn chat_content_whole() -> Answer {
     Answer::Events(vec![
         chat(
             json!({"role": "assistant", "content": format!("key {} end", secret())}),
@@ -60,7 +60,7 @@ pub fn chat_content_whole() -> Answer {
     ])
 }
 
-pub async fn masks_chat_content(server: &Server) {
+pub(crate) async fn masks_chat_content(server: &Server) {
     let reply = server.data.post(CHAT, "dev-bob", &prompt("hi", true)).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert!(!reply.body.contains(&secret()), "{}", reply.body);
@@ -81,7 +81,7 @@ pub async fn masks_chat_content(server: &Server) {
 }
 
 /// A tool call whose arguments come one byte per event.
-pub fn chat_arguments() -> Answer {
+pub(crate) fn chat_arguments() -> Answer {
     let call = json!({"index": 0, "id": "t", "type": "function", "function": {"name": "write_file", "arguments": ""}});
     let mut events = vec![chat(json!({"role": "assistant", "tool_calls": [call]}), None)];
     let arguments = json!({"path": "notes.txt", "text": format!("key {} end", secret())}).to_string();
@@ -94,7 +94,7 @@ pub fn chat_arguments() -> Answer {
     Answer::Events(events)
 }
 
-pub async fn masks_chat_arguments(server: &Server) {
+pub(crate) async fn masks_chat_arguments(server: &Server) {
     let reply = server.data.post(CHAT, "dev-bob", &prompt("hi", true)).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert!(!reply.body.contains(&secret()), "{}", reply.body);
@@ -104,7 +104,7 @@ pub async fn masks_chat_arguments(server: &Server) {
 }
 
 /// An Anthropic answer whose text comes one byte per event.
-pub fn messages_text() -> Answer {
+pub(crate) fn messages_text() -> Answer {
     let message = json!({"id": "m", "type": "message", "role": "assistant", "model": "m", "content": [],
         "stop_reason": null, "stop_sequence": null, "usage": {"input_tokens": 1, "output_tokens": 1}});
     let mut events = vec![
@@ -126,7 +126,7 @@ pub fn messages_text() -> Answer {
     Answer::Events(events)
 }
 
-pub async fn masks_messages_text(server: &Server) {
+pub(crate) async fn masks_messages_text(server: &Server) {
     let reply = server.data.post(MESSAGES, "dev-bob", &prompt("hi", true)).await;
     assert_eq!(reply.status, 200, "{reply:?}");
     assert!(!reply.body.contains(&secret()), "{}", reply.body);
@@ -135,7 +135,7 @@ pub async fn masks_messages_text(server: &Server) {
 }
 
 /// A plain chat answer with a secret.
-pub fn plain() -> Answer {
+pub(crate) fn plain() -> Answer {
     let message = json!({"role": "assistant", "content": format!("key {}", secret())});
     Answer::Json(
         json!({"id": "c", "object": "chat.completion", "created": 1, "model": "m",
@@ -144,7 +144,7 @@ pub fn plain() -> Answer {
     )
 }
 
-pub async fn masks_plain(server: &Server) {
+pub(crate) async fn masks_plain(server: &Server) {
     let body = prompt(&format!("use {}", secret()), false);
     let reply = server.data.post(CHAT, "dev-bob", &body).await;
     assert_eq!(reply.status, 200, "{reply:?}");
@@ -155,7 +155,7 @@ pub async fn masks_plain(server: &Server) {
 }
 
 /// Nothing without a route and a token reaches the handler.
-pub async fn strangers_stay_out(server: &Server) {
+pub(crate) async fn strangers_stay_out(server: &Server) {
     for (method, path, token, status) in [
         ("POST", CHAT, None, 401),
         ("POST", CHAT, Some("nobody"), 401),
@@ -190,11 +190,11 @@ pub async fn strangers_stay_out(server: &Server) {
 }
 
 /// A chat answer without an end.
-pub fn endless() -> Answer {
+pub(crate) fn endless() -> Answer {
     Answer::Endless(chat(json!({"content": "word "}), None))
 }
 
-pub async fn leaving_ends_the_exchange(server: &Server) {
+pub(crate) async fn leaving_ends_the_exchange(server: &Server) {
     let mut stream = server
         .data
         .send("POST", CHAT, Some("dev-bob"), &prompt("hi", true))
@@ -210,8 +210,28 @@ pub async fn leaving_ends_the_exchange(server: &Server) {
     .await;
 }
 
+/// Leaving while a vote is awaited: the guard's own no-ops find out.
+pub(crate) async fn leaving_a_hold_ends_the_exchange(server: &Server) {
+    let body = prompt("look into the production database", true);
+    let mut stream = server.data.send("POST", CHAT, Some("dev-ann"), &body).await;
+    read_until(&mut stream, "data: ").await;
+    drop(stream);
+    server.ended(Outcome::ClientGone).await;
+    assert_eq!(server.script.calls(), 0);
+}
+
+/// Leaves while the handler has not answered yet.
+pub(crate) async fn leave_a_pending_call(server: &Server) {
+    let stream = server
+        .data
+        .send("POST", CHAT, Some("dev-bob"), &prompt("hi", false))
+        .await;
+    until("the call", async || (server.script.calls() == 1).then_some(())).await;
+    drop(stream);
+}
+
 /// A handler that fails is a recorded 502.
-pub async fn failure_is_recorded(server: &Server) {
+pub(crate) async fn failure_is_recorded(server: &Server) {
     let reply = server.data.post(CHAT, "dev-bob", &prompt("hi", false)).await;
     assert_eq!(reply.status, 502, "{reply:?}");
     assert!(!reply.body.contains("scripted"), "{}", reply.body);
@@ -220,7 +240,7 @@ pub async fn failure_is_recorded(server: &Server) {
 }
 
 /// A held prompt: the requester may not approve, another reviewer may, and there is one inner call.
-pub async fn approval_releases_one_call(server: &Server, stream: bool) {
+pub(crate) async fn approval_releases_one_call(server: &Server, stream: bool) {
     let client = server.data.clone();
     let body = prompt("look into the production database", stream);
     let held = tokio::spawn(async move { client.post(CHAT, "dev-ann", &body).await });

@@ -8,10 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::Stream;
 use futures_util::stream::{self, StreamExt};
+use tokio::sync::Semaphore;
 
 /// What the model answers.
 #[derive(Debug, Clone)]
-pub enum Answer {
+pub(crate) enum Answer {
     /// One JSON text.
     Json(String),
     /// Events, one piece each.
@@ -24,11 +25,12 @@ pub enum Answer {
 
 /// Answers every call alike, and counts.
 #[derive(Debug, Clone)]
-pub struct Script {
+pub(crate) struct Script {
     answer: Arc<Mutex<Answer>>,
     calls: Arc<AtomicUsize>,
     dropped: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<String>>>,
+    gate: Arc<Semaphore>,
 }
 
 struct Alive(Arc<AtomicUsize>);
@@ -40,32 +42,44 @@ impl Drop for Alive {
 }
 
 impl Script {
-    pub fn new(answer: Answer) -> Self {
+    pub(crate) fn new(answer: Answer) -> Self {
         Self {
             answer: Arc::new(Mutex::new(answer)),
             calls: Arc::default(),
             dropped: Arc::default(),
             seen: Arc::default(),
+            gate: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
         }
     }
 
+    /// The same, whose handler answers nothing before [`open`](Self::open).
+    pub(crate) fn closed(mut self) -> Self {
+        self.gate = Arc::new(Semaphore::new(0));
+        self
+    }
+
+    /// Lets the handlers answer.
+    pub(crate) fn open(&self) {
+        self.gate.add_permits(1000);
+    }
+
     /// How often the handler was called.
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 
-    /// How many answer bodies were dropped.
-    pub fn dropped(&self) -> usize {
+    /// How many answers were dropped, before or in their body.
+    pub(crate) fn dropped(&self) -> usize {
         self.dropped.load(Ordering::SeqCst)
     }
 
     /// What the handlers noted.
-    pub fn seen(&self) -> Vec<String> {
+    pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 
     /// One call: notes what the handler saw, and gives content type and body. `None`: the handler is to fail.
-    pub fn call(
+    pub(crate) async fn call(
         &self,
         saw: String,
     ) -> Option<(
@@ -74,8 +88,9 @@ impl Script {
     )> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         self.seen.lock().unwrap().push(saw);
-        let answer = self.answer.lock().unwrap().clone();
         let alive = Alive(self.dropped.clone());
+        let _open = self.gate.acquire().await.unwrap();
+        let answer = self.answer.lock().unwrap().clone();
         let (content_type, pieces) = match answer {
             Answer::Json(text) => ("application/json", stream::iter([text]).boxed()),
             Answer::Events(events) => ("text/event-stream", stream::iter(events).boxed()),

@@ -143,10 +143,19 @@ pub struct Approval {
     pub opened_at: Timestamp,
     /// When it ends if it is not approved and used by then.
     pub expires_at: Timestamp,
-    /// How long, once used, covered requests may ride on it.
+    /// Until when, at the latest, covered requests may ride on it once it was used.
     pub rides_until: Timestamp,
+    /// How long, counted from its use, covered requests may ride on it, in seconds; `rides_until` is brought forward
+    /// when it is used.
+    #[serde(default = "no_bound")]
+    pub ride_seconds: u64,
     /// How many covered requests may still ride.
     pub rides_left: u32,
     /// The votes so far, in order.
     pub votes: Vec<Vote>,
+}
+
+/// Approvals stored without a window are bounded by `rides_until` alone.
+fn no_bound() -> u64 {
+    u64::MAX
 }

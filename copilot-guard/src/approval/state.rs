@@ -10,6 +10,8 @@
 //! id of its own. Stores call [`Approval::on_vote`] and [`Approval::on_claim`] and commit what comes back in one
 //! transaction; the others are the single transitions below them.
 
+use std::time::Duration;
+
 use super::{Approval, ApprovalState, Claim, ClaimError, Vote, VoteError};
 use crate::audit::{Actor, ApprovalStep, AuditEvent};
 use crate::clock::Timestamp;
@@ -177,6 +179,8 @@ impl Approval {
         match self.state {
             ApprovalState::Approved if claim.now < self.expires_at && claim.digest == self.digest => {
                 next.state = ApprovalState::Consumed;
+                let window = claim.now.plus(Duration::from_secs(self.ride_seconds));
+                next.rides_until = self.rides_until.min(window);
                 Ok((next, ApprovalStep::Consumed { by: claim.exchange }))
             }
             ApprovalState::Consumed if claim.now < self.rides_until && self.rides_left > 0 => {

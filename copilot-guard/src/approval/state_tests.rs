@@ -59,6 +59,7 @@ fn approval() -> Approval {
         opened_at: OPENED,
         expires_at: OPENED.plus(Duration::from_secs(100)),
         rides_until: OPENED.plus(Duration::from_secs(150)),
+        ride_seconds: 1000,
         rides_left: 2,
         votes: Vec::new(),
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use crate::secret::Secret;
 
@@ -126,6 +126,7 @@ const SHORTEST_EXACT: usize = 4;
 #[derive(Default)]
 pub struct RuleSetBuilder {
     drafts: Vec<Draft>,
+    has_builtin: bool,
     /// An error that `build` reports.
     broken: Option<LintError>,
 }
@@ -141,6 +142,7 @@ pub(super) struct Draft {
 impl RuleSetBuilder {
     /// Adds the table that ships with this crate.
     pub fn builtin(mut self) -> Self {
+        self.has_builtin = true;
         match builtin::drafts() {
             Ok(drafts) => self.drafts.extend_from_slice(drafts),
             Err(e) => self.broken = Some(e),
@@ -188,7 +190,11 @@ impl RuleSetBuilder {
                 "use fewer",
             ));
         }
-        let mut tables = HashMap::new();
+        let mut tables = if self.has_builtin {
+            builtin_tables().clone()
+        } else {
+            HashMap::new()
+        };
         let rules = self
             .drafts
             .iter()
@@ -287,6 +293,19 @@ impl Draft {
             check: self.check.clone(),
         })
     }
+}
+
+/// The tables of the built-in rules: they are most of the work, and the same for every policy.
+fn builtin_tables() -> &'static HashMap<String, Arc<Table>> {
+    static TABLES: LazyLock<HashMap<String, Arc<Table>>> = LazyLock::new(|| {
+        let mut tables = HashMap::new();
+        for draft in builtin::drafts().into_iter().flatten() {
+            // An error comes again, with its rule, where the rule itself is compiled.
+            let _ = draft.compile(&mut tables);
+        }
+        tables
+    });
+    &TABLES
 }
 
 fn table(id: &str, regex: &str, tables: &mut HashMap<String, Arc<Table>>) -> Result<Arc<Table>, LintError> {

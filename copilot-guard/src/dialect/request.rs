@@ -1,5 +1,7 @@
 //! Requests: one list of parts (stage, role, place, text), whatever the dialect.
 
+use std::collections::BTreeSet;
+
 use super::{Dialect, Malformed, is_opaque_member};
 use crate::decision::Stage;
 use crate::json::{Document, Edits, Limits, Value};
@@ -15,6 +17,8 @@ pub struct Part {
     pub place: String,
     /// The text.
     pub text: String,
+    /// It is looked at but cannot be replaced: signed reasoning, or names of members.
+    pub fixed: bool,
     node: u32,
 }
 
@@ -73,10 +77,7 @@ pub(super) fn parse(dialect: Dialect, body: &[u8], limits: Limits) -> Result<Par
     };
     let messages = root.get("messages").filter(|v| v.is_array());
     let messages = messages.ok_or_else(|| Malformed::new("`messages` is missing or not an array"))?;
-    let mut walk = Walk {
-        parts: Vec::new(),
-        not_scanned: Vec::new(),
-    };
+    let mut walk = Walk::default();
     for (i, message) in messages.items().enumerate() {
         let role = message
             .get_str("role")
@@ -90,9 +91,11 @@ pub(super) fn parse(dialect: Dialect, body: &[u8], limits: Limits) -> Result<Par
     }
     for (name, member) in root.entries() {
         if name != "messages" && name != "model" {
-            walk.value(member, &name, "request", Stage::Prompt);
+            let place = walk.name(&name);
+            walk.value(member, place, "request", Stage::Prompt);
         }
     }
+    walk.finish();
     let tools = root.get("tools").into_iter().flat_map(Value::items).chain(
         // The legacy form of chat completions.
         root.get("functions").into_iter().flat_map(Value::items),
@@ -116,15 +119,18 @@ pub(super) fn parse(dialect: Dialect, body: &[u8], limits: Limits) -> Result<Par
     })
 }
 
+#[derive(Default)]
 struct Walk {
     parts: Vec<Part>,
     not_scanned: Vec<String>,
+    /// Names of members that are no plain words of a format: text may hide in them as well.
+    names: BTreeSet<String>,
 }
 
 impl Walk {
     fn value(&mut self, value: Value<'_>, place: &str, role: &str, stage: Stage) {
         if let Some(text) = value.as_str() {
-            self.text(value, text.into_owned(), place, role, stage);
+            self.text(value, text.into_owned(), place, role, stage, false);
         }
         for (i, item) in value.items().enumerate() {
             self.value(item, &format!("{place}[{i}]"), role, stage);
@@ -136,18 +142,21 @@ impl Walk {
         } else {
             stage
         };
-        let encrypted = block_type == "redacted_thinking";
-        let signed = block_type == "thinking";
         for (name, member) in value.entries() {
-            let inner = format!("{place}.{name}");
-            match &*name {
+            let inner = format!("{place}.{}", self.name(&name));
+            let text = member.as_str();
+            match (&*name, text) {
                 // Names of the format, not texts of a person or model.
-                "type" | "role" if member.as_str().is_some() => {}
-                _ if is_opaque_member(&name) || encrypted => self.not_scanned.push(inner),
-                // Signed: it may not be changed, and it came through here on its way down.
-                "thinking" if signed => self.not_scanned.push(inner),
-                // Base64 of images, documents and sound. A text document's `data` is text and is looked at.
-                "data" if block_type == "base64" || value.get_str("format").is_some() => {
+                ("type" | "role", Some(text)) if is_plain_word(&text) => {}
+                // Whoever writes prose or a secret with a space in it here is looked at like everywhere else.
+                (_, Some(text)) if may_be_opaque(&name, block_type, value) && is_encoded(&text) => {
+                    self.not_scanned.push(inner);
+                }
+                // Signed: it is judged, but it may not be changed.
+                ("thinking", Some(text)) if block_type == "thinking" => {
+                    self.text(member, text.into_owned(), &inner, role, stage, true);
+                }
+                ("url" | "image_url" | "file_data", Some(text)) if is_data_url(&text) => {
                     self.not_scanned.push(inner);
                 }
                 _ => self.value(member, &inner, role, stage),
@@ -155,19 +164,83 @@ impl Walk {
         }
     }
 
-    fn text(&mut self, value: Value<'_>, text: String, place: &str, role: &str, stage: Stage) {
-        if text.starts_with("data:") && text.contains(";base64,") {
-            self.not_scanned.push(place.to_owned());
-        } else if !text.is_empty() {
+    fn text(&mut self, value: Value<'_>, text: String, place: &str, role: &str, stage: Stage, fixed: bool) {
+        if !text.is_empty() {
+            let (role, place) = (role.to_owned(), place.to_owned());
             self.parts.push(Part {
                 stage,
-                role: role.to_owned(),
-                place: place.to_owned(),
+                role,
+                place,
                 text,
+                fixed,
                 node: value.index(),
             });
         }
     }
+
+    /// The name as it may stand in a place; others are kept to be looked at.
+    fn name<'n>(&mut self, name: &'n str) -> &'n str {
+        if is_plain_word(name) {
+            return name;
+        }
+        self.names.insert(name.to_owned());
+        "*"
+    }
+
+    /// The names of members as one part.
+    fn finish(&mut self) {
+        if !self.names.is_empty() {
+            let text = std::mem::take(&mut self.names)
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join("\n");
+            let place = "names of members".to_owned();
+            self.parts.push(Part {
+                stage: Stage::Prompt,
+                role: "request".into(),
+                place,
+                text,
+                fixed: true,
+                node: 0,
+            });
+        }
+    }
+}
+
+/// What formats call their members: short, lower case.
+fn is_plain_word(name: &str) -> bool {
+    name.len() <= 32
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// Whether a member of that name may hold what only the vendor can read.
+fn may_be_opaque(name: &str, block_type: &str, within: Value<'_>) -> bool {
+    is_opaque_member(name)
+        || name == "data"
+            && (matches!(block_type, "redacted_thinking" | "base64") || within.get_str("format").is_some())
+}
+
+/// Base64 of either alphabet, with nothing else: prose has blanks.
+fn is_encoded(text: &str) -> bool {
+    text.bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"+/=-_.".contains(&b))
+}
+
+/// `data:TYPE;base64,…` and nothing else (RFC 2397).
+fn is_data_url(text: &str) -> bool {
+    let Some((head, data)) = text
+        .strip_prefix("data:")
+        .and_then(|rest| rest.split_once(";base64,"))
+    else {
+        return false;
+    };
+    head.len() <= 100
+        && head
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"/+-.;=".contains(&b))
+        && is_encoded(data)
 }
 
 #[cfg(test)]
@@ -205,8 +278,46 @@ mod tests {
         assert!(
             out.contains(r#""text":"masked""#)
                 && out.contains(r#""seed":1e400"#)
-                && !out.contains("result\"")
+                && !out.contains(r#""result""#)
         );
+    }
+
+    #[test]
+    fn nothing_hides_behind_a_form_that_is_not_looked_at() {
+        for hidden in [
+            r#"{"role":"user","content":"data:x;base64, project bluebird"}"#,
+            r#"{"role":"user","content":"data:image/png;base64,AAAA"}"#,
+            r#"{"role":"user","content":[{"type":"image_url","image_url":{"url":"data:image/png;base64,project bluebird"}}]}"#,
+            r#"{"role":"user","content":"x","signature":"project bluebird"}"#,
+            r#"{"role":"user","content":[{"type":"redacted_thinking","data":"project bluebird"}]}"#,
+            r#"{"role":"user","content":[{"type":"redacted_thinking","text":"x"}]}"#,
+            r#"{"role":"user","content":[{"type":"thinking","thinking":"project bluebird","signature":"AAAA"}]}"#,
+            r#"{"role":"user","content":[{"type":"project bluebird"}]}"#,
+            r#"{"role":"user","content":"x","project bluebird":1}"#,
+            r#"{"role":"user","content":[{"type":"document","source":{"type":"text","media_type":"text/plain","data":"x"}}]}"#,
+            r#"{"role":"user","content":"x","format":"y","data":"project bluebird"}"#,
+        ] {
+            let body = format!(r#"{{"model":"m","messages":[{hidden}]}}"#);
+            let request = parse(Dialect::Chat, body.as_bytes(), Limits::default()).unwrap();
+            let wanted = if hidden.contains("bluebird") {
+                "bluebird"
+            } else {
+                ""
+            };
+            let seen = |p: &&Part| {
+                !wanted.is_empty() && p.text.contains(wanted) || wanted.is_empty() && p.role == "user"
+            };
+            assert!(request.parts.iter().any(|p| seen(&p)), "{hidden}");
+            // The record's places hold no text of the request.
+            assert!(
+                request.parts.iter().all(|p| !p.place.contains("bluebird")),
+                "{hidden}"
+            );
+            assert!(
+                request.not_scanned.iter().all(|p| !p.contains("bluebird")),
+                "{hidden}"
+            );
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::policy::CallerPolicy;
 use crate::sse::{Decoder, Event};
 
 use judge::Judge;
+pub(crate) use judge::notice;
 pub use judge::{CallAnswer, CallQuestion};
 pub use plain::{PlainExchange, PlainStep};
 

@@ -29,7 +29,8 @@ pub const MAX_ADMIN_BODY: usize = 64 << 10;
 pub struct AdminAccess {
     /// Checks tokens of the admin audience. Must not accept tokens of the data plane.
     pub verifier: Arc<dyn TokenVerifier>,
-    /// Members see approvals. A vote counts only where the approval's own requirement names a group of the voter.
+    /// Members see every approval; others see those whose requirement names a group of theirs. A vote counts only
+    /// where the approval's own requirement names a group of the voter.
     pub reviewer_groups: BTreeSet<String>,
     /// Members read the record.
     pub auditor_groups: BTreeSet<String>,
@@ -113,18 +114,14 @@ impl Guard {
         let path: Vec<&str> = request.uri().path().trim_matches('/').split('/').collect();
         let query = request.uri().query().unwrap_or_default();
         match (request.method(), path.as_slice()) {
-            (&Method::GET, ["api", "approvals"]) => {
-                self.may_review(access, &who)?;
-                self.list_approvals(query).await
-            }
+            (&Method::GET, ["api", "approvals"]) => self.list_approvals(access, &who, query).await,
             (&Method::GET, ["api", "approvals", id]) => {
-                self.may_review(access, &who)?;
                 let id: ApprovalId = id.parse().map_err(|_| unknown())?;
                 let found = self.inner.approvals.get(id).await.map_err(|_| store_down())?;
-                to_json(&found.ok_or_else(unknown)?)
+                // Who may not see it cannot tell it from one that does not exist.
+                to_json(&found.filter(|a| may_see(access, &who, a)).ok_or_else(unknown)?)
             }
             (&Method::POST, ["api", "approvals", id, "votes"]) => {
-                self.may_review(access, &who)?;
                 self.vote(access, &who, id.parse().map_err(|_| unknown())?, request.body())
                     .await
             }
@@ -181,17 +178,6 @@ impl Guard {
         }
     }
 
-    fn may_review(&self, access: &AdminAccess, who: &Identity) -> Result<(), Failure> {
-        if who.groups.iter().any(|g| access.reviewer_groups.contains(g)) {
-            return Ok(());
-        }
-        Err(Failure::new(
-            StatusCode::FORBIDDEN,
-            "not_a_reviewer",
-            "only members of a reviewer group may see approvals",
-        ))
-    }
-
     fn may_audit(&self, access: &AdminAccess, who: &Identity) -> Result<Arc<dyn AuditReader>, Failure> {
         if !who.groups.iter().any(|g| access.auditor_groups.contains(g)) {
             let message = "only members of an auditor group may read the record";
@@ -204,7 +190,12 @@ impl Guard {
         })
     }
 
-    async fn list_approvals(&self, query: &str) -> Result<String, Failure> {
+    async fn list_approvals(
+        &self,
+        access: &AdminAccess,
+        who: &Identity,
+        query: &str,
+    ) -> Result<String, Failure> {
         let mut filter = ListFilter::default();
         for (name, value) in pairs(query)? {
             match name.as_str() {
@@ -225,12 +216,13 @@ impl Guard {
                 .await
                 .map_err(|_| store_down())?;
         }
-        let items = self
+        let mut items = self
             .inner
             .approvals
             .list(&filter)
             .await
             .map_err(|_| store_down())?;
+        items.retain(|approval| may_see(access, who, approval));
         to_json(&serde_json::json!({ "items": items, "next_cursor": null }))
     }
 
@@ -274,6 +266,14 @@ impl Guard {
             Err(error) => Err(vote_failure(&error)),
         }
     }
+}
+
+/// Reviewers of the configuration and auditors see every approval; others those that name a group of theirs.
+fn may_see(access: &AdminAccess, who: &Identity, approval: &Approval) -> bool {
+    who.groups
+        .iter()
+        .any(|g| access.reviewer_groups.contains(g) || access.auditor_groups.contains(g))
+        || approval.requirement.names(&who.groups)
 }
 
 /// How far ahead another clock may be.

@@ -18,7 +18,7 @@ use super::{Guard, entropy};
 use crate::approval::{Approval, ApprovalState, Claim, Digest, ListFilter, Shown};
 use crate::audit::{Actor, AuditEvent, Closing, EventKind, MaskCount, Opening, Outcome};
 use crate::clock::Timestamp;
-use crate::decision::{Action, Decision};
+use crate::decision::{Action, Decision, RuleHit};
 use crate::dialect::{Envelope, ParsedRequest, Route};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
@@ -288,6 +288,7 @@ impl Guard {
                         .now
                         .plus(self.inner.settings.pending_ttl)
                         .plus(self.inner.settings.ride_window),
+                    ride_seconds: self.inner.settings.ride_window.as_secs(),
                     rides_left: self.inner.settings.ride_uses,
                     votes: Vec::new(),
                 };
@@ -331,14 +332,21 @@ impl Guard {
                             request: upstream_request,
                             session: make_session(ticket),
                         };
-                        if released && self.drain_outbox().await.is_ok() {
-                            Admission::Forward(permit)
-                        } else {
+                        if !released {
                             Admission::Hold(Pending {
                                 approval,
                                 claim,
                                 permit,
                             })
+                        } else if self.drain_outbox().await.is_ok() {
+                            Admission::Forward(permit)
+                        } else {
+                            // Used, but that is not on record where it must be: nothing goes up.
+                            let mut session = permit.session;
+                            session
+                                .ticket
+                                .close_now(Outcome::Refused, Some("audit_unavailable"));
+                            Admission::Refuse(self.not_recorded(&identified))
                         }
                     }
                 }
@@ -358,12 +366,31 @@ impl Guard {
 
     async fn look_for_approval(&self, claim: &Claim, proposal: Approval) -> Result<(Approval, bool), ()> {
         let store = &self.inner.approvals;
-        let filter = ListFilter {
-            state: Some(ApprovalState::Consumed),
+        let of_person = |state| ListFilter {
+            state: Some(state),
             person: Some(claim.person.clone()),
             limit: Some(50),
         };
-        for used in store.list(&filter).await.map_err(drop)? {
+        // Denial wins, also over an older approval that would cover it.
+        let denied = store
+            .list(&of_person(ApprovalState::Denied))
+            .await
+            .map_err(drop)?;
+        if let Some(denied) = denied
+            .into_iter()
+            .find(|d| d.digest == claim.digest && claim.now < d.expires_at)
+        {
+            return Ok((denied, false));
+        }
+        for used in store
+            .list(&of_person(ApprovalState::Consumed))
+            .await
+            .map_err(drop)?
+        {
+            // Asked purely first: a claim is a write.
+            if used.claim(claim).is_err() {
+                continue;
+            }
             if let Ok(approval) = store.claim(used.id, claim).await {
                 return Ok((approval, true));
             }
@@ -496,7 +523,7 @@ pub(super) fn policy_denial(
     let mut denial = Denial::new(exchange, dialect, StatusCode::BAD_REQUEST, code, message);
     if form == RefusalForm::AssistantText {
         denial.status = StatusCode::OK;
-        let text = format!("[copilot-guard] {message} (exchange {exchange})");
+        let text = crate::exchange::notice(message, &exchange.to_string());
         denial.body = Some(if stream {
             let mut out = Vec::new();
             dialect.stream(envelope.clone()).end_with(&text, &mut out);
@@ -554,7 +581,22 @@ fn judge(request: &ParsedRequest, caller: &CallerPolicy, size: usize, token: &st
                 text: text.clone(),
             });
         }
-        if text != part.text {
+        if text != part.text && part.fixed {
+            // What must be masked here cannot be: it does not go up at all.
+            let hit = RuleHit {
+                id: "cannot-be-masked".to_owned(),
+                action: Action::Block,
+                stage: part.stage,
+                place: part.place.clone(),
+                reason: "a mask is needed where the text may not be changed".to_owned(),
+                observed_only: false,
+                severity: None,
+                tags: Vec::new(),
+            };
+            let message =
+                "Signed reasoning or a member's name holds what must not go up. Start a new conversation.";
+            judged.decision.add(hit, message);
+        } else if text != part.text {
             judged.replaced.push((index, text));
         }
         judged.decision.merge(verdict.decision);

@@ -18,7 +18,7 @@ use super::upstream_error::{self, Shape};
 use super::{Guard, headers};
 use crate::audit::{EventKind, Outcome};
 use crate::decision::Action;
-use crate::exchange::{CallAnswer, PlainExchange, PlainStep};
+use crate::exchange::{CallAnswer, PlainExchange, PlainStep, notice};
 
 /// An error of the inner service or of its body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -245,9 +245,8 @@ impl Guard {
         question: &crate::exchange::CallQuestion,
         until: tokio::time::Instant,
     ) -> CallAnswer {
-        let exchange = session.ticket.exchange();
-        let refuse =
-            |message: &str| CallAnswer::Refuse(format!("[copilot-guard] {message} (exchange {exchange})"));
+        let exchange = session.ticket.exchange().to_string();
+        let refuse = |message: &str| CallAnswer::Refuse(notice(message, &exchange));
         let Ok((approval, claim, released)) = self.ask_about_call(session, question).await else {
             return refuse(UNAVAILABLE);
         };

@@ -65,6 +65,7 @@ impl Guard {
             opened_at: now,
             expires_at: now.plus(settings.pending_ttl),
             rides_until: now.plus(settings.pending_ttl).plus(settings.ride_window),
+            ride_seconds: settings.ride_window.as_secs(),
             rides_left: settings.ride_uses,
             votes: Vec::new(),
         };

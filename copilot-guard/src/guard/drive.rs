@@ -19,7 +19,7 @@ use super::hold::{self, Held, Waiting};
 use super::upstream_error::{Shape, shape};
 use super::writer::{Ack, NotRecorded};
 use crate::audit::{AuditEvent, EventKind, Outcome};
-use crate::exchange::{CallAnswer, CallQuestion, Ended, Exchange, Step};
+use crate::exchange::{CallAnswer, CallQuestion, Ended, Exchange, Step, notice};
 
 /// A streamed reply. Ask for pieces with [`next`](Self::next); drop it when the client leaves.
 pub struct Driver<C, F, S> {
@@ -296,10 +296,7 @@ where
     }
 
     fn refusal(&self, message: &str) -> CallAnswer {
-        CallAnswer::Refuse(format!(
-            "[copilot-guard] {message} (exchange {})",
-            self.session.ticket.exchange()
-        ))
+        CallAnswer::Refuse(notice(message, &self.session.ticket.exchange().to_string()))
     }
 
     fn stop(&mut self, message: &str, outcome: Outcome, code: &'static str) {

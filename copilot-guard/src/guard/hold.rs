@@ -3,10 +3,14 @@
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::Guard;
 use super::catch::catch_async;
 use crate::approval::{Approval, ApprovalState, Claim, ClaimError};
+
+/// How long a wait may sleep without looking at the clock.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What waiting came to.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,9 +58,12 @@ async fn settle(guard: &Guard, mut approval: Approval, mut claim: Claim) -> Held
             }
             ApprovalState::Pending => {}
         }
-        match store.changed(approval.id, approval.revision).await {
-            Ok(changed) => approval = changed,
-            Err(_) => return Held::Unavailable,
+        // Looked at again now and then: its time may run out without a change.
+        let changed = store.changed(approval.id, approval.revision);
+        match tokio::time::timeout(LOOK_AGAIN, changed).await {
+            Ok(Ok(changed)) => approval = changed,
+            Ok(Err(_)) => return Held::Unavailable,
+            Err(_) => {}
         }
     }
 }

@@ -128,6 +128,7 @@ pub fn approval(n: u64, name: &str) -> Approval {
         opened_at: NOW.plus(Duration::from_secs(n)),
         expires_at: NOW.plus(Duration::from_secs(600)),
         rides_until: NOW.plus(Duration::from_secs(1200)),
+        ride_seconds: 100_000,
         rides_left: 0,
         votes: Vec::new(),
     }

@@ -8,20 +8,20 @@ use std::collections::BTreeSet;
 use regex_automata::nfa::thompson::pikevm::PikeVM;
 use regex_automata::{Anchored, Input, MatchKind, meta};
 
-pub struct Rule {
-    pub id: String,
+pub(super) struct Rule {
+    pub(super) id: String,
     boundary: bool,
     context: Option<PikeVM>,
     secret: PikeVM,
     glance: meta::Regex,
     after: Option<meta::Regex>,
     check: Option<toml::Table>,
-    pub hits: Vec<String>,
-    pub misses: Vec<String>,
+    pub(super) hits: Vec<String>,
+    pub(super) misses: Vec<String>,
 }
 
-pub struct Oracle {
-    pub rules: Vec<Rule>,
+pub(super) struct Oracle {
+    pub(super) rules: Vec<Rule>,
     words: toml::Table,
 }
 
@@ -47,7 +47,7 @@ fn machine(regex: &str) -> PikeVM {
 }
 
 impl Rule {
-    pub fn new(id: &str, boundary: bool, context: &str, secret: &str, after: Option<&str>) -> Self {
+    pub(super) fn new(id: &str, boundary: bool, context: &str, secret: &str, after: Option<&str>) -> Self {
         let after = after.map(|a| {
             let bytes = regex_automata::util::syntax::Config::new()
                 .unicode(false)
@@ -68,7 +68,7 @@ impl Rule {
     }
 
     /// All spans of this rule: for each start, the longest that counts.
-    pub fn spans(&self, text: &[u8], words: &toml::Table) -> Vec<(usize, usize)> {
+    pub(super) fn spans(&self, text: &[u8], words: &toml::Table) -> Vec<(usize, usize)> {
         if !self.glance.is_match(text) {
             return Vec::new();
         }
@@ -169,7 +169,7 @@ fn passes(check: &toml::Table, secret: &[u8], words: &toml::Table) -> bool {
 }
 
 impl Oracle {
-    pub fn toy(rules: Vec<Rule>) -> Self {
+    pub(super) fn toy(rules: Vec<Rule>) -> Self {
         Self {
             rules,
             words: toml::Table::new(),
@@ -177,7 +177,7 @@ impl Oracle {
     }
 
     /// The table that the engine ships, read by a loader of its own.
-    pub fn builtin() -> Self {
+    pub(super) fn builtin() -> Self {
         let table: toml::Table = include_str!("../../src/detect/rules.toml").parse().unwrap();
         let strings = |rule: &toml::Table, key: &str| -> Vec<String> {
             rule[key]
@@ -213,7 +213,7 @@ impl Oracle {
     }
 
     /// All spans of all rules, with the rule's number.
-    pub fn spans(&self, text: &[u8]) -> Vec<(usize, usize, usize)> {
+    pub(super) fn spans(&self, text: &[u8]) -> Vec<(usize, usize, usize)> {
         let mut all = Vec::new();
         for (i, rule) in self.rules.iter().enumerate() {
             all.extend(rule.spans(text, &self.words).into_iter().map(|(a, b)| (a, b, i)));
@@ -223,7 +223,7 @@ impl Oracle {
     }
 
     /// The groups of overlapping spans.
-    pub fn groups(&self, text: &[u8]) -> Vec<(usize, usize)> {
+    pub(super) fn groups(&self, text: &[u8]) -> Vec<(usize, usize)> {
         let mut groups: Vec<(usize, usize)> = Vec::new();
         for (a, b, _) in self.spans(text) {
             match groups.last_mut() {

@@ -1,4 +1,10 @@
 //! The tower shell and everything behind it, end to end, around a scripted model.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,10 @@
 //! A guard around a scripted model, and a client that reads what comes down.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![expect(
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "help for tests"
+)]
 
 mod model;
 mod reply;
@@ -26,8 +31,8 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Service, ServiceExt};
 
-pub use model::{Answer, Feed, Model, Seen};
-pub use reply::{Got, body_of, chat_texts, events, message_texts, next_piece, one_piece, read};
+pub use model::{Answer, Model};
+pub use reply::{Got, chat_texts, message_texts, next_piece, one_piece, read};
 
 pub const NOW: Timestamp = samples::NOW;
 /// The client's token: must never be seen anywhere.

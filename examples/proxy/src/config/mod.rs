@@ -30,8 +30,6 @@ pub(crate) struct Config {
     /// The policy file.
     pub(crate) policy: PathBuf,
     pub(crate) store: Store,
-    /// The key file. Read, and not used in this version.
-    pub(crate) keys: Option<PathBuf>,
     pub(crate) approvals: Approvals,
     pub(crate) audit: Audit,
     pub(crate) admin: Admin,
@@ -126,15 +124,16 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
     let store = context
         .section(&mut file, "store")
         .and_then(|t| store::read_store(context, t));
-    let keys = file.take("keys").and_then(Value::table).and_then(|t| {
+    if let Some(table) = file.take("keys").and_then(Value::table) {
         warnings.push(context.problems.problem(
-            t.at(),
+            table.at(),
             "the key file is not used",
             "what needs keys is not built in this version",
             "keep it for a later version, or leave it out",
         ));
-        context.only_file(t)
-    });
+        // Read all the same: a path that is wrong today would be found out by the upgrade.
+        let _ = context.only_file(table);
+    }
     let approvals = match file.take("approvals") {
         Some(value) => value.table().and_then(|t| store::read_approvals(context, t)),
         None => Some(Approvals::default()),
@@ -153,7 +152,6 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
         upstreams,
         policy: policy?,
         store: store?,
-        keys,
         approvals: approvals?,
         audit: audit?,
         admin: admin?,
