@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::{Request, StatusCode};
 
-use super::catch::catch;
+use super::catch::{catch, catch_async};
 use super::denial::Denial;
 use super::headers;
 use super::settings::RefusalForm;
@@ -404,6 +405,11 @@ impl Guard {
         claim: &Claim,
         proposal: Approval,
     ) -> Result<(Approval, bool), ()> {
+        let found = self.look_for_approval(claim, proposal);
+        catch_async(AssertUnwindSafe(found)).await.unwrap_or(Err(()))
+    }
+
+    async fn look_for_approval(&self, claim: &Claim, proposal: Approval) -> Result<(Approval, bool), ()> {
         let store = &self.inner.approvals;
         let of_person = |state| ListFilter {
             state: Some(state),

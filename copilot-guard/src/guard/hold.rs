@@ -1,10 +1,12 @@
 //! Waiting for a vote.
 
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::time::Duration;
 
 use super::Guard;
+use super::catch::catch_async;
 use crate::approval::{Approval, ApprovalState, Claim, ClaimError};
 
 /// How long a wait may sleep without looking at the clock.
@@ -28,7 +30,10 @@ pub(super) type Waiting = Pin<Box<dyn Future<Output = Held> + Send>>;
 /// Waits until the approval is settled. Never returns while it is pending; dropping it changes nothing.
 pub(super) fn wait(guard: &Guard, approval: Approval, claim: Claim) -> Waiting {
     let guard = guard.clone();
-    Box::pin(async move { settle(&guard, approval, claim).await })
+    Box::pin(async move {
+        let settled = catch_async(AssertUnwindSafe(settle(&guard, approval, claim))).await;
+        settled.unwrap_or(Held::Unavailable)
+    })
 }
 
 async fn settle(guard: &Guard, mut approval: Approval, mut claim: Claim) -> Held {

@@ -251,6 +251,11 @@ impl Guard {
 
     /// Brings committed approval events to the audit sink. A release waits for it.
     async fn drain_outbox(&self) -> Result<(), NotRecorded> {
+        let drained = catch::catch_async(std::panic::AssertUnwindSafe(self.move_outbox()));
+        drained.await.unwrap_or(Err(NotRecorded))
+    }
+
+    async fn move_outbox(&self) -> Result<(), NotRecorded> {
         loop {
             let events = self.inner.approvals.outbox(128).await.map_err(|_| NotRecorded)?;
             if events.is_empty() {

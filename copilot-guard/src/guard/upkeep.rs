@@ -1,8 +1,10 @@
 //! What happens by itself: approvals run out, votes reach the sink, counts of refusals are written.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Weak;
 use std::time::Duration;
 
+use super::catch::catch_async;
 use super::{Guard, Inner};
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -17,8 +19,10 @@ pub(super) async fn run(inner: Weak<Inner>) {
         };
         let guard = Guard { inner };
         let now = guard.now();
-        if let Err(error) = guard.inner.approvals.expire(now).await {
-            tracing::error!(%error, "approvals could not be expired");
+        match catch_async(AssertUnwindSafe(guard.inner.approvals.expire(now))).await {
+            Some(Ok(_)) => {}
+            Some(Err(error)) => tracing::error!(%error, "approvals could not be expired"),
+            None => tracing::error!("the approval store panicked"),
         }
         // Tried again at the next tick; a release waits for it on its own.
         let _ = guard.drain_outbox().await;

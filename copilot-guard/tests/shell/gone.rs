@@ -139,7 +139,7 @@ async fn leave_after(polls: usize, text: &str, stream: bool, answer: Answer) -> 
                 }
             }
         }
-        if polls % 2 == 0 {
+        if polls.is_multiple_of(2) {
             tokio::task::yield_now().await;
         }
     }

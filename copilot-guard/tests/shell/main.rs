@@ -1,12 +1,22 @@
 //! The tower shell and everything behind it, end to end, around a scripted model.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod approvals;
 mod audit_failure;
+mod broken_store;
+mod credentials;
 mod gone;
 mod masking;
+mod masking_plain;
 mod prompts;
 mod readiness;
 mod tool_calls;
+mod upstream;

@@ -1,5 +1,10 @@
 //! A guard around a scripted model, and a client that reads what comes down.
-#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+#![expect(
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "help for tests"
+)]
 
 mod model;
 mod reply;
@@ -26,8 +31,8 @@ use http::{Request, Response};
 use http_body_util::Full;
 use tower::{Service, ServiceExt};
 
-pub use model::{Answer, Feed, Model, Seen};
-pub use reply::{Got, body_of, chat_texts, events, message_texts, next_piece, one_piece, read};
+pub use model::{Answer, Model};
+pub use reply::{Got, chat_texts, message_texts, next_piece, one_piece, read};
 
 pub const NOW: Timestamp = samples::NOW;
 /// The client's token: must never be seen anywhere.
@@ -145,8 +150,20 @@ impl House {
     }
 
     pub fn build(model: Model, change: impl FnOnce(&mut Settings), verifier: impl TokenVerifier) -> Self {
-        let sink = RecordingSink::new();
         let store = MemoryStore::new().with_outbox();
+        let approvals = Arc::new(store.clone());
+        Self::assemble(model, change, verifier, store, approvals)
+    }
+
+    /// With another approval store in place of the house's own.
+    pub fn assemble(
+        model: Model,
+        change: impl FnOnce(&mut Settings),
+        verifier: impl TokenVerifier,
+        store: MemoryStore,
+        approvals: Arc<dyn ApprovalStore>,
+    ) -> Self {
+        let sink = RecordingSink::new();
         let clock = ManualClock::new(NOW);
         let mut settings = Settings::default();
         change(&mut settings);
@@ -157,7 +174,7 @@ impl House {
             .with_verifier(verifier)
             .with_policy(policy())
             .with_audit(sink.clone())
-            .with_approvals(Arc::new(store.clone()))
+            .with_approvals(approvals)
             .with_routes(routes)
             .with_settings(settings)
             .with_clock(Arc::new(clock.clone()))

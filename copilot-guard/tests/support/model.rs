@@ -121,7 +121,7 @@ impl Model {
     /// Answers in this order; then with silence.
     pub fn new(answers: impl IntoIterator<Item = Answer>) -> Self {
         let model = Self::default();
-        model.answers.lock().unwrap().extend(answers);
+        model.answers.lock().expect("a lock").extend(answers);
         model
     }
 
@@ -130,15 +130,15 @@ impl Model {
     }
 
     pub fn then(&self, answer: Answer) {
-        self.answers.lock().unwrap().push_back(answer);
+        self.answers.lock().expect("a lock").push_back(answer);
     }
 
     pub fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
+        self.seen.lock().expect("a lock").clone()
     }
 
     pub fn calls(&self) -> usize {
-        self.seen.lock().unwrap().len()
+        self.seen.lock().expect("a lock").len()
     }
 
     /// How many of its futures and bodies are alive.
@@ -174,7 +174,7 @@ impl Service<Request<Full<Bytes>>> for Model {
         Box::pin(async move {
             let (head, body) = request.into_parts();
             let body = body.collect().await.expect("infallible").to_bytes();
-            model.seen.lock().unwrap().push(Seen {
+            model.seen.lock().expect("a lock").push(Seen {
                 uri: head.uri.to_string(),
                 headers: head.headers,
                 body: String::from_utf8_lossy(&body).into_owned(),
