@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::error::PayloadError;
@@ -21,8 +22,8 @@ pub(crate) enum Unread {
     Broken,
 }
 
-/// Reads a whole body, up to `limit` bytes.
-pub(crate) async fn read<S>(mut body: S, headers: &HeaderMap, limit: usize) -> Result<Bytes, Unread>
+/// Reads a whole body, within the limits of size and patience.
+pub(crate) async fn read<S>(mut body: S, headers: &HeaderMap, limit: usize, silence: Duration) -> Result<Bytes, Unread>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {
@@ -33,14 +34,17 @@ where
         return Err(Unread::TooLarge);
     }
     let mut all = BytesMut::new();
-    while let Some(piece) = body.next().await {
-        let piece = piece.map_err(|_| Unread::Broken)?;
+    loop {
+        let piece = match tokio::time::timeout(silence, body.next()).await {
+            Ok(Some(Ok(piece))) => piece,
+            Ok(None) => return Ok(all.freeze()),
+            Ok(Some(Err(_))) | Err(_) => return Err(Unread::Broken),
+        };
         if all.len() + piece.len() > limit {
             return Err(Unread::TooLarge);
         }
         all.extend_from_slice(&piece);
     }
-    Ok(all.freeze())
 }
 
 /// The body of a reply. Never fails: what goes wrong ends the message in its own format. Dropping it before its end

@@ -103,7 +103,8 @@ where
         Err(denial) => return refuse(request, denial.into_response()),
     };
     let payload = request.take_payload();
-    let body = match read(payload, &parts.headers, guard.settings().max_request_bytes).await {
+    let settings = guard.settings();
+    let body = match read(payload, &parts.headers, settings.max_request_bytes, settings.body_silence).await {
         Ok(body) => body,
         Err(Unread::TooLarge) => {
             return refuse(request, guard.refuse_too_large(&identified).into_response());

@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Largest request body, in bytes. Agents send long histories and images.
     pub max_request_bytes: usize,
+    /// How long a client may pause within its request's body.
+    pub body_silence: Duration,
     /// Largest plain answer, in bytes.
     pub max_response_bytes: usize,
     /// How long a streaming request is held for a vote. Clients give up at 300 s of silence from the model.
@@ -36,6 +38,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             max_request_bytes: 32 << 20,
+            body_silence: Duration::from_secs(30),
             max_response_bytes: 32 << 20,
             hold_streaming: Duration::from_secs(240),
             hold_plain: Duration::from_secs(100),

@@ -14,7 +14,7 @@ use tower_service::Service;
 use super::future::ResponseFuture;
 use super::request_body::RequestBody;
 use super::response_body::{DataStream, ResponseBody};
-use crate::guard::{BoxError, Guard, UpstreamReply};
+use crate::guard::{BoxError, Guard, Settings, UpstreamReply};
 
 /// A gateway behind a [`Guard`]. See the [module docs](super).
 #[derive(Debug)]
@@ -74,7 +74,7 @@ where
                 Ok(identified) => identified,
                 Err(denial) => return denial.into_response().map(ResponseBody::full),
             };
-            let body = match read(body, guard.settings().max_request_bytes).await {
+            let body = match read(body, guard.settings()).await {
                 Ok(body) => body,
                 Err(Unread::TooLarge) => {
                     return guard
@@ -112,16 +112,19 @@ enum Unread {
     Broken,
 }
 
-/// Reads a whole body, up to `limit` bytes.
-async fn read<B: Body>(body: B, limit: usize) -> Result<Bytes, Unread> {
+/// Reads a whole body, within the limits of size and patience.
+async fn read<B: Body>(body: B, settings: &Settings) -> Result<Bytes, Unread> {
+    let limit = settings.max_request_bytes;
     if body.size_hint().lower() > limit as u64 {
         return Err(Unread::TooLarge);
     }
     let mut body = std::pin::pin!(body);
     let mut all = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else {
-            return Err(Unread::Broken);
+    loop {
+        let frame = match tokio::time::timeout(settings.body_silence, body.frame()).await {
+            Ok(Some(Ok(frame))) => frame,
+            Ok(None) => return Ok(all.freeze()),
+            Ok(Some(Err(_))) | Err(_) => return Err(Unread::Broken),
         };
         if let Ok(mut data) = frame.into_data() {
             if all.len() + data.remaining() > limit {
@@ -130,5 +133,4 @@ async fn read<B: Body>(body: B, limit: usize) -> Result<Bytes, Unread> {
             all.extend_from_slice(&data.copy_to_bytes(data.remaining()));
         }
     }
-    Ok(all.freeze())
 }

@@ -89,7 +89,7 @@ async fn a_blocked_call_becomes_text() {
     let closing = &house.closings().await[0];
     assert_eq!(
         (closing.outcome, closing.decision.as_str()),
-        (Outcome::Completed, "block")
+        (Outcome::Blocked, "block")
     );
 
     let (got, _) = ask(MESSAGES, message_calls(&[RM])).await;
@@ -152,12 +152,16 @@ async fn disguises_do_not_help() {
         r#"{"command":"\u0072m -rf /"}"#,
         r#"{"\u0072m -rf /":1}"#,
         r#"{"a":[{"b":["rm -rf /"]}]}"#,
-        r#"not json: rm -rf /"#,
         r#""rm -rf /""#,
+        // What only a lax reader takes for JSON is not judged by what a strict one would find in it.
+        r#"not json: rm -rf /"#,
+        r#"{"command":"\u0072m -rf /","command":"\u0072m -rf /"}"#,
     ] {
         let (got, _) = ask(CHAT, chat_calls(&[("x", arguments)])).await;
+        let notice = &chat_texts(&got.body)["0.content"];
+        assert!(!got.body.contains("tool_calls"), "{arguments}: {}", got.body);
         assert!(
-            chat_texts(&got.body)["0.content"].contains("Nothing is removed"),
+            notice.contains("Nothing is removed") || notice.contains("not valid JSON"),
             "{arguments}: {}",
             got.body
         );
