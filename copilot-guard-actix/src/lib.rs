@@ -41,6 +41,9 @@
 //! # }
 //! ```
 //!
+//! Build the guard once, outside the closure that builds an app for each worker: its record and its approvals are for
+//! all of them.
+//!
 //! # Which middleware belongs where
 //! In actix-web the `wrap` that stands **last** is outermost. Inside the guard nothing may compress (an encoded answer
 //! is refused) or retry. `Compress` outside holds streams back. `NormalizePath` outside is seen by the guard.
@@ -56,9 +59,9 @@
 //!   [`upstream_silence`](copilot_guard::guard::Settings::upstream_silence). Under hyper (axum, tower) it ends at once.
 //!
 //! # What middleware outside sees
-//! Of a stream that is held for a vote, the response carries a copy of the request (method, URI, version, headers, peer
-//! address) without its extensions: the request itself waits for the vote. The same goes for an inner `Err`, which
-//! loses the request.
+//! - An inner `Err` stays an `Err`, whose response is the guard's recorded 502.
+//! - A response to a stream that is held for a vote carries the request that the inner service gets later. Whoever keeps
+//!   a clone of it beyond the response makes that call fail: actix-web routes a request only when it has one owner.
 
 mod admin;
 mod body;

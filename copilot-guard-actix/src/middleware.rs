@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::error::InternalError;
 use actix_web::{Error, HttpMessage};
 use bytes::Bytes;
 use copilot_guard::guard::{BoxError, Guard, Reply, ReplyBody, UpstreamReply};
@@ -79,11 +80,15 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let guard = self.guard.clone();
         let inner = self.inner.clone();
-        Box::pin(async move { Ok(answer(&guard, inner, request).await) })
+        Box::pin(async move { answer(&guard, inner, request).await })
     }
 }
 
-async fn answer<S, B>(guard: &Guard, inner: Rc<S>, mut request: ServiceRequest) -> ServiceResponse<GuardBody>
+async fn answer<S, B>(
+    guard: &Guard,
+    inner: Rc<S>,
+    mut request: ServiceRequest,
+) -> Result<ServiceResponse<GuardBody>, Error>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
     B: MessageBody + 'static,
@@ -91,7 +96,7 @@ where
     let parts = convert::head(request.request());
     let refuse = |request: ServiceRequest, response: http::Response<Bytes>| {
         let (head, body) = response.into_parts();
-        request.into_response(convert::response(&head, GuardBody::full(body)))
+        Ok(request.into_response(convert::response(&head, GuardBody::full(body))))
     };
     let identified = match guard.identify(&parts).await {
         Ok(identified) => identified,
@@ -108,7 +113,6 @@ where
         }
     };
     let admission = guard.admit(identified, &parts, body).await;
-    let peer = request.peer_addr();
     let slot = Slot::new(request.into_parts().0);
     let lent = slot.clone();
     let call = move |permitted: Request<Bytes>| async move {
@@ -126,13 +130,19 @@ where
         })
     };
     let Reply { head, body } = guard.respond(admission, call).await;
-    // While a stream is held, the request in the slot is still needed for the inner call.
-    let own = match &body {
+    let request = match &body {
         ReplyBody::Full(_) => slot.take(),
-        ReplyBody::Stream(_) => slot.take_returned(),
+        ReplyBody::Stream(_) => slot.share(),
     };
-    let request = own.unwrap_or_else(|| convert::stand_in(&parts, peer));
-    ServiceResponse::new(request, convert::response(&head, GuardBody::new(body)))
+    let response = convert::response(&head, GuardBody::new(body));
+    match request {
+        Some(request) => Ok(ServiceResponse::new(request, response)),
+        // An inner `Err` has swallowed the request; a response cannot go on without one, an error can.
+        None => {
+            let response = response.map_into_boxed_body();
+            Err(InternalError::from_response("the model endpoint failed", response).into())
+        }
+    }
 }
 
 /// actix-web's errors are not `Send`; what the record and the log need is their text.

@@ -1,5 +1,7 @@
 //! Where the request is while the guard works. actix-web's router takes a request only while nobody else holds a
 //! clone of it (it panics otherwise), so there is one, and it is handed around.
+//!
+//! A request of our own making for the response would do as well, but actix-web never frees those.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -48,14 +50,16 @@ impl Slot {
         }
     }
 
-    /// The request, if the inner service is done with it. One that still waits is left in place.
-    pub(crate) fn take_returned(&self) -> Option<HttpRequest> {
-        let mut place = self.place.borrow_mut();
-        if matches!(*place, Place::Returned(_)) {
-            if let Place::Returned(request) = std::mem::replace(&mut *place, Place::Lent) {
-                return Some(request);
+    /// The request for a response whose body may still call the inner service. A clone, if so: it is gone when the
+    /// call comes, because actix-web drops a response's request before it asks for the body.
+    pub(crate) fn share(&self) -> Option<HttpRequest> {
+        match self.place.replace(Place::Lent) {
+            Place::Returned(request) => Some(request),
+            Place::Waiting(request) => {
+                self.place.replace(Place::Waiting(request.clone()));
+                Some(request)
             }
+            Place::Lent => None,
         }
-        None
     }
 }

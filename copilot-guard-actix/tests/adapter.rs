@@ -8,6 +8,7 @@ mod adapters;
 use std::net::TcpListener;
 
 use actix_web::error::ErrorInternalServerError;
+use actix_web::middleware::Logger;
 use actix_web::{App, Error, HttpRequest, HttpResponse, HttpServer, rt, web};
 use copilot_guard::audit::Outcome;
 use copilot_guard::guard::Guard;
@@ -73,6 +74,7 @@ fn serve_script(script: Script) -> Server {
     let server = HttpServer::new(move || {
         App::new()
             .wrap(GuardMiddleware::new(behind.clone()))
+            .wrap(Logger::default())
             .app_data(web::Data::new(model.clone()))
             .service(web::resource("/extra").to(forward))
             .service(web::scope("/v1").default_service(web::to(forward)))
@@ -139,6 +141,11 @@ async fn failure_is_recorded() {
 }
 
 #[actix_web::test]
+async fn a_panic_is_recorded() {
+    scenarios::failure_is_recorded(&serve(Answer::Panic)).await;
+}
+
+#[actix_web::test]
 async fn approval_releases_one_streamed_call() {
     scenarios::approval_releases_one_call(&serve(scenarios::chat_content_whole()), true).await;
 }
@@ -160,6 +167,7 @@ async fn inner_errors_are_recorded() {
                 Err::<actix_web::dev::ServiceResponse, _>(ErrorInternalServerError("scripted"))
             })
             .wrap(GuardMiddleware::new(behind.clone()))
+            .wrap(Logger::default())
     });
     rt::spawn(
         server
@@ -171,4 +179,28 @@ async fn inner_errors_are_recorded() {
     );
     let server = Server::new(data, serve_admin(guard), store, Script::new(Answer::Fail));
     scenarios::failure_is_recorded(&server).await;
+}
+
+#[actix_web::test]
+async fn without_the_guard_it_leaks() {
+    let (listener, port) = listen();
+    let server = HttpServer::new(move || {
+        let script = Script::new(scenarios::chat_content());
+        App::new().default_service(web::to(move || {
+            let script = script.clone();
+            async move {
+                let (content_type, body) = script.call(String::new()).await.unwrap();
+                HttpResponse::Ok().content_type(content_type).streaming(body)
+            }
+        }))
+    });
+    rt::spawn(
+        server
+            .workers(1)
+            .disable_signals()
+            .listen(listener)
+            .unwrap()
+            .run(),
+    );
+    scenarios::leaks_without_a_guard(&adapters::Client::new(port)).await;
 }

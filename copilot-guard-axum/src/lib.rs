@@ -1,4 +1,4 @@
-//! [`copilot_guard`] around an [axum](axum) router, and its admin routes.
+//! [`copilot_guard`] around an [`axum`] router, and its admin routes.
 //!
 //! 1. [`WrapRouter::wrap`] puts a [`Guard`](copilot_guard::guard::Guard) around a **finished** router. What comes out
 //!    is a [`Guarded`]: a service, not a router, so that no route or fallback can be added outside the guard.
@@ -42,6 +42,17 @@
 //! # Why not `Router::layer`
 //! `Router::layer` covers only what was added before it: a route or a fallback that somebody adds a line further down
 //! is open to everybody. [`copilot_guard::http::GuardLayer`] works with it, but then this is yours to watch.
+//!
+//! What `wrap` returns takes no route:
+//!
+//! ```compile_fail
+//! # use axum::{Router, routing::get};
+//! # use copilot_guard_axum::WrapRouter;
+//! # fn open(guard: copilot_guard::guard::Guard) {
+//! let app = guard.wrap(Router::new());
+//! let app = app.route("/open", get(|| async { "to everybody" }));
+//! # }
+//! ```
 //!
 //! # What the router sees
 //! The guard knows routes by their exact path, before the router does. A path that the guard's

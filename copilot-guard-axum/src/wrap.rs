@@ -39,12 +39,12 @@ pub struct Guarded {
 }
 
 impl Guarded {
-    /// For [`axum::serve`].
+    /// For [`axum::serve()`].
     pub fn into_make_service(self) -> IntoMakeService<Self> {
         ServiceExt::<Request>::into_make_service(self)
     }
 
-    /// For [`axum::serve`], with `C` of the connection as an extension that layers between the server and the guard
+    /// For [`axum::serve()`], with `C` of the connection as an extension that layers between the server and the guard
     /// can read. It does not reach the router.
     pub fn into_make_service_with_connect_info<C>(self) -> IntoMakeServiceWithConnectInfo<Self, C> {
         ServiceExt::<Request>::into_make_service_with_connect_info(self)

@@ -101,11 +101,19 @@ async fn leaving_a_pending_call_ends_it() {
     scenarios::leave_a_pending_call(&server).await;
     server.ended(Outcome::ClientGone).await;
     assert_eq!(server.script.dropped(), 1);
+    // The control: who stays gets the answer.
+    server.script.open();
+    scenarios::masks_plain(&server).await;
 }
 
 #[tokio::test]
 async fn failure_is_recorded() {
     scenarios::failure_is_recorded(&serve(Answer::Fail).await).await;
+}
+
+#[tokio::test]
+async fn a_panic_is_recorded() {
+    scenarios::failure_is_recorded(&serve(Answer::Panic).await).await;
 }
 
 #[tokio::test]
@@ -116,6 +124,19 @@ async fn approval_releases_one_streamed_call() {
 #[tokio::test]
 async fn approval_releases_one_plain_call() {
     scenarios::approval_releases_one_call(&serve(scenarios::plain()).await, false).await;
+}
+
+#[tokio::test]
+async fn without_the_guard_it_leaks() {
+    let script = Script::new(scenarios::chat_content());
+    let router = Router::new().fallback(async move || {
+        let (content_type, body) = script.call(String::new()).await.unwrap();
+        ([(header::CONTENT_TYPE, content_type)], Body::from_stream(body))
+    });
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = adapters::Client::new(listener.local_addr().unwrap().port());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    scenarios::leaks_without_a_guard(&client).await;
 }
 
 /// The control to `strangers_and_unknown_routes_stay_out`: without the guard the same handler is reached, and its

@@ -1,7 +1,7 @@
 //! What every adapter must hold, over real loopback sockets. Each adapter's own test starts a server with a
 //! [`Script`] behind its guard and runs [`scenarios`].
 
-#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
 
 mod client;
 pub(crate) mod scenarios;

@@ -1,10 +1,10 @@
 //! The scenarios. Each takes a server whose model answers as the scenario says.
 
-use copilot_guard::audit::Outcome;
+use copilot_guard::audit::{AuditReader, Outcome};
 use serde_json::json;
 
 use super::client::read_until;
-use super::{Answer, Server, until};
+use super::{Answer, Client, Server, until};
 
 const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
@@ -74,10 +74,27 @@ pub(crate) async fn masks_chat_content(server: &Server) {
             .head
             .contains(&format!("x-copilot-guard-exchange: {}", record.id))
     );
+    let events = server.store.events(record.id).await.unwrap();
+    let events = serde_json::to_string(&events).unwrap();
+    assert!(
+        events.contains("delivered") && events.contains("completed"),
+        "{events}"
+    );
+    assert!(
+        !events.contains(&secret()) && !events.contains("dev-bob"),
+        "{events}"
+    );
     // The handler saw who asks and in which exchange, the headers with all their values, and no credential.
     let seen = server.script.seen().remove(0);
     assert!(seen.starts_with(&format!("bob {} 1,2 ", record.id)), "{seen}");
     assert!(!seen.contains("dev-bob"), "{seen}");
+}
+
+/// The control to the masking scenarios: the same answer without a guard is the secret itself.
+pub(crate) async fn leaks_without_a_guard(client: &Client) {
+    let reply = client.post(CHAT, "nobody", &prompt("hi", true)).await;
+    let text = reply.joined("/choices/0/delta/content");
+    assert_eq!(text, format!("key {} end", secret()));
 }
 
 /// A tool call whose arguments come one byte per event.
@@ -235,7 +252,13 @@ pub(crate) async fn failure_is_recorded(server: &Server) {
     let reply = server.data.post(CHAT, "dev-bob", &prompt("hi", false)).await;
     assert_eq!(reply.status, 502, "{reply:?}");
     assert!(!reply.body.contains("scripted"), "{}", reply.body);
+    assert_eq!(reply.json()["error"]["code"], "upstream_failed", "{}", reply.body);
     let record = server.ended(Outcome::UpstreamFailed).await;
+    assert!(
+        reply
+            .head
+            .contains(&format!("x-copilot-guard-exchange: {}", record.id))
+    );
     assert_eq!(record.status, Some(502));
 }
 

@@ -21,6 +21,8 @@ pub(crate) enum Answer {
     Endless(String),
     /// The handler fails.
     Fail,
+    /// The handler panics.
+    Panic,
 }
 
 /// Answers every call alike, and counts.
@@ -102,6 +104,7 @@ impl Script {
                 ("text/event-stream", ticks.boxed())
             }
             Answer::Fail => return None,
+            Answer::Panic => panic!("scripted"),
         };
         let body = pieces.map(move |text| {
             let _here = &alive;

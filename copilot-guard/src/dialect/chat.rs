@@ -10,6 +10,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::chat_calls::{Choice, HeldCall, MAX_ENTRIES};
+use super::chat_nested::{Nested, Tail};
 use super::chat_write::{chunk, delta};
 use super::{
     Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict,
@@ -17,11 +19,6 @@ use super::{
 };
 use crate::json::{Document, Edits, Limits, Value};
 use crate::sse::{Event, encode};
-
-/// Longest argument text of one call; what is longer ends the answer.
-const MAX_ARGUMENTS: usize = 8 << 20;
-/// Most choices, and most calls of one choice.
-const MAX_ENTRIES: usize = 128;
 
 pub(super) struct ChatStream {
     envelope: Envelope,
@@ -32,29 +29,12 @@ pub(super) struct ChatStream {
     over: bool,
 }
 
-#[derive(Default)]
-struct Choice {
-    open: BTreeSet<String>,
-    calls: Vec<HeldCall>,
-    released: u32,
-    finished: bool,
-}
-
-/// A tool call as far as it has come.
-#[derive(Default)]
-struct HeldCall {
-    /// Its index upstream; `None` for the legacy `function_call`.
-    index: Option<u64>,
-    /// The first fragment: unknown members are taken from it.
-    first: String,
-    id: Option<String>,
-    name: String,
-    arguments: String,
-    /// A free-form tool: `custom.input` takes the place of `function.arguments`.
-    custom: bool,
-}
+/// Texts of one chunk's choice: by channel name, the string's node and what may be shown of it.
+pub(super) type Texts = BTreeMap<String, (u32, String)>;
 
 struct Deferred {
+    /// The choices that end.
+    ending: Vec<u32>,
     /// The chunk; `None` for the end of the stream.
     chunk: Option<String>,
     queue: VecDeque<(u32, HeldCall)>,
@@ -103,7 +83,7 @@ impl ChatStream {
         value: Value<'_>,
         inspector: &mut dyn Inspector,
         edits: &mut Edits,
-        texts: &mut BTreeMap<String, (u32, String)>,
+        texts: &mut Texts,
     ) -> Result<Result<(), Blocked>, Malformed> {
         let choice = self.choices.entry(index).or_default();
         for (name, member) in value.entries() {
@@ -125,7 +105,7 @@ impl ChatStream {
                 _ => match member.as_str() {
                     Some(text) => {
                         let mut shown = String::new();
-                        choice.open.insert(name.clone().into_owned());
+                        choice.open.insert(name.clone().into_owned(), Tail::Member);
                         let result = inspector.delta(&Channel::new(index, &*name), &text, &mut shown);
                         if result.is_err() || shown != text {
                             edits.set_str(member, &shown);
@@ -135,11 +115,13 @@ impl ChatStream {
                             return Ok(Err(blocked));
                         }
                     }
+                    None if name == "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
                     None => {
-                        let place = format!("choices[{index}].delta.{name}");
-                        if let Err(blocked) = inspect_all(member, &place, inspector, edits) {
+                        let mut nested = Nested::new(index, &name, member);
+                        if let Err(blocked) = nested.take(inspector, edits, texts) {
                             return Ok(Err(blocked));
                         }
+                        choice.open.extend(nested.tails());
                     }
                 },
             }
@@ -153,7 +135,7 @@ impl ChatStream {
         index: u32,
         inspector: &mut dyn Inspector,
         edits: &mut Edits,
-        texts: &BTreeMap<String, (u32, String)>,
+        texts: &Texts,
         out: &mut Vec<u8>,
     ) -> Result<(), Blocked> {
         let open = self
@@ -161,7 +143,7 @@ impl ChatStream {
             .get_mut(&index)
             .map(|c| std::mem::take(&mut c.open))
             .unwrap_or_default();
-        for name in open {
+        for (name, how) in open {
             let mut tail = String::new();
             let result = inspector.finish(&Channel::new(index, &*name), &mut tail);
             if !tail.is_empty() {
@@ -169,7 +151,10 @@ impl ChatStream {
                     Some((node, shown)) => {
                         edits.set_raw(*node, crate::json::quote(&format!("{shown}{tail}")))
                     }
-                    None => self.write(&chunk(&self.envelope, index, &delta(&name, &tail), "null"), out),
+                    None => self.write(
+                        &chunk(&self.envelope, index, &how.delta(&name, &tail), "null"),
+                        out,
+                    ),
                 }
             }
             result?;
@@ -187,8 +172,11 @@ impl ChatStream {
         let mut edits = Edits::default();
         let mut ending = Vec::new();
         let mut blocked = None;
+        let mut shown: Vec<(u32, Texts)> = Vec::new();
         for (name, member) in root.entries() {
-            if name != "choices" {
+            if name == "logprobs" {
+                edits.set_raw(member.index(), "null".to_owned());
+            } else if name != "choices" {
                 if let Err(stop) = inspect_all(member, &name, inspector, &mut edits) {
                     return Ok(Flow::Blocked(stop.notice));
                 }
@@ -226,6 +214,9 @@ impl ChatStream {
                         }
                     }
                     "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
+                    // Text outside of a delta, as the older completions have it: nobody of this dialect needs it, and
+                    // pieces of it could not be looked at as one.
+                    "text" => edits.remove(member),
                     _ => {
                         let place = format!("choices[{index}].{name}");
                         if let Err(stop) = inspect_all(member, &place, inspector, &mut edits) {
@@ -240,19 +231,23 @@ impl ChatStream {
                 }
                 ending.push(index);
             }
+            shown.push((index, texts));
             if blocked.is_some() {
-                // What may still be shown leaves without the finish reason; the end follows.
-                if let Some(finish) = choice.get("finish_reason") {
-                    edits.set_raw(finish.index(), "null".to_owned());
-                }
                 break;
             }
         }
-        let data = doc.to_text(&edits);
         if let Some(stop) = blocked {
-            self.write(&data, out);
+            // Not upstream's chunk: what stands behind the stop was not looked at.
+            for (index, texts) in shown {
+                for (name, (_, text)) in texts.into_iter().filter(|(_, (_, text))| !text.is_empty()) {
+                    if !name.contains(['.', '[']) {
+                        self.write(&chunk(&self.envelope, index, &delta(&name, &text), "null"), out);
+                    }
+                }
+            }
             return Ok(Flow::Blocked(stop.notice));
         }
+        let data = doc.to_text(&edits);
         self.end_choices(&ending, Some(data), inspector, out)
     }
 
@@ -274,8 +269,18 @@ impl ChatStream {
                     .map(|call| (*index, call)),
             );
         }
+        let chunk = match chunk {
+            // Text does not wait for a vote: it leaves now, and the end alone stays.
+            Some(data) if !queue.is_empty() => {
+                let (now, later) = split_end(&data, ending)?;
+                self.write(&now, out);
+                Some(later)
+            }
+            other => other,
+        };
         self.deferred = Some(Deferred {
             chunk,
+            ending: ending.to_vec(),
             queue,
             kept: BTreeSet::new(),
             replaced: BTreeSet::new(),
@@ -293,6 +298,7 @@ impl ChatStream {
                 place: format!("choices[{index}].tool_calls[{}]", call.index.unwrap_or(0)),
                 name: call.name.clone(),
                 arguments: call.arguments.clone(),
+                free_form: call.custom,
             };
             match inspector.tool_call(&tool_call) {
                 Verdict::Wait => {
@@ -301,15 +307,22 @@ impl ChatStream {
                     return Ok(Flow::Wait);
                 }
                 Verdict::Pass(changed) => {
-                    let choice = self.choices.entry(index).or_default();
-                    let position = choice.released;
-                    choice.released += 1;
-                    deferred.kept.insert(index);
+                    let position = self.choices.entry(index).or_default().released;
                     let arguments = changed.as_deref().unwrap_or(&call.arguments);
-                    let data = match call.write(position, arguments, inspector)? {
-                        Ok(data) => data,
-                        Err(stop) => return Ok(Flow::Blocked(stop.notice)),
+                    let data = match call.write(position, arguments, inspector) {
+                        Ok(Ok(data)) => data,
+                        // The choice has not ended for the client: `end_with` must know.
+                        Ok(Err(stop)) => {
+                            self.deferred = Some(deferred);
+                            return Ok(Flow::Blocked(stop.notice));
+                        }
+                        Err(malformed) => {
+                            self.deferred = Some(deferred);
+                            return Err(malformed);
+                        }
                     };
+                    self.choices.entry(index).or_default().released += 1;
+                    deferred.kept.insert(index);
                     self.write(&chunk(&self.envelope, index, &data, "null"), out);
                 }
                 Verdict::Replace(notice) => {
@@ -324,6 +337,15 @@ impl ChatStream {
         }
         match deferred.chunk {
             None => {
+                // Without a finish reason clients ask again, some without end.
+                for index in &deferred.ending {
+                    let reason = if deferred.kept.contains(index) {
+                        r#""tool_calls""#
+                    } else {
+                        r#""stop""#
+                    };
+                    self.write(&chunk(&self.envelope, *index, "{}", reason), out);
+                }
                 self.over = true;
                 out.extend_from_slice(b"data: [DONE]\n\n");
                 Ok(Flow::Done)
@@ -396,13 +418,7 @@ impl StreamRewriter for ChatStream {
 
     fn place(&self) -> Place {
         // A deferred end belongs to a choice whose finish reason has not left yet.
-        let waiting = |index: &u32| {
-            self.deferred.as_ref().is_some_and(|d| {
-                d.queue.iter().any(|(i, _)| i == index)
-                    || d.kept.contains(index)
-                    || d.replaced.contains(index)
-            })
-        };
+        let waiting = |index: &u32| self.deferred.as_ref().is_some_and(|d| d.ending.contains(index));
         let open = self
             .choices
             .iter()
@@ -437,126 +453,25 @@ impl StreamRewriter for ChatStream {
     }
 }
 
-impl Choice {
-    fn take_fragment(&mut self, fragment: Value<'_>) -> Result<(), Malformed> {
-        if !fragment.is_object() {
-            return Err(Malformed::new("a tool call is not an object"));
-        }
-        let id = fragment.get_str("id").filter(|id| !id.is_empty());
-        // Some servers leave the index out: an id then begins a call, its lack goes on with the last.
-        let last = self.calls.last().and_then(|c| c.index);
-        let index = match fragment.get("index").and_then(Value::as_u64) {
-            Some(index) => index,
-            None if id.is_some() => last.map_or(0, |i| i + 1),
-            None => last.unwrap_or(0),
-        };
-        let call = self.call(Some(index), fragment)?;
-        if let Some(id) = id {
-            call.id = Some(id.into_owned());
-        }
-        if let Some(function) = fragment.get_some("function") {
-            call.extend(function, "arguments")?;
-        }
-        if let Some(custom) = fragment.get_some("custom") {
-            call.custom = true;
-            call.extend(custom, "input")?;
-        }
-        Ok(())
+/// Cuts a chunk that ends choices in two: everything but the ends, and the ends alone.
+fn split_end(data: &str, ending: &[u32]) -> Result<(String, String), Malformed> {
+    let doc = Document::parse(data.as_bytes(), Limits::default())?;
+    let (mut now, mut later) = (Edits::default(), Edits::default());
+    if let Some(usage) = doc.root().get_some("usage") {
+        now.set_raw(usage.index(), "null".to_owned());
     }
-
-    fn take_legacy(&mut self, fragment: Value<'_>) -> Result<(), Malformed> {
-        self.call(None, fragment)?.extend(fragment, "arguments")
+    for choice in doc.root().get("choices").into_iter().flat_map(Value::items) {
+        let index = choice
+            .get("index")
+            .and_then(Value::as_u64)
+            .and_then(|i| u32::try_from(i).ok())
+            .unwrap_or(0);
+        if let Some(finish) = choice.get("finish_reason").filter(|_| ending.contains(&index)) {
+            now.set_raw(finish.index(), "null".to_owned());
+        }
+        if let Some(delta) = choice.get("delta") {
+            later.set_raw(delta.index(), "{}".to_owned());
+        }
     }
-
-    fn call(&mut self, index: Option<u64>, fragment: Value<'_>) -> Result<&mut HeldCall, Malformed> {
-        let position = match self.calls.iter().position(|c| c.index == index) {
-            Some(position) => position,
-            None if self.calls.len() >= MAX_ENTRIES => return Err(Malformed::new("too many tool calls")),
-            None => {
-                self.calls.push(HeldCall {
-                    index,
-                    first: fragment.raw().to_owned(),
-                    ..HeldCall::default()
-                });
-                self.calls.len() - 1
-            }
-        };
-        self.calls
-            .get_mut(position)
-            .ok_or_else(|| Malformed::new("no such tool call"))
-    }
-}
-
-impl HeldCall {
-    fn extend(&mut self, function: Value<'_>, member: &str) -> Result<(), Malformed> {
-        if let Some(name) = function.get_str("name") {
-            self.name.push_str(&name);
-        }
-        match function.get_some(member) {
-            None => {}
-            Some(arguments) => match arguments.as_str() {
-                Some(text) => self.arguments.push_str(&text),
-                // A few servers send the arguments as an object at once.
-                None => self.arguments.push_str(arguments.raw()),
-            },
-        }
-        if self.arguments.len() > MAX_ARGUMENTS || self.name.len() > 1024 {
-            return Err(Malformed::new("a tool call is too long"));
-        }
-        Ok(())
-    }
-
-    /// The delta that brings the whole call. Unknown members of its first fragment come along, looked at.
-    fn write(
-        &self,
-        position: u32,
-        arguments: &str,
-        inspector: &mut dyn Inspector,
-    ) -> Result<Result<String, Blocked>, Malformed> {
-        use crate::json::quote;
-        let body = |member: &str| {
-            format!(
-                r#"{{"name":{},"{member}":{}}}"#,
-                quote(&self.name),
-                quote(arguments)
-            )
-        };
-        if self.index.is_none() {
-            return Ok(Ok(format!(r#"{{"function_call":{}}}"#, body("arguments"))));
-        }
-        let doc = Document::parse(self.first.as_bytes(), Limits::default())?;
-        let mut edits = Edits::default();
-        for (name, member) in doc.root().entries() {
-            if matches!(&*name, "index" | "id" | "type" | "function" | "custom") {
-                edits.remove(member);
-            } else if is_opaque_member(&name) {
-                inspector.not_scanned(&format!("tool_calls.{name}"));
-            } else if let Err(stop) =
-                inspect_all(member, &format!("tool_calls.{name}"), inspector, &mut edits)
-            {
-                return Ok(Err(stop));
-            }
-        }
-        let rest = doc.to_text(&edits);
-        let rest = rest
-            .strip_prefix('{')
-            .and_then(|r| r.strip_suffix('}'))
-            .unwrap_or_default();
-        let comma = if rest.is_empty() { "" } else { "," };
-        let id = match self.id.as_deref() {
-            None => String::new(),
-            Some(id) => match inspector.whole("tool_calls.id", id) {
-                Ok(changed) => format!(r#""id":{},"#, quote(changed.as_deref().unwrap_or(id))),
-                Err(stop) => return Ok(Err(stop)),
-            },
-        };
-        let (kind, body) = if self.custom {
-            ("custom", body("input"))
-        } else {
-            ("function", body("arguments"))
-        };
-        Ok(Ok(format!(
-            r#"{{"tool_calls":[{{"index":{position},{id}"type":"{kind}","{kind}":{body}{comma}{rest}}}]}}"#
-        )))
-    }
+    Ok((doc.to_text(&now), doc.to_text(&later)))
 }

@@ -26,6 +26,7 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
                         Step::On => {}
                         Step::Wait => return Ok(Plain::Wait),
                         Step::Blocked(notice) => return Ok(Plain::Blocked(notice)),
+                        Step::Malformed(what) => return Err(Malformed::new(what)),
                     }
                 }
                 "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
@@ -45,6 +46,7 @@ enum Step {
     On,
     Wait,
     Blocked(String),
+    Malformed(&'static str),
 }
 
 fn message(
@@ -66,12 +68,16 @@ fn message(
                 let before = notices.len();
                 let mut of_these = false;
                 for (j, call) in member.items().enumerate() {
-                    let function = call
-                        .get("function")
-                        .or_else(|| call.get("custom"))
-                        .unwrap_or(call);
+                    // Exactly one of both, so that what is judged is what a client runs.
+                    let custom = call.get_some("custom");
+                    let function = match (call.get_some("function"), custom) {
+                        (Some(function), None) => function,
+                        (None, Some(custom)) => custom,
+                        _ => return Step::Malformed("a tool call is neither a function nor a custom tool"),
+                    };
                     for (name, member) in call.entries() {
-                        if !matches!(&*name, "function" | "custom" | "type") && !is_opaque_member(&name) {
+                        let unseen = matches!(&*name, "function" | "custom") && !member.is_null();
+                        if !unseen && !is_opaque_member(&name) {
                             if let Err(stop) =
                                 inspect_all(member, &format!("{inner}[{j}].{name}"), inspector, edits)
                             {
@@ -79,7 +85,15 @@ fn message(
                             }
                         }
                     }
-                    match judge(function, &format!("{inner}[{j}]"), number, inspector, edits) {
+                    let text = if custom.is_some() { "input" } else { "arguments" };
+                    for (name, member) in function.entries().filter(|(n, _)| n != "name" && n != text) {
+                        if let Err(stop) =
+                            inspect_all(member, &format!("{inner}[{j}].{name}"), inspector, edits)
+                        {
+                            return Step::Blocked(stop.notice);
+                        }
+                    }
+                    match judge(function, text, &format!("{inner}[{j}]"), number, inspector, edits) {
                         Judged::Kept => of_these = true,
                         Judged::Replaced(notice) => {
                             edits.remove(call);
@@ -93,15 +107,18 @@ fn message(
                 }
                 kept |= of_these;
             }
-            "function_call" if member.is_object() => match judge(member, &inner, number, inspector, edits) {
-                Judged::Kept => kept = true,
-                Judged::Replaced(notice) => {
-                    edits.remove(member);
-                    notices.push(notice);
+            "function_call" if member.is_object() => {
+                match judge(member, "arguments", &inner, number, inspector, edits) {
+                    Judged::Kept => kept = true,
+                    Judged::Replaced(notice) => {
+                        edits.remove(member);
+                        notices.push(notice);
+                    }
+                    Judged::Wait => return Step::Wait,
                 }
-                Judged::Wait => return Step::Wait,
-            },
+            }
             _ if is_opaque_member(&name) => inspector.not_scanned(&inner),
+            "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
             _ => {
                 if name == "content" {
                     content = Some(member);
@@ -155,12 +172,13 @@ enum Judged {
 
 fn judge(
     function: Value<'_>,
+    member: &str,
     place: &str,
     number: &mut u32,
     inspector: &mut dyn Inspector,
     edits: &mut Edits,
 ) -> Judged {
-    let arguments = function.get("arguments").or_else(|| function.get("input"));
+    let arguments = function.get(member);
     let text = arguments.map(|a| {
         a.as_str()
             .map_or_else(|| a.raw().to_owned(), std::borrow::Cow::into_owned)
@@ -173,6 +191,7 @@ fn judge(
             .map(std::borrow::Cow::into_owned)
             .unwrap_or_default(),
         arguments: text.unwrap_or_default(),
+        free_form: member == "input",
     };
     match inspector.tool_call(&call) {
         Verdict::Wait => Judged::Wait,

@@ -85,13 +85,20 @@ impl MessagesStream {
         let index = block_index(root)?;
         let content = root.get("content_block").filter(|b| b.is_object());
         let content = content.ok_or_else(|| Malformed::new("`content_block` is missing"))?;
-        let kind = content.get_str("type").unwrap_or_default();
-        self.next_index = self.next_index.max(index.saturating_add(1));
+        let kind = plain_type(content)?;
+        if index < self.next_index {
+            // A client that joins by index would change what it has already been shown.
+            return Err(Malformed::new("a block index comes twice"));
+        }
+        self.next_index = index.saturating_add(1);
         let mut edits = Edits::default();
+        if let Err(blocked) = siblings(root, "content_block", inspector, &mut edits) {
+            return Ok(Flow::Blocked(blocked.notice));
+        }
         let mut open = BTreeSet::new();
         let mut stop = None;
-        let block_kind = match &*kind {
-            "tool_use" | "server_tool_use" | "mcp_tool_use" => BlockKind::Call {
+        let block_kind = match kind.as_str() {
+            call if call.ends_with("tool_use") => BlockKind::Call {
                 start: doc.to_text(&edits),
                 name: content
                     .get_str("name")
@@ -106,6 +113,12 @@ impl MessagesStream {
             },
             "redacted_thinking" => {
                 inspector.not_scanned(&format!("content[{index}].redacted_thinking"));
+                for (name, member) in content.entries().filter(|(n, _)| n != "data" && n != "type") {
+                    let place = format!("content[{index}].{name}");
+                    if let Err(blocked) = inspect_all(member, &place, inspector, &mut edits) {
+                        return Ok(Flow::Blocked(blocked.notice));
+                    }
+                }
                 BlockKind::Open { signed: true }
             }
             _ => {
@@ -164,7 +177,7 @@ impl MessagesStream {
         let block = block.ok_or_else(|| Malformed::new("a delta for a block that is not open"))?;
         let delta = root.get("delta").filter(|d| d.is_object());
         let delta = delta.ok_or_else(|| Malformed::new("`delta` is missing"))?;
-        let kind = delta.get_str("type").unwrap_or_default();
+        let kind = plain_type(delta)?;
         let signed = match &mut block.kind {
             BlockKind::Call { arguments, .. } => {
                 let piece = delta
@@ -177,6 +190,10 @@ impl MessagesStream {
                 }
                 return Ok(Flow::More);
             }
+            // Arguments of a call that was not announced as one could not be held.
+            BlockKind::Open { .. } if kind == "input_json_delta" => {
+                return Err(Malformed::new("arguments outside of a tool call"));
+            }
             BlockKind::Open { signed } => *signed,
         };
         if signed && delta.get("signature").is_some() {
@@ -186,7 +203,9 @@ impl MessagesStream {
             }
         }
         let mut edits = Edits::default();
-        let mut stop = None;
+        if let Err(blocked) = siblings(root, "delta", inspector, &mut edits) {
+            return Ok(Flow::Blocked(blocked.notice));
+        }
         for (name, member) in delta.entries() {
             match member.as_str() {
                 Some(_) if name == "type" => {}
@@ -198,23 +217,28 @@ impl MessagesStream {
                         signed,
                     };
                     let mut shown = String::new();
-                    stop = inspector.delta(&channel, &text, &mut shown).err();
+                    if let Err(blocked) = inspector.delta(&channel, &text, &mut shown) {
+                        // Not upstream's event: what stands behind the stop was not looked at.
+                        if !shown.is_empty() {
+                            block_delta(index, &kind, &name, &shown, out);
+                        }
+                        return Ok(Flow::Blocked(blocked.notice));
+                    }
                     if shown != text {
                         edits.set_str(member, &shown);
                     }
-                    block.open.insert((kind.clone().into_owned(), name.into_owned()));
+                    block.open.insert((kind.clone(), name.into_owned()));
                 }
                 None => {
                     let place = format!("content[{index}].{name}");
-                    stop = inspect_all(member, &place, inspector, &mut edits).err();
+                    if let Err(blocked) = inspect_all(member, &place, inspector, &mut edits) {
+                        return Ok(Flow::Blocked(blocked.notice));
+                    }
                 }
-            }
-            if stop.is_some() {
-                break;
             }
         }
         encode("content_block_delta", &doc.to_text(&edits), out);
-        Ok(stop.map_or(Flow::More, |blocked| Flow::Blocked(blocked.notice)))
+        Ok(Flow::More)
     }
 
     fn block_end(
@@ -259,6 +283,7 @@ impl MessagesStream {
             place: format!("content[{index}]"),
             name: name.clone(),
             arguments: arguments.clone(),
+            free_form: false,
         };
         match inspector.tool_call(&call) {
             Verdict::Wait => return Ok(Flow::Wait),
@@ -444,6 +469,29 @@ fn flush(block: &mut Block, inspector: &mut dyn Inspector, out: &mut Vec<u8>) ->
             block_delta(block.index, &kind, &member, &tail, out);
         }
         result?;
+    }
+    Ok(())
+}
+
+/// The `type` of a block or delta; it goes back into our own events.
+fn plain_type(value: Value<'_>) -> Result<String, Malformed> {
+    let kind = value.get_str("type").filter(|kind| is_plain_name(kind));
+    kind.map(std::borrow::Cow::into_owned)
+        .ok_or_else(|| Malformed::new("a `type` is missing or unusual"))
+}
+
+/// Looks at what stands beside the event's own members.
+fn siblings(
+    root: Value<'_>,
+    own: &str,
+    inspector: &mut dyn Inspector,
+    edits: &mut Edits,
+) -> Result<(), Blocked> {
+    for (name, member) in root
+        .entries()
+        .filter(|(n, _)| !matches!(&**n, "type" | "index") && n != own)
+    {
+        inspect_all(member, &name, inspector, edits)?;
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
         let place = format!("content[{i}]");
         let kind = block.get_str("type").unwrap_or_default();
         match &*kind {
-            "tool_use" | "server_tool_use" | "mcp_tool_use" => {
+            call if call.ends_with("tool_use") => {
                 let input = block.get("input");
                 let call = ToolCall {
                     number,
@@ -31,6 +31,7 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
                         .map(std::borrow::Cow::into_owned)
                         .unwrap_or_default(),
                     arguments: input.map(Value::raw).unwrap_or("{}").to_owned(),
+                    free_form: false,
                 };
                 match inspector.tool_call(&call) {
                     Verdict::Wait => return Ok(Plain::Wait),
@@ -63,7 +64,15 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
                 }
                 number += 1;
             }
-            "redacted_thinking" => inspector.not_scanned(&place),
+            "redacted_thinking" => {
+                inspector.not_scanned(&place);
+                for (name, member) in block.entries().filter(|(n, _)| n != "data" && n != "type") {
+                    if let Err(stop) = inspect_all(member, &format!("{place}.{name}"), inspector, &mut edits)
+                    {
+                        return Ok(Plain::Blocked(stop.notice));
+                    }
+                }
+            }
             "thinking" => {
                 // Signed: on a hit the answer ends, as it would when streamed.
                 let index = u32::try_from(i).unwrap_or(u32::MAX);
@@ -72,7 +81,8 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
                     name: "thinking".to_owned(),
                     signed: true,
                 };
-                let text = block.get_str("thinking").unwrap_or_default();
+                let text = block.get("thinking").and_then(Value::as_str);
+                let text = text.ok_or_else(|| Malformed::new("`thinking` is missing or not a string"))?;
                 let mut shown = String::new();
                 let result = inspector
                     .delta(&channel, &text, &mut shown)

@@ -4,6 +4,8 @@
 //! dialect is one file that implements [`StreamRewriter`] and a few functions for plain answers and requests.
 
 mod chat;
+mod chat_calls;
+mod chat_nested;
 mod chat_plain;
 mod chat_write;
 mod messages;
@@ -134,8 +136,11 @@ pub struct ToolCall {
     pub place: String,
     /// The tool's name.
     pub name: String,
-    /// The arguments as the model wrote them: usually a JSON text.
+    /// The arguments as the model wrote them: a JSON text, unless the tool is [`free_form`](Self::free_form).
     pub arguments: String,
+    /// The tool takes any text; otherwise arguments that are not strict JSON are refused, since a lax reader would
+    /// find other strings in them than the rules did.
+    pub free_form: bool,
 }
 
 /// What is to become of a tool call.

@@ -96,6 +96,9 @@ pub(super) fn parse(dialect: Dialect, body: &[u8], limits: Limits) -> Result<Par
         }
     }
     walk.finish();
+    if walk.parts.len() > MAX_PARTS {
+        return Err(Malformed::new(format!("more than {MAX_PARTS} texts")));
+    }
     let tools = root.get("tools").into_iter().flat_map(Value::items).chain(
         // The legacy form of chat completions.
         root.get("functions").into_iter().flat_map(Value::items),
@@ -119,6 +122,9 @@ pub(super) fn parse(dialect: Dialect, body: &[u8], limits: Limits) -> Result<Par
     })
 }
 
+/// Most texts of one request. Long histories of agents have a few thousand.
+const MAX_PARTS: usize = 50_000;
+
 #[derive(Default)]
 struct Walk {
     parts: Vec<Part>,
@@ -137,7 +143,9 @@ impl Walk {
         }
         let block_type = value.get_str("type");
         let block_type = block_type.as_deref().unwrap_or_default();
-        let stage = if block_type.ends_with("tool_result") {
+        // A block of a message's content, not the message itself: who writes a message does not choose its stage.
+        let is_block = place.ends_with(']') && place.contains(".content[");
+        let stage = if is_block && block_type.ends_with("tool_result") {
             Stage::ToolResult
         } else {
             stage
@@ -165,7 +173,8 @@ impl Walk {
     }
 
     fn text(&mut self, value: Value<'_>, text: String, place: &str, role: &str, stage: Stage, fixed: bool) {
-        if !text.is_empty() {
+        // One more than allowed is enough to know.
+        if !text.is_empty() && self.parts.len() <= MAX_PARTS {
             let (role, place) = (role.to_owned(), place.to_owned());
             self.parts.push(Part {
                 stage,

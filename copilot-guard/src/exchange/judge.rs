@@ -13,6 +13,7 @@ use crate::policy::{CallerPolicy, OutputAction, OutputRules};
 const MAX_CHANNELS: usize = 512;
 
 /// What a reader is told of a call whose name, or the name of an argument, is (or holds) a secret.
+const UNREADABLE: &str = "A tool call's arguments are not valid JSON; it was left out.";
 const UNMASKABLE: &str = "The model's tool call held a secret where it cannot be masked; it was taken out.";
 
 /// A tool call that needs a person's vote.
@@ -56,6 +57,9 @@ struct Watched {
     observing: Option<Redactor>,
     /// How far the text has been shown or masked, in bytes of the channel's own text.
     position: u64,
+    /// A carriage return at the end of what was shown last, kept for the next piece: VS Code drops one at the end of
+    /// each delta, and would join what stood apart when it was looked at.
+    carriage_return: bool,
 }
 
 impl Judge {
@@ -113,6 +117,7 @@ impl Judge {
         &mut self,
         channel: &Channel,
         out: &mut String,
+        is_last: bool,
         step: impl Fn(&mut Redactor, &mut Watch<'_, '_>),
     ) -> Result<(), Blocked> {
         if let Some(stopped) = &self.stopped {
@@ -129,6 +134,7 @@ impl Judge {
             blocking: rules.block().map(|mask| set.redactor(mask)),
             observing: rules.observe().map(|mask| set.redactor(mask)),
             position: 0,
+            carriage_return: false,
         });
         let place = channel.to_string();
         if let Some(observing) = &mut watched.observing {
@@ -164,6 +170,15 @@ impl Judge {
         let Shown {
             text, marks, stopped, ..
         } = shown;
+        if watched.carriage_return && (!text.is_empty() || is_last) {
+            watched.carriage_return = false;
+            out.push('\r');
+        }
+        let mut text = text;
+        if !is_last && text.last() == Some(&b'\r') {
+            text.pop();
+            watched.carriage_return = true;
+        }
         out.push_str(&String::from_utf8(text).unwrap_or_else(|e| {
             // The engine cuts at code points of valid text; this is the closed form of a fault in it.
             String::from_utf8_lossy(e.as_bytes()).into_owned()
@@ -210,8 +225,10 @@ impl Judge {
     fn arguments(&mut self, call: &ToolCall) -> Result<(Option<String>, Vec<String>), Blocked> {
         let mut strings = Vec::new();
         let Ok(doc) = Document::parse(call.arguments.as_bytes(), Limits::default()) else {
-            // Free text, or JSON that only a lax reader takes: looked at as one text.
-            return Ok((self.whole(&call.place, &call.arguments)?, strings));
+            if call.free_form || call.arguments.trim().is_empty() {
+                return Ok((self.whole(&call.place, &call.arguments)?, strings));
+            }
+            return Err(self.stop(UNREADABLE, None));
         };
         let mut edits = Edits::default();
         self.strings(doc.root(), &call.place, &mut strings, &mut edits)?;
@@ -247,13 +264,13 @@ impl Judge {
 
 impl Inspector for Judge {
     fn delta(&mut self, channel: &Channel, text: &str, out: &mut String) -> Result<(), Blocked> {
-        self.run(channel, out, |redactor, watch| {
+        self.run(channel, out, false, |redactor, watch| {
             redactor.push(text.as_bytes(), watch)
         })
     }
 
     fn finish(&mut self, channel: &Channel, out: &mut String) -> Result<(), Blocked> {
-        let result = self.run(channel, out, |redactor, watch| redactor.finish(watch));
+        let result = self.run(channel, out, true, |redactor, watch| redactor.finish(watch));
         self.channels.remove(channel);
         result
     }

@@ -51,6 +51,22 @@ pub struct Ended {
     pub code: Option<&'static str>,
 }
 
+impl Ended {
+    /// The end of an answer that came through: `blocked` when policy took something out of it.
+    pub(crate) fn of(decision: Action) -> Self {
+        match decision {
+            Action::Block => Self {
+                outcome: Outcome::Blocked,
+                code: Some("blocked_by_policy"),
+            },
+            _ => Self {
+                outcome: Outcome::Completed,
+                code: None,
+            },
+        }
+    }
+}
+
 /// What the record needs beside the delivered bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
@@ -179,6 +195,11 @@ impl Exchange {
         out
     }
 
+    /// Throws away what [`poll`](Self::poll) has not given out yet.
+    pub(crate) fn discard(&mut self) {
+        self.out.clear();
+    }
+
     /// An event that keeps the client waiting without changing anything.
     pub fn keep_alive(&mut self) -> Vec<u8> {
         self.before.clone_from(&self.after);
@@ -274,12 +295,7 @@ impl Exchange {
         match result {
             Ok(Flow::More) => self.state = State::Open,
             Ok(Flow::Wait) => self.state = State::Waiting { asked: false },
-            Ok(Flow::Done) => {
-                self.state = State::Ended(Ended {
-                    outcome: Outcome::Completed,
-                    code: None,
-                })
-            }
+            Ok(Flow::Done) => self.state = State::Ended(Ended::of(self.judge.decision())),
             Ok(Flow::Blocked(notice)) => {
                 self.rewriter.end_with(&notice, &mut self.out);
                 self.state = State::Ended(Ended {

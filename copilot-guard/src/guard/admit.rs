@@ -18,7 +18,8 @@ use super::{Guard, entropy};
 use crate::approval::{Approval, ApprovalState, Claim, Digest, ListFilter, Shown};
 use crate::audit::{Actor, AuditEvent, Closing, EventKind, MaskCount, Opening, Outcome};
 use crate::clock::Timestamp;
-use crate::decision::{Action, Decision, RuleHit};
+use crate::decision::{Action, Decision, RuleHit, Stage};
+use crate::detect::{RuleMask, RuleSet};
 use crate::dialect::{Envelope, ParsedRequest, Route};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
@@ -129,6 +130,10 @@ struct Judged {
     decision: Decision,
     replaced: Vec<(usize, String)>,
     masks: Vec<MaskCount>,
+    /// Texts as they may be kept: every secret masked, whatever policy lets pass.
+    kept: Vec<(usize, String)>,
+    /// A text that cannot be replaced holds a secret: the request is not kept as such.
+    unkept: bool,
     /// Digests of what asks for approval, and what the reviewer sees of it.
     findings: Vec<Digest>,
     shown: Vec<Shown>,
@@ -165,7 +170,13 @@ impl Guard {
             let request = dialect.parse_request(&body, limits)?;
             let query = Query::new(&identified.identity.groups, &request.model, identified.now);
             let caller = policy.for_caller(&query);
-            let judged = judge(&request, &caller, body.len(), identified.token.expose());
+            let judged = judge(
+                &request,
+                policy.rule_set(),
+                &caller,
+                body.len(),
+                identified.token.expose(),
+            );
             let written = request.write(&judged.replaced)?;
             // In the model's name, the name of a member, a signature: there it cannot be masked.
             if crate::json::holds(&written, identified.token.expose(), limits)? {
@@ -173,9 +184,15 @@ impl Guard {
                     "it holds the credential where no text should stand",
                 ));
             }
-            Ok::<_, crate::dialect::Malformed>((request, caller, judged, written))
+            // What is kept has every secret masked, whatever policy lets pass.
+            let kept = match judged.unkept {
+                true => crate::detect::mark("request"),
+                false if judged.kept == judged.replaced => written.clone(),
+                false => request.write(&judged.kept)?,
+            };
+            Ok::<_, crate::dialect::Malformed>((request, caller, judged, written, kept))
         });
-        let (request, caller, judged, written) = match judged {
+        let (request, caller, mut judged, written, kept) = match judged {
             Some(Ok(judged)) => judged,
             Some(Err(error)) => {
                 return self
@@ -216,7 +233,7 @@ impl Guard {
             masks: judged.masks,
             approval: None,
             digest: digest.to_string(),
-            request: written.clone(),
+            request: kept,
         };
         let make_session = |ticket| Session {
             ticket,
@@ -256,6 +273,34 @@ impl Guard {
             },
             Action::RequireApproval => {
                 let rules = judged.decision.rules_with(Action::RequireApproval);
+                // What is asked of the request as a whole is bound to the whole request: nothing else rides on it.
+                let whole: Vec<_> = judged
+                    .decision
+                    .hits
+                    .iter()
+                    .filter(|hit| {
+                        hit.stage == Stage::Request
+                            && hit.action == Action::RequireApproval
+                            && !hit.observed_only
+                    })
+                    .map(|hit| Digest::of(&[hit.id.as_bytes(), digest.as_str().as_bytes()]))
+                    .collect();
+                if !whole.is_empty() {
+                    let parts = request
+                        .parts
+                        .iter()
+                        .rev()
+                        .filter(|p| p.role != "request")
+                        .take(MAX_SHOWN);
+                    judged.shown = parts
+                        .map(|p| {
+                            let text = without_secrets(policy.rule_set(), &policy.rule_set().all(), &p.text);
+                            shown(p, text.as_deref().unwrap_or(&p.text))
+                        })
+                        .collect();
+                    judged.shown.reverse();
+                }
+                judged.findings.extend(whole);
                 let claim = Claim {
                     exchange,
                     person: actor.person.clone(),
@@ -535,26 +580,28 @@ pub(super) fn policy_denial(
     denial
 }
 
-fn judge(request: &ParsedRequest, caller: &CallerPolicy, size: usize, token: &str) -> Judged {
+fn judge(
+    request: &ParsedRequest,
+    rules: &RuleSet,
+    caller: &CallerPolicy,
+    size: usize,
+    token: &str,
+) -> Judged {
+    let every_kind = rules.all();
     let mut judged = Judged {
         decision: caller.request(size),
         replaced: Vec::new(),
+        kept: Vec::new(),
+        unkept: false,
         masks: Vec::new(),
         findings: Vec::new(),
         shown: Vec::new(),
     };
-    // What the request as a whole asks approval for is bound to the whole request.
-    for hit in judged
-        .decision
-        .hits
-        .iter()
-        .filter(|h| h.action == Action::RequireApproval && !h.observed_only)
-    {
-        judged.findings.push(Digest::of(&[hit.id.as_bytes(), b"request"]));
-    }
     for (index, part) in request.parts.iter().enumerate() {
         let verdict = caller.part(part.stage, &part.place, &part.text);
-        let mut text = mask(&part.text, &verdict.masks, &part.place, &mut judged.masks);
+        let mut counts = Vec::new();
+        let mut text = mask(&part.text, &verdict.masks, &part.place, &mut counts);
+        judged.masks.append(&mut counts);
         // The caller's own token is a credential of this gateway, wherever it stands.
         if !token.is_empty() && text.contains(token) {
             text = text.replace(token, &crate::detect::mark("gateway-token"));
@@ -574,12 +621,17 @@ fn judge(request: &ParsedRequest, caller: &CallerPolicy, size: usize, token: &st
             ];
             judged.findings.push(Digest::of(&fields));
         }
-        if !asking.is_empty() {
-            judged.shown.push(Shown {
-                place: part.place.clone(),
-                role: part.role.clone(),
-                text: text.clone(),
-            });
+        // Neither the record nor a reviewer sees a secret that policy lets pass (DESIGN: matched values never).
+        let kept = without_secrets(rules, &every_kind, &text);
+        if !asking.is_empty() && judged.shown.len() < MAX_SHOWN {
+            judged.shown.push(shown(part, kept.as_deref().unwrap_or(&text)));
+        }
+        if part.fixed && kept.is_some() {
+            judged.unkept = true;
+        } else if let Some(kept) = kept {
+            judged.kept.push((index, kept));
+        } else if text != part.text {
+            judged.kept.push((index, text.clone()));
         }
         if text != part.text && part.fixed {
             // What must be masked here cannot be: it does not go up at all.
@@ -602,6 +654,57 @@ fn judge(request: &ParsedRequest, caller: &CallerPolicy, size: usize, token: &st
         judged.decision.merge(verdict.decision);
     }
     judged
+}
+
+/// Most parts, and the longest text of each, that a reviewer is shown.
+const MAX_SHOWN: usize = 64;
+const MAX_SHOWN_TEXT: usize = 32 << 10;
+
+/// A part for the reviewer. What is too long says so.
+fn shown(part: &crate::dialect::Part, text: &str) -> Shown {
+    let mut end = text.len().min(MAX_SHOWN_TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut shown = text.get(..end).unwrap_or_default().to_owned();
+    if end < text.len() {
+        shown.push_str(&format!("… ({} bytes more)", text.len() - end));
+    }
+    Shown {
+        place: part.place.clone(),
+        role: part.role.clone(),
+        text: shown,
+    }
+}
+
+/// The text with every secret masked; `None` when it has none.
+fn without_secrets(rules: &RuleSet, every_kind: &RuleMask, text: &str) -> Option<String> {
+    let spans = rules.scan(every_kind, text.as_bytes());
+    let spans: Vec<_> = spans
+        .iter()
+        .filter_map(|span| {
+            let kind = rules
+                .info(span.rule)
+                .map_or("secret", |info| info.id.as_str())
+                .to_owned();
+            Some((
+                usize::try_from(span.start).ok()?,
+                usize::try_from(span.end).ok()?,
+                kind,
+            ))
+        })
+        .collect();
+    (!spans.is_empty()).then(|| {
+        let mut out = String::with_capacity(text.len());
+        let mut at = 0;
+        for (start, end, kind) in spans {
+            out.push_str(text.get(at..start).unwrap_or_default());
+            out.push_str(&crate::detect::mark(&kind));
+            at = end;
+        }
+        out.push_str(text.get(at..).unwrap_or_default());
+        out
+    })
 }
 
 /// The text with the spans replaced by marks. Spans are in order and do not overlap.
@@ -633,9 +736,15 @@ fn mask(text: &str, spans: &[crate::policy::MaskSpan], place: &str, counts: &mut
 fn upstream_request(parts: &Parts, identified: &Identified, body: String) -> Request<Bytes> {
     let mut request = Request::new(Bytes::from(body));
     *request.method_mut() = parts.method.clone();
-    *request.uri_mut() = parts.uri.clone();
+    // Origin form: the authority that a client writes decides nothing.
+    let path = parts
+        .uri
+        .path_and_query()
+        .cloned()
+        .unwrap_or_else(|| http::uri::PathAndQuery::from_static("/"));
+    *request.uri_mut() = http::Uri::from(path);
     *request.headers_mut() = headers::upward(&parts.headers, identified.token.expose());
-    // Extensions of outer layers go on; those of the framework's own may hold the token and stay here.
+    // Of the extensions only the guard's own go on: those of outer layers may hold the token.
     request
         .extensions_mut()
         .insert(UpstreamName(identified.route.upstream.clone()));

@@ -18,7 +18,7 @@ use super::upstream_error::{self, Shape};
 use super::{Guard, headers};
 use crate::audit::{EventKind, Outcome};
 use crate::decision::Action;
-use crate::exchange::{CallAnswer, PlainExchange, PlainStep, notice};
+use crate::exchange::{CallAnswer, Ended, PlainExchange, PlainStep, notice};
 
 /// An error of the inner service or of its body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -196,7 +196,10 @@ impl Guard {
         let until = tokio::time::Instant::now() + self.inner.settings.hold_plain;
         let (step, outcome, code) = loop {
             match catch(|| answer.judge(&body)) {
-                Some(Ok(PlainStep::Deliver(text))) => break (text, Outcome::Completed, None),
+                Some(Ok(PlainStep::Deliver(text))) => {
+                    let ended = Ended::of(answer.summary().decision);
+                    break (text, ended.outcome, ended.code);
+                }
                 Some(Ok(PlainStep::Blocked(notice))) => {
                     let text = session.route.dialect.plain_notice(&session.envelope, &notice);
                     break (text, Outcome::Blocked, Some("blocked_by_policy"));

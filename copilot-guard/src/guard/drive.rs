@@ -318,6 +318,8 @@ where
             code: Some("internal_error"),
         };
         let end = catch(|| {
+            // Events that were finished before the panic are not on record: they stay here.
+            exchange.discard();
             exchange.handle_stop("The answer could not be checked and ends here.", ended);
             match exchange.poll() {
                 Step::Deliver(bytes) => bytes,
@@ -382,6 +384,17 @@ where
             .set_summary(summary.decision, summary.masks, summary.not_scanned);
         let mut all = self.matched();
         all.append(&mut events);
+        // What was delivered on credit is settled before the record says how it ended.
+        let writer = self.session.ticket.writer().clone();
+        let mut ended = ended;
+        for (_, ack) in std::mem::take(&mut self.undurable) {
+            if writer.settle(ack.await).is_err() {
+                ended = Ended {
+                    outcome: Outcome::Refused,
+                    code: Some("audit_unavailable"),
+                };
+            }
+        }
         let ticket = &mut self.session.ticket;
         let recorded = ticket.close(all, ended.outcome, ended.code, 200).await.is_ok();
         if !recorded {

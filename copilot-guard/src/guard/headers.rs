@@ -27,6 +27,14 @@ const NEVER_UP: &[&str] = &[
     "x-forwarded-host",
     "x-forwarded-proto",
     "x-real-ip",
+    "content-encoding",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+    "ocp-apim-subscription-key",
+    "x-goog-user-project",
 ];
 
 /// Of upstream's headers only these come down, and those with one of the prefixes below.

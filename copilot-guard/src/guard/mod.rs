@@ -21,6 +21,7 @@ mod upkeep;
 mod upstream_error;
 mod writer;
 
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use http::StatusCode;
@@ -45,12 +46,11 @@ use crate::policy::Policy;
 use crate::token::{TokenError, TokenVerifier, credential};
 
 /// The assembled guard. Cheap to clone; clones are the same guard.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Guard {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
 struct Inner {
     verifier: Arc<dyn TokenVerifier>,
     policy: arc_swap::ArcSwap<Policy>,
@@ -62,6 +62,15 @@ struct Inner {
     clock: Arc<dyn Clock>,
     writer: Writer,
     refusals: Mutex<Refusals>,
+}
+
+// Stores and sinks may hold what was asked and answered: `{:?}` shows none of them.
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Guard")
+            .field("policy", &self.policy().version())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Guard {
@@ -253,7 +262,7 @@ impl Guard {
                 return Ok(());
             }
             let ids: Vec<String> = events.iter().map(|e| e.id.clone()).collect();
-            self.inner.writer.append(events).await?;
+            self.inner.writer.append_strictly(events).await?;
             self.inner
                 .approvals
                 .outbox_done(&ids)

@@ -102,9 +102,12 @@ pub(super) fn denial(
         ),
     };
     let mut denial = Denial::new(exchange, dialect, status, code.unwrap_or(default), message);
+    // Only a number of seconds: upstream's own words do not come down.
     denial.retry_after = headers
         .get(header::RETRY_AFTER)
-        .filter(|_| status != StatusCode::BAD_REQUEST)
+        .filter(|v| {
+            status != StatusCode::BAD_REQUEST && v.len() <= 6 && v.as_bytes().iter().all(u8::is_ascii_digit)
+        })
         .cloned();
     denial
 }

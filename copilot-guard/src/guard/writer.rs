@@ -85,6 +85,11 @@ impl Writer {
         self.settle(ack.await)
     }
 
+    /// Sends events and waits until they are durable, whatever the setting: for what is deleted elsewhere afterwards.
+    pub(crate) async fn append_strictly(&self, events: Vec<AuditEvent>) -> Result<(), NotRecorded> {
+        self.submit(events).await.unwrap_or(Err(NotRecorded))
+    }
+
     /// What an acknowledgement means under the setting.
     pub(crate) fn settle(
         &self,
@@ -141,15 +146,16 @@ async fn run(sink: Arc<dyn AuditSink>, mut jobs: mpsc::UnboundedReceiver<Job>, l
                 Job::Flush(done) => flushes.push(done),
             }
         }
-        let stored = events.is_empty() || offer(&*sink, &events, &lost).await;
+        let whole = events.is_empty() || offer(&*sink, &events, &lost).await;
+        let alone = waiting.iter().filter(|(count, _)| *count > 0).count() == 1;
         let mut events = events.into_iter();
         for (count, ack) in waiting {
-            let events = events.by_ref().take(count);
+            let events: Vec<_> = events.by_ref().take(count).collect();
+            // One exchange's events must not fail those of all others that happened to share a batch with it.
+            let stored = whole || !alone && offer(&*sink, &events, &lost).await;
             let told =
                 ack.is_some_and(|ack| ack.send(if stored { Ok(()) } else { Err(NotRecorded) }).is_ok());
-            if stored || told {
-                events.for_each(drop);
-            } else {
+            if !stored && !told {
                 // Nobody has heard that they are lost, so they may not be.
                 backlog.extend(events);
             }

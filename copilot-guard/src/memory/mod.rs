@@ -3,6 +3,7 @@
 mod approvals;
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -19,13 +20,13 @@ use crate::id::{ApprovalId, ExchangeId};
 /// the same content.
 ///
 /// Its [`Durable`] means "in memory": what it holds ends with the process.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct MemoryStore {
     inner: Arc<Inner>,
     outbox: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
     content: Mutex<Content>,
     /// Counts changes of approvals.
@@ -37,6 +38,15 @@ struct Content {
     log: EventLog,
     approvals: HashMap<ApprovalId, Approval>,
     outbox: VecDeque<AuditEvent>,
+}
+
+// It holds what was asked and answered: `{:?}` shows none of it.
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore")
+            .field("outbox", &self.outbox)
+            .finish_non_exhaustive()
+    }
 }
 
 impl MemoryStore {
