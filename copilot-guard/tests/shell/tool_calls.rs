@@ -89,7 +89,7 @@ async fn a_blocked_call_becomes_text() {
     let closing = &house.closings().await[0];
     assert_eq!(
         (closing.outcome, closing.decision.as_str()),
-        (Outcome::Completed, "block")
+        (Outcome::Blocked, "block")
     );
 
     let (got, _) = ask(MESSAGES, message_calls(&[RM])).await;
@@ -156,11 +156,19 @@ async fn disguises_do_not_help() {
         r#""rm -rf /""#,
     ] {
         let (got, _) = ask(CHAT, chat_calls(&[("x", arguments)])).await;
+        let texts = chat_texts(&got.body);
         assert!(
-            chat_texts(&got.body)["0.content"].contains("Nothing is removed"),
+            !got.body.contains("rm -rf") && !got.body.contains("tool_calls"),
             "{arguments}: {}",
             got.body
         );
+        // What is not strict JSON cannot be judged, and ends the answer.
+        let why = if arguments.starts_with("not json") {
+            "[copilot-guard]"
+        } else {
+            "Nothing is removed"
+        };
+        assert!(texts["0.content"].contains(why), "{arguments}: {}", got.body);
     }
 }
 
