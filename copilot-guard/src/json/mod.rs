@@ -52,6 +52,7 @@ pub struct JsonError {
 }
 
 /// Whether a string or a member's name of the document holds `needle`, which has neither quotes nor backslashes.
+#[cfg(feature = "tower")]
 pub(crate) fn holds(text: &str, needle: &str, limits: Limits) -> Result<bool, JsonError> {
     if needle.is_empty() || text.contains(needle) {
         return Ok(!needle.is_empty());

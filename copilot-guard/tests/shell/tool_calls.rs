@@ -165,6 +165,13 @@ async fn disguises_do_not_help() {
             "{arguments}: {}",
             got.body
         );
+        // What is not strict JSON cannot be judged, and ends the answer.
+        let why = if arguments.starts_with("not json") {
+            "[copilot-guard]"
+        } else {
+            "Nothing is removed"
+        };
+        assert!(texts["0.content"].contains(why), "{arguments}: {}", got.body);
     }
 }
 
