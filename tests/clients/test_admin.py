@@ -16,6 +16,10 @@ def chat_body(scenario, text="", **options):
     return {"model": "scripted-model", "messages": [{"role": "user", "content": f"{text} scenario:{scenario}"}], **options}
 
 
+def error_code(reply):
+    return reply.json()["error"]["code"]
+
+
 class Held:
     """A streamed chat request that is read in the background, event by event."""
 
@@ -148,7 +152,7 @@ def test_requester_cannot_approve(hold, gateway, idp, subject, upstream):
     held = hold(idp.mint(subject, ["developers", "security-reviewers"]))
     approval = gateway.wait_pending(held.exchange)
     reply = gateway.vote(approval, "approve", gateway.reviewer(subject))
-    assert 400 <= reply.status < 500 and "own_request" in reply.text
+    assert (reply.status, error_code(reply)) == (403, "own_request")
     assert gateway.pending_for(held.exchange), "it still waits"
     assert not upstream.with_text(held.word)
     assert gateway.vote(approval, "deny", gateway.reviewer()).status == 200
@@ -159,17 +163,17 @@ def test_who_may_vote(hold, gateway, idp, subject, upstream):
     held = hold()
     approval = gateway.wait_pending(held.exchange)
     refused = {
-        "nobody": None,
-        "a developer": idp.admin("developer-other", ["developers"]),
-        "an auditor": gateway.auditor(),
-        "a data-plane token": idp.mint("reviewer-1", ["security-reviewers"]),
-        "an old login": gateway.reviewer(logged_in_ago=13 * 3600),
-        "a login without a time": gateway.reviewer(auth_time=None),
-        "a forged token": idp.forge("reviewer-1", ["security-reviewers"], "copilot-guard-admin"),
+        "nobody": (None, 401, "invalid_token"),
+        "a developer": (idp.admin("developer-other", ["developers"]), 403, "not_a_reviewer"),
+        "an auditor": (gateway.auditor(), 403, "not_a_reviewer"),
+        "a data-plane token": (idp.mint("reviewer-1", ["security-reviewers"]), 401, "invalid_token"),
+        "an old login": (gateway.reviewer(logged_in_ago=13 * 3600), 403, "login_too_old"),
+        "a login without a time": (gateway.reviewer(auth_time=None), 403, "login_too_old"),
+        "a forged token": (idp.forge("reviewer-1", ["security-reviewers"], "copilot-guard-admin"), 401, "invalid_token"),
     }
-    for who, token in refused.items():
+    for who, (token, status, code) in refused.items():
         reply = gateway.vote(approval, "approve", token)
-        assert 400 <= reply.status < 500, f"{who}: {reply.status} {reply.text}"
+        assert (reply.status, error_code(reply)) == (status, code), who
         assert gateway.pending_for(held.exchange), who
     assert not upstream.with_text(held.word)
     assert gateway.vote(approval, "deny", gateway.reviewer()).status == 200
@@ -181,7 +185,7 @@ def test_approval_is_used_once_and_settled(hold, gateway):
     approval = gateway.wait_pending(held.exchange)
     assert gateway.vote(approval, "approve", gateway.reviewer()).status == 200
     held.end()
-    assert 400 <= gateway.vote(approval, "deny", gateway.reviewer("reviewer-2")).status < 500
+    assert gateway.vote(approval, "deny", gateway.reviewer("reviewer-2")).status == 409
     reply = gateway.admin("GET", f"/api/approvals/{approval}", gateway.reviewer())
     assert reply.status == 200 and reply.json()["state"] == "consumed"
 
@@ -276,9 +280,13 @@ def test_refused_strangers_are_on_record(gateway, idp):
 
 
 def test_the_record_is_for_auditors(gateway, idp, token):
-    for who in (None, token, idp.admin("developer-other", ["developers"]), idp.mint("auditor-1", ["auditors"])):
+    strangers = (None, token, idp.mint("auditor-1", ["auditors"]), idp.forge("auditor-1", ["auditors"], "copilot-guard-admin"))
+    for who in strangers:
         reply = gateway.admin("GET", "/api/exchanges", who)
-        assert 400 <= reply.status < 500, reply.text
+        assert (reply.status, error_code(reply)) == (401, "invalid_token")
+    for who in (idp.admin("developer-other", ["developers"]), gateway.reviewer()):
+        reply = gateway.admin("GET", "/api/exchanges", who)
+        assert (reply.status, error_code(reply)) == (403, "not_an_auditor")
 
 
 def test_listeners_are_apart(gateway, token):
@@ -287,7 +295,8 @@ def test_listeners_are_apart(gateway, token):
     for path in ("/healthz", "/readyz", "/metrics", "/api/exchanges", "/api/approvals"):
         for headers in ({"authorization": f"Bearer {token}"}, {"authorization": f"Bearer {gateway.auditor()}"}):
             assert call("GET", gateway.url + path, headers).status == 404, path
-    assert gateway.admin("POST", "/v1/chat/completions", token, chat_body("plain")).status in (401, 404, 405)
+    assert gateway.admin("POST", "/v1/chat/completions", token, chat_body("plain")).status == 401
+    assert gateway.admin("POST", "/v1/chat/completions", gateway.auditor(), chat_body("plain")).status == 404
 
 
 def test_client_that_leaves_is_on_record(client, gateway, upstream):

@@ -61,7 +61,7 @@ def test_x_api_key_is_a_credential_too(gateway, token, upstream):
     claude = anthropic.Anthropic(api_key="unused", base_url=gateway.url, max_retries=0, timeout=60, default_headers=headers)
     assert ask(claude, "plain", word).content[0].text == script.PLAIN
     (request,) = upstream.with_text(word)
-    assert "x-api-key" not in request.headers or request.headers["x-api-key"] == gateway.credential
+    assert "x-api-key" not in request.headers and request.headers["authorization"] == f"Bearer {gateway.credential}"
     assert token not in json.dumps(request.headers)
 
 
@@ -144,7 +144,7 @@ def test_blocked_prompt(claude, upstream):
         error = caught.value
         assert error.status_code == 400
         assert error.body["type"] == "error" and BLOCK_MESSAGE in error.body["error"]["message"]
-        assert "blocked_by_policy" in error.response.text
+        assert error.body["error"]["code"] == "blocked_by_policy"
         assert error.response.headers[EXCHANGE] in error.response.text
         assert error.response.headers[DECISION] == "block"
     assert upstream.count == before
@@ -156,7 +156,8 @@ def test_bad_token(anthropic_for, idp, upstream, kind):
     before = upstream.count
     with pytest.raises(anthropic.AuthenticationError) as caught:
         ask(anthropic_for(bad), "plain")
-    assert caught.value.body["type"] == "error"
+    assert caught.value.status_code == 401 and caught.value.body["type"] == "error"
+    assert caught.value.body["error"]["code"] == "invalid_token"
     assert upstream.count == before
 
 

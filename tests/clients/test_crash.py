@@ -1,6 +1,6 @@
 """`kill -9` under load: nothing that was answered is missing from the record, and what was open is closed."""
 
-import subprocess
+import json
 import threading
 
 import upstream as script
@@ -10,20 +10,25 @@ EXCHANGE = "x-copilot-guard-exchange"
 WORKERS, ANSWERED, AT_MOST, OPEN = 4, 20, 60, 3
 
 
+def has_text(got: str) -> bool:
+    return bool(stream_text("\n".join(f"data:{data}" for data in got.split("\n"))))
+
+
 def chat_body(scenario, text=""):
     content = f"{text} scenario:{scenario}"
     return {"model": "scripted-model", "stream": True, "messages": [{"role": "user", "content": content}]}
 
 
-def audit_list(gateway) -> str:
-    """What `audit list` prints, as JSON if it can."""
-    tried = []
-    for options in (["--limit", "500", "--json"], ["--limit", "500"], ["--json"], []):
-        done: subprocess.CompletedProcess = gateway.cli("audit", "list", "--store", gateway.store, *options)
-        if done.returncode == 0:
-            return done.stdout
-        tried.append(f"{options}: {done.returncode} {done.stderr.strip()}")
-    raise AssertionError("audit list failed: " + "; ".join(tried))
+def audit_list(gateway) -> set:
+    """The ids that `audit list` prints: one JSON object per line."""
+    done = gateway.cli("audit", "list", "--store", gateway.store, "--limit", "500", "--json")
+    assert done.returncode == 0, done.stderr
+    return {json.loads(line)["id"] for line in done.stdout.splitlines()}
+
+
+def events(recorded: str) -> str:
+    """The data of a recorded event stream, one event per line."""
+    return "\n".join(line[5:].strip() for line in recorded.split("\n") if line.startswith("data:"))
 
 
 def test_kill_under_load(own_gateway, upstream, token):
@@ -32,16 +37,15 @@ def test_kill_under_load(own_gateway, upstream, token):
     read, complete, lock, stop = {}, set(), threading.Lock(), threading.Event()
 
     def listen(body):
-        """Reads one answer to its end; `read` always says how much of its text has come."""
+        """Reads one answer to its end; `read` always says which events have come."""
         stream = raw_stream(url, headers, body)
         exchange, got = next(stream).headers[EXCHANGE], []
         with lock:
             read[exchange] = ""
         for _, data in stream:
             got.append(data)
-            text = stream_text("\n".join(f"data:{data}" for data in got))
             with lock:
-                read[exchange] = text
+                read[exchange] = "\n".join(got)
         if got[-1:] == ["[DONE]"]:
             with lock:
                 complete.add(exchange)
@@ -61,7 +65,7 @@ def test_kill_under_load(own_gateway, upstream, token):
     gates = [nonce() for _ in range(OPEN)]
     readers = [Background(lambda _, gate=gate: listen(chat_body("slow", f"gate:{gate}"))) for gate in gates]
     try:
-        wait_until(lambda: len(read) == OPEN and all(read.values()), "the slow answers have begun")
+        wait_until(lambda: len(read) == OPEN and all(map(has_text, read.values())), "the slow answers have begun")
         still = set(read)
         workers = [Background(load) for _ in range(WORKERS)]
         wait_until(lambda: len(complete) >= ANSWERED, f"{ANSWERED} answers under load", 60)
@@ -81,11 +85,14 @@ def test_kill_under_load(own_gateway, upstream, token):
     assert not missing, f"{len(missing)} of {len(read)} answered exchanges are not on record"
 
     gateway.start()
-    for exchange, text in read.items():
+    for exchange, got in read.items():
         record = gateway.closed(exchange)
-        assert record["outcome"] == "interrupted" or exchange in complete and record["outcome"] == "completed"
-        assert stream_text(record["response"]).startswith(text), "what the client has read is on record"
-        assert exchange not in complete or "[DONE]" in record["response"]
+        # Whole on record and killed before its last piece came here is possible too: the record is never behind.
+        whole = events(record.get("response", "")).endswith("[DONE]")
+        assert record["outcome"] == ("completed" if whole else "interrupted")
+        assert whole or exchange not in complete
+        # Not one event that a client has read is missing. Without a `response` nothing had been delivered yet.
+        assert events(record.get("response", "")).startswith(got), "what the client has read is on record"
 
     stream = raw_stream(gateway.url + "/v1/chat/completions", headers, chat_body("plain"))
     assert next(stream).status == 200
