@@ -214,9 +214,9 @@ impl ChatStream {
                         }
                     }
                     "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
-                    // Text outside of a delta, as the older completions have it: nobody of this dialect needs it, and
-                    // pieces of it could not be looked at as one.
-                    "text" => edits.remove(member),
+                    // Text outside of a delta, as other formats have it: no client of this dialect needs it, and pieces
+                    // of it could not be looked at as one, nor calls in it be held.
+                    "text" | "message" => edits.remove(member),
                     _ => {
                         let place = format!("choices[{index}].{name}");
                         if let Err(stop) = inspect_all(member, &place, inspector, &mut edits) {
