@@ -1,6 +1,8 @@
 //! Answers in which a secret, or a call that policy blocks, stands where it is easily overlooked. Whatever comes out,
 //! in one write or byte by byte, neither is in it. The control: the same answers without a guard hold them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic")]
+
 use std::collections::BTreeSet;
 
 use copilot_guard::clock::Timestamp;

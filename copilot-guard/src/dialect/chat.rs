@@ -176,10 +176,10 @@ impl ChatStream {
         for (name, member) in root.entries() {
             if name == "logprobs" {
                 edits.set_raw(member.index(), "null".to_owned());
-            } else if name != "choices" {
-                if let Err(stop) = inspect_all(member, &name, inspector, &mut edits) {
-                    return Ok(Flow::Blocked(stop.notice));
-                }
+            } else if name != "choices"
+                && let Err(stop) = inspect_all(member, &name, inspector, &mut edits)
+            {
+                return Ok(Flow::Blocked(stop.notice));
             }
         }
         self.learn_envelope(root, &edits);
@@ -359,10 +359,11 @@ impl ChatStream {
                         .and_then(Value::as_u64)
                         .and_then(|i| u32::try_from(i).ok());
                     let index = index.unwrap_or(0);
-                    if deferred.replaced.contains(&index) && !deferred.kept.contains(&index) {
-                        if let Some(finish) = choice.get_some("finish_reason") {
-                            edits.set_str(finish, "stop");
-                        }
+                    if deferred.replaced.contains(&index)
+                        && !deferred.kept.contains(&index)
+                        && let Some(finish) = choice.get_some("finish_reason")
+                    {
+                        edits.set_str(finish, "stop");
                     }
                 }
                 self.write(&doc.to_text(&edits), out);
