@@ -22,7 +22,14 @@ pub fn admin_scope(guard: Guard) -> Scope {
 
 async fn answer(guard: &Guard, request: &HttpRequest, payload: web::Payload) -> HttpResponse<GuardBody> {
     let parts = convert::head(request);
-    match read(payload, &parts.headers, MAX_ADMIN_BODY, guard.settings().body_silence).await {
+    match read(
+        payload,
+        &parts.headers,
+        MAX_ADMIN_BODY,
+        guard.settings().body_silence,
+    )
+    .await
+    {
         Ok(body) => {
             let (head, body) = guard.admin(Request::from_parts(parts, body)).await.into_parts();
             convert::response(&head, GuardBody::full(body))

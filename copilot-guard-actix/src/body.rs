@@ -23,7 +23,12 @@ pub(crate) enum Unread {
 }
 
 /// Reads a whole body, within the limits of size and patience.
-pub(crate) async fn read<S>(mut body: S, headers: &HeaderMap, limit: usize, silence: Duration) -> Result<Bytes, Unread>
+pub(crate) async fn read<S>(
+    mut body: S,
+    headers: &HeaderMap,
+    limit: usize,
+    silence: Duration,
+) -> Result<Bytes, Unread>
 where
     S: Stream<Item = Result<Bytes, PayloadError>> + Unpin,
 {

@@ -104,7 +104,14 @@ where
     };
     let payload = request.take_payload();
     let settings = guard.settings();
-    let body = match read(payload, &parts.headers, settings.max_request_bytes, settings.body_silence).await {
+    let body = match read(
+        payload,
+        &parts.headers,
+        settings.max_request_bytes,
+        settings.body_silence,
+    )
+    .await
+    {
         Ok(body) => body,
         Err(Unread::TooLarge) => {
             return refuse(request, guard.refuse_too_large(&identified).into_response());

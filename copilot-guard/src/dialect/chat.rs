@@ -176,10 +176,10 @@ impl ChatStream {
         for (name, member) in root.entries() {
             if name == "logprobs" {
                 edits.set_raw(member.index(), "null".to_owned());
-            } else if name != "choices" {
-                if let Err(stop) = inspect_all(member, &name, inspector, &mut edits) {
-                    return Ok(Flow::Blocked(stop.notice));
-                }
+            } else if name != "choices"
+                && let Err(stop) = inspect_all(member, &name, inspector, &mut edits)
+            {
+                return Ok(Flow::Blocked(stop.notice));
             }
         }
         self.learn_envelope(root, &edits);
@@ -214,9 +214,9 @@ impl ChatStream {
                         }
                     }
                     "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
-                    // Text outside of a delta, as the older completions have it: nobody of this dialect needs it, and
-                    // pieces of it could not be looked at as one.
-                    "text" => edits.remove(member),
+                    // Text outside of a delta, as other formats have it: no client of this dialect needs it, and pieces
+                    // of it could not be looked at as one, nor calls in it be held.
+                    "text" | "message" => edits.remove(member),
                     _ => {
                         let place = format!("choices[{index}].{name}");
                         if let Err(stop) = inspect_all(member, &place, inspector, &mut edits) {
@@ -359,10 +359,11 @@ impl ChatStream {
                         .and_then(Value::as_u64)
                         .and_then(|i| u32::try_from(i).ok());
                     let index = index.unwrap_or(0);
-                    if deferred.replaced.contains(&index) && !deferred.kept.contains(&index) {
-                        if let Some(finish) = choice.get_some("finish_reason") {
-                            edits.set_str(finish, "stop");
-                        }
+                    if deferred.replaced.contains(&index)
+                        && !deferred.kept.contains(&index)
+                        && let Some(finish) = choice.get_some("finish_reason")
+                    {
+                        edits.set_str(finish, "stop");
                     }
                 }
                 self.write(&doc.to_text(&edits), out);

@@ -11,10 +11,10 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
     let mut edits = Edits::default();
     let mut number = 0;
     for (name, member) in root.entries() {
-        if name != "choices" {
-            if let Err(stop) = inspect_all(member, &name, inspector, &mut edits) {
-                return Ok(Plain::Blocked(stop.notice));
-            }
+        if name != "choices"
+            && let Err(stop) = inspect_all(member, &name, inspector, &mut edits)
+        {
+            return Ok(Plain::Blocked(stop.notice));
         }
     }
     for (i, choice) in choices.items().enumerate() {
@@ -77,12 +77,12 @@ fn message(
                     };
                     for (name, member) in call.entries() {
                         let unseen = matches!(&*name, "function" | "custom") && !member.is_null();
-                        if !unseen && !is_opaque_member(&name) {
-                            if let Err(stop) =
+                        if !unseen
+                            && !is_opaque_member(&name)
+                            && let Err(stop) =
                                 inspect_all(member, &format!("{inner}[{j}].{name}"), inspector, edits)
-                            {
-                                return Step::Blocked(stop.notice);
-                            }
+                        {
+                            return Step::Blocked(stop.notice);
                         }
                     }
                     let text = if custom.is_some() { "input" } else { "arguments" };
@@ -155,10 +155,8 @@ fn message(
             );
             kept = false;
         }
-        if !kept {
-            if let Some(finish) = choice.get_some("finish_reason") {
-                edits.set_str(finish, "stop");
-            }
+        if !kept && let Some(finish) = choice.get_some("finish_reason") {
+            edits.set_str(finish, "stop");
         }
     }
     Step::On

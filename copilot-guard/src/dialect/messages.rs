@@ -338,10 +338,11 @@ impl MessagesStream {
             return Flow::Blocked(stop.notice);
         }
         let reason = root.get("delta").and_then(|d| d.get_some("stop_reason"));
-        if let Some(reason) = reason.filter(|r| r.as_str().as_deref() == Some("tool_use")) {
-            if self.calls_replaced && !self.calls_kept {
-                edits.set_str(reason, "end_turn");
-            }
+        if let Some(reason) = reason.filter(|r| r.as_str().as_deref() == Some("tool_use"))
+            && self.calls_replaced
+            && !self.calls_kept
+        {
+            edits.set_str(reason, "end_turn");
         }
         encode("message_delta", &doc.to_text(&edits), out);
         self.ending = true;
@@ -379,10 +380,10 @@ impl StreamRewriter for MessagesStream {
                         return Err(Malformed::new("a second message begins"));
                     }
                     self.started = true;
-                    if let Some(message) = root.get("message") {
-                        if let Some(id) = message.get_str("id") {
-                            self.envelope.id = id.into_owned();
-                        }
+                    if let Some(message) = root.get("message")
+                        && let Some(id) = message.get_str("id")
+                    {
+                        self.envelope.id = id.into_owned();
                     }
                 }
                 let mut edits = Edits::default();

@@ -10,10 +10,10 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
     let content = content.ok_or_else(|| Malformed::new("`content` is missing or not an array"))?;
     let mut edits = Edits::default();
     for (name, member) in root.entries() {
-        if name != "content" {
-            if let Err(stop) = inspect_all(member, &name, inspector, &mut edits) {
-                return Ok(Plain::Blocked(stop.notice));
-            }
+        if name != "content"
+            && let Err(stop) = inspect_all(member, &name, inspector, &mut edits)
+        {
+            return Ok(Plain::Blocked(stop.notice));
         }
     }
     let (mut number, mut kept, mut replaced) = (0, false, false);
@@ -94,10 +94,11 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
                     let inner = format!("{place}.{name}");
                     if is_opaque_member(&name) {
                         inspector.not_scanned(&inner);
-                    } else if name != "type" && name != "thinking" {
-                        if let Err(stop) = inspect_all(member, &inner, inspector, &mut edits) {
-                            return Ok(Plain::Blocked(stop.notice));
-                        }
+                    } else if name != "type"
+                        && name != "thinking"
+                        && let Err(stop) = inspect_all(member, &inner, inspector, &mut edits)
+                    {
+                        return Ok(Plain::Blocked(stop.notice));
                     }
                 }
             }
@@ -111,10 +112,10 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
     if let Some(reason) = root
         .get("stop_reason")
         .filter(|r| r.as_str().as_deref() == Some("tool_use"))
+        && replaced
+        && !kept
     {
-        if replaced && !kept {
-            edits.set_str(reason, "end_turn");
-        }
+        edits.set_str(reason, "end_turn");
     }
     Ok(Plain::Done(doc.to_text(&edits)))
 }

@@ -335,10 +335,10 @@ pub(crate) fn inspect_all(
     inspector: &mut dyn Inspector,
     edits: &mut crate::json::Edits,
 ) -> Result<(), Blocked> {
-    if let Some(text) = value.as_str() {
-        if let Some(changed) = inspector.whole(place, &text)? {
-            edits.set_str(value, &changed);
-        }
+    if let Some(text) = value.as_str()
+        && let Some(changed) = inspector.whole(place, &text)?
+    {
+        edits.set_str(value, &changed);
     }
     for (i, item) in value.items().enumerate() {
         inspect_all(item, &format!("{place}[{i}]"), inspector, edits)?;

@@ -444,10 +444,10 @@ impl Guard {
             .open(proposal, claim.exchange, claim.now)
             .await
             .map_err(drop)?;
-        if joined.approval.state == ApprovalState::Approved {
-            if let Ok(approval) = store.claim(joined.approval.id, claim).await {
-                return Ok((approval, true));
-            }
+        if joined.approval.state == ApprovalState::Approved
+            && let Ok(approval) = store.claim(joined.approval.id, claim).await
+        {
+            return Ok((approval, true));
         }
         Ok((joined.approval, false))
     }

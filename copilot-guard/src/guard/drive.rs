@@ -37,7 +37,7 @@ enum Phase<C, F, S> {
     Holding {
         wait: Waiting,
         until: Instant,
-        call: Option<(C, Request<Bytes>)>,
+        call: Option<Box<(C, Request<Bytes>)>>,
     },
     Calling {
         call: Pin<Box<F>>,
@@ -87,7 +87,7 @@ where
             Phase::Holding {
                 wait,
                 until,
-                call: Some((call, request)),
+                call: Some(Box::new((call, request))),
             },
         );
         // The first no-op leaves at once: the client sees that something is there.
@@ -234,16 +234,17 @@ where
     fn held(&mut self, held: Held) {
         match held {
             Held::Released => {
-                if let Phase::Holding { call, .. } = &mut self.phase {
-                    if let Some((call, request)) = call.take() {
-                        let until = Instant::now() + self.guard.inner.settings.upstream_silence;
-                        match catch(|| call(request)) {
-                            Some(call) => {
-                                let call = Box::pin(call);
-                                self.phase = Phase::Calling { call, until };
-                            }
-                            None => self.exchange.handle_failure("upstream_unreachable"),
+                if let Phase::Holding { call, .. } = &mut self.phase
+                    && let Some(held) = call.take()
+                {
+                    let (call, request) = *held;
+                    let until = Instant::now() + self.guard.inner.settings.upstream_silence;
+                    match catch(|| call(request)) {
+                        Some(call) => {
+                            let call = Box::pin(call);
+                            self.phase = Phase::Calling { call, until };
                         }
+                        None => self.exchange.handle_failure("upstream_unreachable"),
                     }
                 }
             }

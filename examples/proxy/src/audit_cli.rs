@@ -20,7 +20,7 @@ use crate::failure::Failure;
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuditCommand {
     /// List exchanges, newest first.
-    List(ListArgs),
+    List(Box<ListArgs>),
     /// Show one exchange whole: who, what, decision, rules, reviewers, prompt, answer as delivered.
     Show {
         #[command(flatten)]
@@ -170,7 +170,8 @@ async fn events(from: &From, id: &str) -> Result<Option<Vec<AuditEvent>>, Failur
     }
 }
 
-async fn list(args: ListArgs) -> Result<(), Failure> {
+async fn list(args: Box<ListArgs>) -> Result<(), Failure> {
+    let args = *args;
     let reader = reader(&args.from)?;
     let mut filter = ExchangeFilter {
         user: args.user,

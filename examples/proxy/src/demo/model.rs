@@ -34,7 +34,7 @@ where
         while let Ok((stream, _)) = listener.accept().await {
             let handle = handle.clone();
             tokio::spawn(async move {
-                let service = service_fn(move |request| handle(request));
+                let service = service_fn(handle);
                 let _ = auto::Builder::new(TokioExecutor::new())
                     .serve_connection(TokioIo::new(stream), service)
                     .await;
