@@ -1,4 +1,35 @@
-//! copilot-guard: a [`tower`](https://docs.rs/tower) layer between developers and a model endpoint.
+//! A [`tower`](https://docs.rs/tower) layer between developers and a model endpoint.
+//!
+//! It knows **who** asks (OpenID Connect), **decides** by policy and group, asks a **person** when it must, **masks**
+//! secrets in the answer while it streams, judges tool calls before a client can run them, hides the upstream
+//! credential, and **writes down** what it decided before anything is forwarded. It speaks OpenAI chat completions and
+//! Anthropic messages, streamed and plain.
+//!
+//! ```text
+//!               who?        what?         may they?     ask?        on record
+//! request ───► [token] ──► [dialect] ──► [policy] ──► [approval] ──► [audit] ──► upstream
+//!                                                                                   │
+//! reply  ◄─── [dialect] ◄── tool calls held and judged ◄── masks per channel ◄──────┘
+//! ```
+//!
+//! # Features
+//!
+//! | feature | default | brings |
+//! | --- | --- | --- |
+//! | `tower` | yes | the engine and the layer: `guard`, `http`, `memory`, [`token`]'s `OidcVerifier`, [`audit`]'s JSON lines |
+//! | `axum` | | `From<RequestBody>` for axum's body, so that the layer goes around a router |
+//! | `fetch` | | an HTTP client for OIDC discovery and key sets: [`token`]'s `HttpFetcher` |
+//! | `test-util` | | `testing`: manual clock, recording sink, contract suites for sinks and stores |
+//!
+//! Without any of them there is the pure core: no async runtime, no clock, no I/O.
+//!
+//! # Where to read on
+//!
+//! - `http`: putting the layer around a gateway, with an example that runs.
+//! - `guard`: the builder, the settings, and the engine for other frameworks.
+//! - [`policy`]: what may be allowed, masked, held or blocked; [`detect`]: what a secret is, and patterns of your own.
+//! - [`approval`] and [`audit`]: the traits of stores and sinks, and what it costs when one fails.
+//! - [`exchange`]: the life of one answer, without I/O.
 
 pub mod approval;
 pub mod audit;
