@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use http::{Request, Response};
@@ -72,7 +73,10 @@ where
             let (parts, body) = request.into_parts();
             let identified = match guard.identify(&parts).await {
                 Ok(identified) => identified,
-                Err(denial) => return denial.into_response().map(ResponseBody::full),
+                Err(denial) => {
+                    discard(&parts.headers, body, guard.settings()).await;
+                    return denial.into_response().map(ResponseBody::full);
+                }
             };
             let body = match read(body, guard.settings()).await {
                 Ok(body) => body,
@@ -105,6 +109,30 @@ where
             Response::from_parts(reply.head, ResponseBody::new(reply.body))
         })
     }
+}
+
+/// Most of a refused request's body that is read and thrown away, and for how long.
+const DISCARD: usize = 8 << 20;
+const DISCARD_FOR: Duration = Duration::from_secs(5);
+
+/// Reads a refused request's body and keeps nothing of it. A client that still sends when the connection closes sees a
+/// broken connection in place of the refusal. One that asked first (`Expect`) has not begun to send.
+async fn discard<B: Body>(headers: &http::HeaderMap, body: B, settings: &Settings) {
+    let limit = settings.max_request_bytes.min(DISCARD);
+    if headers.contains_key(http::header::EXPECT) || body.size_hint().lower() > limit as u64 {
+        return;
+    }
+    let all = async {
+        let mut body = std::pin::pin!(body);
+        let mut read = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, Buf::remaining);
+            if read > limit {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(DISCARD_FOR, all).await;
 }
 
 enum Unread {

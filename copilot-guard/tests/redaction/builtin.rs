@@ -61,6 +61,19 @@ fn check(text: &[u8], chunks: &[usize]) -> Result<(), TestCaseError> {
     cut.push(rest);
     prop_assert_eq!(&stream(&mut redactor, cut), &whole);
 
+    // A mark ends where a word may begin: what follows it without a gap stood within a word before. There a rule that
+    // asks for the beginning of a word can match the second time, and only there.
+    let opens_a_word = |end: usize| {
+        text.get(end)
+            .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
+    };
+    if whole
+        .spans
+        .iter()
+        .any(|span| opens_a_word(usize::try_from(span.end).unwrap_or(usize::MAX)))
+    {
+        return Ok(());
+    }
     let once = redact(&RULES, &RULES.all(), text);
     let twice = redact(&RULES, &RULES.all(), &once);
     prop_assert_eq!(
@@ -110,7 +123,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn spliced_samples_are_what_the_oracle_says(

@@ -124,7 +124,7 @@ pub(crate) async fn run(command: AuditCommand) -> Result<bool, Failure> {
 fn reader(from: &From) -> Result<Box<dyn AuditReader>, Failure> {
     let url = match (&from.store, &from.config) {
         (Some(store), _) => store.clone(),
-        (None, Some(config)) => match Config::load(config)?.store {
+        (None, Some(config)) => match Config::load_for_places(config)?.store {
             Store::Sqlite(path) => format!("sqlite:{}", path.display()),
         },
         (None, None) => String::new(),

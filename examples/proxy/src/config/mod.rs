@@ -49,6 +49,17 @@ impl Config {
     /// # Errors
     /// All problems of the file, or that it cannot be read.
     pub(crate) fn load(path: &Path) -> Result<Self, PolicyError> {
+        Self::load_with(path, |name| std::env::var(name).ok())
+    }
+
+    /// Reads a file for its places alone: secrets that stand in the environment need not be there.
+    pub(crate) fn load_for_places(path: &Path) -> Result<Self, PolicyError> {
+        Self::load_with(path, |name| {
+            Some(std::env::var(name).unwrap_or_else(|_| "not-needed".to_owned()))
+        })
+    }
+
+    fn load_with(path: &Path, env: impl Fn(&str) -> Option<String> + 'static) -> Result<Self, PolicyError> {
         let file = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| {
             let mend = "check the path and its permissions";
@@ -60,7 +71,7 @@ impl Config {
             )])
         })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Self::parse(&text, &file, &folder, |name| std::env::var(name).ok())
+        Self::parse(&text, &file, &folder, env)
     }
 
     /// Checks a configuration. `env` looks up environment variables.
