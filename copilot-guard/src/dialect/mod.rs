@@ -73,6 +73,14 @@ impl Dialect {
         }
     }
 
+    /// The id of a message of our own.
+    pub fn message_id(self, exchange: &str) -> String {
+        match self {
+            Self::Chat => format!("chatcmpl-{exchange}"),
+            Self::Messages => format!("msg_{exchange}"),
+        }
+    }
+
     /// A whole plain answer that says `text` and ends normally.
     pub fn plain_notice(self, envelope: &Envelope, text: &str) -> String {
         match self {

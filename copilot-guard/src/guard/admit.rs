@@ -1,9 +1,7 @@
 //! From a request to an admission: parse, judge, mask, record, hold or release.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -12,132 +10,18 @@ use http::{Request, StatusCode};
 use super::catch::{catch, catch_async};
 use super::denial::Denial;
 use super::headers;
+use super::judge::{MAX_SHOWN, judge, shown, without_secrets};
+use super::session::{Admission, Identified, Pending, Permit, Session, UpstreamName};
 use super::settings::RefusalForm;
 use super::writer::{NotRecorded, Ticket};
 use super::{Guard, entropy};
-use crate::approval::{Approval, ApprovalState, Claim, Digest, ListFilter, Shown};
-use crate::audit::{Actor, AuditEvent, Closing, EventKind, MaskCount, Opening, Outcome};
-use crate::clock::Timestamp;
-use crate::decision::{Action, Decision, RuleHit, Stage};
-use crate::detect::{RuleMask, RuleSet};
-use crate::dialect::{Envelope, ParsedRequest, Route};
+use crate::approval::{Approval, ApprovalState, Claim, Digest, ListFilter};
+use crate::audit::{Actor, AuditEvent, Closing, EventKind, Opening, Outcome};
+use crate::decision::{Action, Stage};
+use crate::dialect::Envelope;
 use crate::id::{ApprovalId, ExchangeId};
-use crate::identity::Identity;
 use crate::json::Limits;
-use crate::policy::{CallerPolicy, Policy, Query};
-use crate::secret::Secret;
-
-/// A caller who is known and a route that exists. The body may be read now.
-#[derive(Debug, Clone)]
-pub struct Identified {
-    pub(super) exchange: ExchangeId,
-    pub(super) route: Route,
-    pub(super) identity: Identity,
-    pub(super) token: Secret,
-    pub(super) now: Timestamp,
-}
-
-impl Identified {
-    /// The id of the exchange.
-    pub fn exchange(&self) -> ExchangeId {
-        self.exchange
-    }
-
-    /// Who asks.
-    pub fn identity(&self) -> &Identity {
-        &self.identity
-    }
-
-    /// The route.
-    pub fn route(&self) -> &Route {
-        &self.route
-    }
-}
-
-/// Which configured upstream a forwarded request is for; an extension of the request that the inner service gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpstreamName(pub String);
-
-/// What is to happen with a request.
-#[derive(Debug)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made once per request and consumed at once"
-)]
-pub enum Admission {
-    /// It may go upstream.
-    Forward(Permit),
-    /// A person must vote first.
-    Hold(Pending),
-    /// It may not.
-    Refuse(Denial),
-}
-
-/// Proof that policy allowed one request and that this is on record. Only [`Guard::admit`] makes one.
-#[must_use]
-pub struct Permit {
-    pub(super) request: Request<Bytes>,
-    pub(super) session: Session,
-}
-
-/// A request that waits for a vote.
-#[must_use]
-pub struct Pending {
-    pub(super) approval: Approval,
-    pub(super) claim: Claim,
-    pub(super) permit: Permit,
-}
-
-impl fmt::Debug for Pending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pending")
-            .field("approval", &self.approval.id)
-            .finish_non_exhaustive()
-    }
-}
-
-impl Pending {
-    /// The approval it waits for.
-    pub fn approval(&self) -> ApprovalId {
-        self.approval.id
-    }
-}
-
-// The request holds what was asked; `{:?}` names the exchange alone.
-impl fmt::Debug for Permit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit")
-            .field("exchange", &self.session.ticket.exchange())
-            .finish_non_exhaustive()
-    }
-}
-
-/// What an open exchange carries along.
-pub(super) struct Session {
-    pub(super) ticket: Ticket,
-    pub(super) policy: Arc<Policy>,
-    pub(super) caller: CallerPolicy,
-    pub(super) route: Route,
-    pub(super) envelope: Envelope,
-    pub(super) stream: bool,
-    pub(super) decision: Action,
-    pub(super) actor: Actor,
-    pub(super) digest: Digest,
-}
-
-/// What judging a request yields.
-struct Judged {
-    decision: Decision,
-    replaced: Vec<(usize, String)>,
-    masks: Vec<MaskCount>,
-    /// Texts as they may be kept: every secret masked, whatever policy lets pass.
-    kept: Vec<(usize, String)>,
-    /// A text that cannot be replaced holds a secret: the request is not kept as such.
-    unkept: bool,
-    /// Digests of what asks for approval, and what the reviewer sees of it.
-    findings: Vec<Digest>,
-    shown: Vec<Shown>,
-}
+use crate::policy::Query;
 
 impl Guard {
     /// Judges a whole request and records it. `body` is complete and within the limit.
@@ -240,7 +124,7 @@ impl Guard {
             caller: caller.clone(),
             route: identified.route.clone(),
             envelope: Envelope {
-                id: envelope_id(dialect, exchange),
+                id: dialect.message_id(&exchange.to_string()),
                 model: request.model.clone(),
                 created: identified.now.as_millis().div_euclid(1000),
             },
@@ -533,7 +417,7 @@ impl Guard {
     ) -> Denial {
         let (exchange, dialect) = (identified.exchange, identified.route.dialect);
         let envelope = Envelope {
-            id: envelope_id(dialect, exchange),
+            id: dialect.message_id(&exchange.to_string()),
             model: model.to_owned(),
             created: identified.now.as_millis().div_euclid(1000),
         };
@@ -580,159 +464,6 @@ pub(super) fn policy_denial(
     denial
 }
 
-fn judge(
-    request: &ParsedRequest,
-    rules: &RuleSet,
-    caller: &CallerPolicy,
-    size: usize,
-    token: &str,
-) -> Judged {
-    let every_kind = rules.all();
-    let mut judged = Judged {
-        decision: caller.request(size),
-        replaced: Vec::new(),
-        kept: Vec::new(),
-        unkept: false,
-        masks: Vec::new(),
-        findings: Vec::new(),
-        shown: Vec::new(),
-    };
-    for (index, part) in request.parts.iter().enumerate() {
-        let verdict = caller.part(part.stage, &part.place, &part.text);
-        let mut counts = Vec::new();
-        let mut text = mask(&part.text, &verdict.masks, &part.place, &mut counts);
-        judged.masks.append(&mut counts);
-        // The caller's own token is a credential of this gateway, wherever it stands.
-        if !token.is_empty() && text.contains(token) {
-            text = text.replace(token, &crate::detect::mark("gateway-token"));
-            judged.masks.push(MaskCount {
-                rule: "gateway-token".to_owned(),
-                channel: part.place.clone(),
-                count: 1,
-            });
-        }
-        let asking: Vec<_> = verdict.decision.rules_with(Action::RequireApproval);
-        for rule in &asking {
-            let fields = [
-                rule.as_bytes(),
-                part.role.as_bytes(),
-                part.stage.as_str().as_bytes(),
-                part.text.as_bytes(),
-            ];
-            judged.findings.push(Digest::of(&fields));
-        }
-        // Neither the record nor a reviewer sees a secret that policy lets pass (DESIGN: matched values never).
-        let kept = without_secrets(rules, &every_kind, &text);
-        if !asking.is_empty() && judged.shown.len() < MAX_SHOWN {
-            judged.shown.push(shown(part, kept.as_deref().unwrap_or(&text)));
-        }
-        if part.fixed && kept.is_some() {
-            judged.unkept = true;
-        } else if let Some(kept) = kept {
-            judged.kept.push((index, kept));
-        } else if text != part.text {
-            judged.kept.push((index, text.clone()));
-        }
-        if text != part.text && part.fixed {
-            // What must be masked here cannot be: it does not go up at all.
-            let hit = RuleHit {
-                id: "cannot-be-masked".to_owned(),
-                action: Action::Block,
-                stage: part.stage,
-                place: part.place.clone(),
-                reason: "a mask is needed where the text may not be changed".to_owned(),
-                observed_only: false,
-                severity: None,
-                tags: Vec::new(),
-            };
-            let message =
-                "Signed reasoning or a member's name holds what must not go up. Start a new conversation.";
-            judged.decision.add(hit, message);
-        } else if text != part.text {
-            judged.replaced.push((index, text));
-        }
-        judged.decision.merge(verdict.decision);
-    }
-    judged
-}
-
-/// Most parts, and the longest text of each, that a reviewer is shown.
-const MAX_SHOWN: usize = 64;
-const MAX_SHOWN_TEXT: usize = 32 << 10;
-
-/// A part for the reviewer. What is too long says so.
-fn shown(part: &crate::dialect::Part, text: &str) -> Shown {
-    let mut end = text.len().min(MAX_SHOWN_TEXT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    let mut shown = text.get(..end).unwrap_or_default().to_owned();
-    if end < text.len() {
-        shown.push_str(&format!("… ({} bytes more)", text.len() - end));
-    }
-    Shown {
-        place: part.place.clone(),
-        role: part.role.clone(),
-        text: shown,
-    }
-}
-
-/// The text with every secret masked; `None` when it has none.
-fn without_secrets(rules: &RuleSet, every_kind: &RuleMask, text: &str) -> Option<String> {
-    let spans = rules.scan(every_kind, text.as_bytes());
-    let spans: Vec<_> = spans
-        .iter()
-        .filter_map(|span| {
-            let kind = rules
-                .info(span.rule)
-                .map_or("secret", |info| info.id.as_str())
-                .to_owned();
-            Some((
-                usize::try_from(span.start).ok()?,
-                usize::try_from(span.end).ok()?,
-                kind,
-            ))
-        })
-        .collect();
-    (!spans.is_empty()).then(|| {
-        let mut out = String::with_capacity(text.len());
-        let mut at = 0;
-        for (start, end, kind) in spans {
-            out.push_str(text.get(at..start).unwrap_or_default());
-            out.push_str(&crate::detect::mark(&kind));
-            at = end;
-        }
-        out.push_str(text.get(at..).unwrap_or_default());
-        out
-    })
-}
-
-/// The text with the spans replaced by marks. Spans are in order and do not overlap.
-fn mask(text: &str, spans: &[crate::policy::MaskSpan], place: &str, counts: &mut Vec<MaskCount>) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    for span in spans {
-        out.push_str(text.get(at..span.start).unwrap_or_default());
-        out.push_str(&crate::detect::mark(&span.kind));
-        at = span.end;
-        match counts
-            .iter_mut()
-            .find(|c| c.rule == span.kind && c.channel == place)
-        {
-            Some(known) => known.count += 1,
-            None => {
-                counts.push(MaskCount {
-                    rule: span.kind.clone(),
-                    channel: place.to_owned(),
-                    count: 1,
-                });
-            }
-        }
-    }
-    out.push_str(text.get(at..).unwrap_or_default());
-    out
-}
-
 fn upstream_request(parts: &Parts, identified: &Identified, body: String) -> Request<Bytes> {
     let mut request = Request::new(Bytes::from(body));
     *request.method_mut() = parts.method.clone();
@@ -751,13 +482,6 @@ fn upstream_request(parts: &Parts, identified: &Identified, body: String) -> Req
     request.extensions_mut().insert(identified.exchange);
     request.extensions_mut().insert(identified.identity.clone());
     request
-}
-
-fn envelope_id(dialect: crate::dialect::Dialect, exchange: ExchangeId) -> String {
-    match dialect {
-        crate::dialect::Dialect::Chat => format!("chatcmpl-{exchange}"),
-        crate::dialect::Dialect::Messages => format!("msg_{exchange}"),
-    }
 }
 
 /// The client's session, by the headers that real clients send.

@@ -9,11 +9,12 @@ use futures_core::Stream;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Request, Response, StatusCode};
 
-use super::admit::{Admission, Pending, Permit, Session, policy_denial};
+use super::admit::policy_denial;
 use super::catch::{catch, catch_async};
 use super::denial::{Denial, stamp};
 use super::drive::{Driver, next};
 use super::hold::{self, Held};
+use super::session::{Admission, Pending, Permit, Session};
 use super::upstream_error::{self, Shape};
 use super::{Guard, headers};
 use crate::audit::{EventKind, Outcome};

@@ -1,8 +1,8 @@
 //! Asking a person about a tool call in the answer.
 
 use super::Guard;
-use super::admit::Session;
 use super::entropy;
+use super::session::Session;
 use crate::approval::{Approval, ApprovalState, Claim, Digest, Shown};
 use crate::decision::Action;
 use crate::exchange::CallQuestion;

@@ -12,10 +12,10 @@ use http::Request;
 use tokio::time::Instant;
 
 use super::Guard;
-use super::admit::Session;
 use super::answer::{BoxError, EXPIRED, STILL_WAITING, UNAVAILABLE, UpstreamReply};
 use super::catch::{catch, catch_async};
 use super::hold::{self, Held, Waiting};
+use super::session::Session;
 use super::upstream_error::{Shape, shape};
 use super::writer::{Ack, NotRecorded};
 use crate::audit::{AuditEvent, EventKind, Outcome};

@@ -15,7 +15,9 @@ mod denial;
 mod drive;
 mod headers;
 mod hold;
+mod judge;
 mod refusals;
+mod session;
 mod settings;
 mod upkeep;
 mod upstream_error;
@@ -27,11 +29,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use http::StatusCode;
 use http::request::Parts;
 
-pub use admit::{Admission, Identified, Pending, Permit, UpstreamName};
 pub use answer::{BoxError, Reply, ReplyBody, UpstreamReply};
 pub use builder::{BuildError, Dangerous, GuardBuilder, Ready, WantsAudit, WantsPolicy, WantsVerifier};
 pub use denial::{DECISION_HEADER, Denial, EXCHANGE_HEADER, GITHUB_REQUEST_ID};
 pub use drive::Driver;
+pub use session::{Admission, Identified, Pending, Permit, UpstreamName};
 pub use settings::{OnFailure, RefusalForm, Settings};
 
 use refusals::Refusals;

@@ -64,13 +64,14 @@ pub(crate) struct Admin {
 
 impl Default for Approvals {
     fn default() -> Self {
+        let library = copilot_guard::guard::Settings::default();
         Self {
             reviewer_groups: Vec::new(),
-            hold_streaming: Duration::from_secs(240),
-            hold_plain: Duration::from_secs(100),
-            pending_ttl: Duration::from_secs(24 * 3600),
-            ride_window: Duration::from_secs(15 * 60),
-            ride_uses: 50,
+            hold_streaming: library.hold_streaming,
+            hold_plain: library.hold_plain,
+            pending_ttl: library.pending_ttl,
+            ride_window: library.ride_window,
+            ride_uses: library.ride_uses,
         }
     }
 }
