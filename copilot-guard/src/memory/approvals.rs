@@ -1,5 +1,7 @@
 //! The approvals' half of the memory store.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 
 use super::{Content, MemoryStore};
@@ -9,6 +11,9 @@ use crate::approval::{
 use crate::audit::AuditEvent;
 use crate::clock::Timestamp;
 use crate::id::{ApprovalId, ExchangeId};
+
+/// How long an approval is kept once it can neither be voted on nor used.
+const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 impl MemoryStore {
     /// Commits one change: the approval and its events together, then wakes who waits.
@@ -106,6 +111,10 @@ impl ApprovalStore for MemoryStore {
             self.commit(&mut content, &approval, events);
             approvals.push(approval);
         }
+        // Nothing can be asked of these any more, and memory is not where the record is kept.
+        content
+            .approvals
+            .retain(|_, a| now < a.expires_at.max(a.rides_until).plus(KEPT));
         Ok(approvals)
     }
 
