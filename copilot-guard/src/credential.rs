@@ -149,7 +149,6 @@ impl Shared {
     }
 }
 
-#[cfg(feature = "tower")]
 mod service {
     use std::future::Future;
     use std::pin::Pin;
@@ -210,10 +209,9 @@ mod service {
     }
 }
 
-#[cfg(feature = "tower")]
 pub use service::CredentialService;
 
-#[cfg(all(test, feature = "tower"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::clock::SystemClock;

@@ -34,6 +34,7 @@
 pub mod approval;
 pub mod audit;
 pub mod clock;
+#[cfg(feature = "tower")]
 pub mod credential;
 pub mod decision;
 pub mod detect;

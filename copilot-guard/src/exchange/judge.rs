@@ -349,7 +349,7 @@ impl Inspector for Judge {
 }
 
 /// The visible text that stands for something withheld.
-pub(crate) fn notice(message: &str, exchange: &str) -> String {
+pub fn notice(message: &str, exchange: &str) -> String {
     let message = if message.is_empty() {
         "This was stopped by your organisation's policy."
     } else {

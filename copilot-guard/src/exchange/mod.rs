@@ -20,8 +20,7 @@ use crate::policy::CallerPolicy;
 use crate::sse::{Decoder, Event};
 
 use judge::Judge;
-pub(crate) use judge::notice;
-pub use judge::{CallAnswer, CallQuestion};
+pub use judge::{CallAnswer, CallQuestion, notice};
 pub use plain::{PlainExchange, PlainStep};
 
 /// Longest event of a stream.
@@ -196,7 +195,7 @@ impl Exchange {
     }
 
     /// Throws away what [`poll`](Self::poll) has not given out yet.
-    pub(crate) fn discard(&mut self) {
+    pub fn discard(&mut self) {
         self.out.clear();
     }
 
