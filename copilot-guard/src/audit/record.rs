@@ -187,6 +187,8 @@ impl ExchangeRecord {
             EventKind::Refused { code, status, .. } => {
                 self.ended_at = Some(event.at);
                 self.outcome = Some(Outcome::Refused);
+                // Nobody decided by policy, yet nothing was allowed: a list must not say so.
+                self.decision = Action::Block;
                 self.status = Some(*status);
                 self.code = Some(code.clone());
             }
