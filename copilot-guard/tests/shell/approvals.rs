@@ -5,6 +5,7 @@ use std::time::Duration;
 use copilot_guard::approval::{ApprovalStore, Vote, VoteError};
 use copilot_guard::audit::{EventKind, Outcome};
 use copilot_guard::http::ResponseBody;
+use copilot_guard::policy::{Policy, PolicyOptions};
 use copilot_guard::testing::samples;
 use http::Response;
 use serde_json::{Value, json};
@@ -347,4 +348,45 @@ async fn the_strictest_rule_wins() {
     let got = house.ask(streamed(CHAT, "falcon in production")).await;
     assert_eq!(got.code(), "blocked_by_policy");
     assert!(house.pending().await.is_empty());
+}
+
+/// What is asked of a request as a whole is bound to the whole request, and the reviewer sees what it says.
+#[tokio::test(start_paused = true)]
+async fn an_approval_of_a_whole_request_covers_no_other() {
+    let rule = r#"
+        version = 1
+        [[patterns]]
+        id = "acme-internal-token"
+        regex = 'ACME-INT-[0-9]{4}-[A-Z0-9]{12}'
+        [[rules]]
+        id = "large"
+        on = "request"
+        match = { size_over = 10 }
+        action = "require_approval"
+    "#;
+    let options = PolicyOptions::new(NOW).with_reviewer_groups(["security"]);
+    let house = House::new(Model::new([answer(), answer()]));
+    house
+        .guard
+        .set_policy(Policy::parse(rule, "policy.toml", &options).unwrap());
+    let asked = format!("hello, and {SECRET}");
+    let held = house.send(streamed(CHAT, &asked)).await;
+    assert_eq!(held.headers()["x-copilot-guard-decision"], "pending");
+    let shown = house.pending().await[0].shown.clone();
+    assert!(
+        shown.iter().any(|s| s.text == format!("hello, and {MARK}")),
+        "{shown:?}"
+    );
+    house.vote(true).await;
+    assert!(read(held).await.body.contains("done"));
+    assert_eq!(house.model.calls(), 1);
+
+    // The control: the same request rides.
+    let again = house.ask(streamed(CHAT, &asked)).await;
+    assert_eq!(again.header("x-copilot-guard-decision"), "allow");
+    assert_eq!(house.model.calls(), 2);
+
+    let other = house.send(streamed(CHAT, "something else")).await;
+    assert_eq!(other.headers()["x-copilot-guard-decision"], "pending");
+    assert_eq!(house.model.calls(), 2);
 }
