@@ -1,7 +1,7 @@
 //! A set of byte values.
 
 /// A set of byte values.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(super) struct ByteSet([u64; 4]);
 
 impl ByteSet {

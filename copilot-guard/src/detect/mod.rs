@@ -43,19 +43,16 @@
 
 mod builtin;
 mod bytes;
-mod candidate;
 mod check;
 mod error;
 mod pattern;
-mod redactor;
 mod rule;
 mod set;
 mod sink;
-mod table;
-mod trigger;
+mod stream;
 
 pub use error::LintError;
-pub use redactor::Redactor;
 pub use rule::{RuleIndex, RuleInfo, RuleMask, RuleSource};
 pub use set::{RuleSet, RuleSetBuilder};
 pub use sink::{Marked, Sink, Span, mark};
+pub use stream::Redactor;

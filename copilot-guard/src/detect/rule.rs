@@ -1,5 +1,7 @@
 //! What a caller sees of a rule.
 
+use std::sync::Arc;
+
 /// The number of a rule in its [`RuleSet`](super::RuleSet).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RuleIndex(pub(super) u16);
@@ -42,34 +44,24 @@ pub struct RuleInfo {
 /// A set of rules of one [`RuleSet`](super::RuleSet): which ones are active.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RuleMask {
-    words: Box<[u64]>,
+    words: Arc<[u64]>,
 }
 
 impl RuleMask {
     pub(super) fn none(rules: usize) -> Self {
         Self {
-            words: vec![0; rules.div_ceil(64)].into_boxed_slice(),
+            words: vec![0; rules.div_ceil(64)].into(),
         }
     }
 
     pub(super) fn insert(&mut self, rule: RuleIndex) {
-        if let Some(word) = self.words.get_mut(rule.as_usize() / 64) {
+        if let Some(word) = Arc::make_mut(&mut self.words).get_mut(rule.as_usize() / 64) {
             *word |= 1 << (rule.as_usize() % 64);
         }
     }
 
     pub(super) fn intersects(&self, other: &Self) -> bool {
-        self.words.iter().zip(&other.words).any(|(a, b)| a & b != 0)
-    }
-
-    pub(super) fn is_unset(&self) -> bool {
-        self.words.is_empty()
-    }
-
-    pub(super) fn join(&mut self, other: &Self) {
-        for (mine, theirs) in self.words.iter_mut().zip(&other.words) {
-            *mine |= theirs;
-        }
+        self.words.iter().zip(other.words.iter()).any(|(a, b)| a & b != 0)
     }
 
     /// Whether this rule is active.

@@ -11,11 +11,13 @@ use super::bytes::ByteSet;
 use super::check::{Check, When};
 use super::error::LintError;
 use super::pattern::{self, Parts};
-use super::redactor::Redactor;
 use super::rule::{RuleIndex, RuleInfo, RuleMask, RuleSource};
 use super::sink::{Marked, Sink, Span};
-use super::table::Table;
-use super::trigger::Trigger;
+use super::stream::Redactor;
+use super::stream::filter::Filter;
+use super::stream::nodes::Nodes;
+use super::stream::table::Table;
+use super::stream::trigger::Trigger;
 
 /// Compiled rules. Cheap to clone.
 #[derive(Clone)]
@@ -26,13 +28,15 @@ pub struct RuleSet {
 pub(super) struct Compiled {
     pub(super) infos: Arc<[RuleInfo]>,
     rules: Vec<Rule>,
+    pub(super) nodes: Nodes,
     pub(super) trigger: Trigger,
+    pub(super) filter: Option<Filter>,
 }
 
 impl Compiled {
     #[inline]
-    pub(super) fn rule(&self, index: RuleIndex) -> Option<&Rule> {
-        self.rules.get(index.as_usize())
+    pub(super) fn rule(&self, index: RuleIndex) -> &Rule {
+        &self.rules[index.as_usize()]
     }
 }
 
@@ -200,13 +204,17 @@ impl RuleSetBuilder {
             .iter()
             .map(|d| d.compile(&mut tables))
             .collect::<Result<Vec<_>, _>>()?;
-        let trigger = Trigger::new(&rules)?;
+        let nodes = Nodes::new(&rules)?;
+        let trigger = Trigger::new(&nodes)?;
+        let filter = Filter::new(&nodes);
         let infos = self.drafts.into_iter().map(|d| d.info).collect();
         Ok(RuleSet {
             inner: Arc::new(Compiled {
                 infos,
                 rules,
+                nodes,
                 trigger,
+                filter,
             }),
         })
     }

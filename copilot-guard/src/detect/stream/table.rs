@@ -10,11 +10,11 @@ use regex_automata::nfa::thompson::{self, WhichCaptures};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, MatchKind};
 
-use super::bytes::ByteSet;
-use super::error::LintError;
+use crate::detect::bytes::ByteSet;
+use crate::detect::error::LintError;
 
 /// No match is possible any more.
-pub(super) const DEAD: u16 = 0;
+pub(in crate::detect) const DEAD: u16 = 0;
 
 const ACCEPT: u8 = 1;
 const MORE: u8 = 2;
@@ -24,7 +24,7 @@ const TABLE_LIMIT: usize = 16 << 20;
 const MINIMISE_BUDGET: usize = 30_000_000;
 
 /// A table-driven automaton, anchored at its start.
-pub(super) struct Table {
+pub(in crate::detect) struct Table {
     classes: Box<[u8; 256]>,
     stride: usize,
     next: Box<[u16]>,
@@ -33,8 +33,8 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Compiles a regular expression that [`pattern::ascii`](super::pattern::ascii) let through.
-    pub(super) fn new(id: &str, regex: &str) -> Result<Self, LintError> {
+    /// Compiles a regular expression that [`pattern::ascii`](crate::detect::pattern::ascii) let through.
+    pub(in crate::detect) fn new(id: &str, regex: &str) -> Result<Self, LintError> {
         let too_large = || {
             LintError::new(
                 id,
@@ -120,36 +120,40 @@ impl Table {
         })
     }
 
-    pub(super) const fn start(&self) -> u16 {
+    pub(in crate::detect) const fn start(&self) -> u16 {
         self.start
     }
 
     #[inline]
-    pub(super) fn next(&self, state: u16, byte: u8) -> u16 {
+    pub(in crate::detect) fn next(&self, state: u16, byte: u8) -> u16 {
         self.next[usize::from(state) * self.stride + usize::from(self.classes[usize::from(byte)])]
+    }
+
+    pub(super) const fn class(&self, byte: u8) -> u8 {
+        self.classes[byte as usize]
     }
 
     /// Whether what was read so far matches.
     #[inline]
-    pub(super) fn accepts(&self, state: u16) -> bool {
+    pub(in crate::detect) fn accepts(&self, state: u16) -> bool {
         self.flags[usize::from(state)] & ACCEPT != 0
     }
 
     /// Whether reading on can lead to a match.
     #[inline]
-    pub(super) fn more(&self, state: u16) -> bool {
+    pub(in crate::detect) fn more(&self, state: u16) -> bool {
         self.flags[usize::from(state)] & MORE != 0
     }
 
     /// Whether nothing at all matches.
-    pub(super) const fn is_empty(&self) -> bool {
+    pub(in crate::detect) const fn is_empty(&self) -> bool {
         self.start == DEAD
     }
 
     /// How many bytes may be read before it is certain whether this is a match; `None` when there is no limit.
     ///
     /// With `whole`, until nothing more can match; else until the first match, confirmed by `after` if that is given.
-    pub(super) fn longest_wait(&self, after: Option<&ByteSet>, whole: bool) -> Option<usize> {
+    pub(in crate::detect) fn longest_wait(&self, after: Option<&ByteSet>, whole: bool) -> Option<usize> {
         // For each class: does it have a byte that does not confirm a match?
         let mut unconfirmed = vec![after.is_none(); self.stride];
         if let Some(after) = after {

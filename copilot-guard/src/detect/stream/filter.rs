@@ -1,0 +1,263 @@
+//! Long texts: where one of the rules may begin, for many places at once. It may say yes too often, never too seldom.
+
+use crate::detect::bytes::ByteSet;
+
+use super::nodes::{LEVELS, NOWHERE, Nodes};
+use super::simd::{self, Buckets, GROUPS, IN_GROUP, WINDOW};
+
+/// Longest text that is looked at in one go.
+pub(super) const PART: usize = 4096;
+/// Places where rules may begin: a bit for each byte of a part.
+pub(super) struct Bits(pub(super) [u64; PART / 64]);
+
+impl Default for Bits {
+    fn default() -> Self {
+        Self([0; PART / 64])
+    }
+}
+
+/// The windows of four bytes that rules begin with.
+pub(in crate::detect) struct Filter {
+    buckets: Buckets,
+    plain: Plain,
+}
+
+impl Filter {
+    /// `None` when something may be certain within fewer bytes than a window has: then there is nothing to filter by.
+    pub(in crate::detect) fn new(nodes: &Nodes) -> Option<Self> {
+        nodes.are_deep().then(|| {
+            let paths = paths(nodes);
+            Self {
+                buckets: assign(&paths),
+                plain: Plain::new(&paths),
+            }
+        })
+    }
+
+    /// Marks every place where a rule begins, and some others. The last three bytes begin no window.
+    #[inline]
+    pub(super) fn mark(&self, text: &[u8], bits: &mut Bits) {
+        if simd::is_fast() {
+            simd::mark(&self.buckets, text, &mut bits.0);
+        } else {
+            self.plain.mark(text, &mut bits.0);
+        }
+    }
+}
+
+/// The sets of bytes along one way through the first levels.
+type Path = [ByteSet; WINDOW];
+
+/// All ways through the first levels of the nodes.
+fn paths(nodes: &Nodes) -> Vec<Path> {
+    let mut done = Vec::new();
+    let mut ways = vec![(nodes.root(false), Vec::new())];
+    for _ in 0..LEVELS {
+        let mut longer = Vec::new();
+        for (node, path) in ways {
+            let mut targets: Vec<(u16, Vec<u8>)> = Vec::new();
+            for &byte in nodes.representatives() {
+                let to = nodes.next(node, byte);
+                if to == NOWHERE {
+                    continue;
+                }
+                let class = nodes.classes()[usize::from(byte)];
+                match targets.iter_mut().find(|(node, _)| *node == to) {
+                    Some((_, classes)) => classes.push(class),
+                    None => targets.push((to, vec![class])),
+                }
+            }
+            for (to, classes) in targets {
+                let set = ByteSet::of(|b| classes.contains(&nodes.classes()[usize::from(b)]));
+                let mut path: Vec<ByteSet> = path.clone();
+                path.push(set);
+                longer.push((to, path));
+            }
+        }
+        ways = longer;
+    }
+    done.extend(ways.into_iter().filter_map(|(_, path)| Path::try_from(path).ok()));
+    done.sort_unstable();
+    done.dedup();
+    done
+}
+
+/// Puts paths into buckets so that few other windows fall into the same.
+fn assign(paths: &[Path]) -> Buckets {
+    const BUCKETS: usize = GROUPS * IN_GROUP;
+    let mut all: Vec<Bucket> = (0..BUCKETS).map(|_| Bucket::default()).collect();
+    let mut order: Vec<Nibbles> = paths.iter().map(Nibbles::of).collect();
+    // The commonest first: each finds a bucket of its own, and the rest goes where it adds least.
+    order.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
+    for path in &order {
+        let cheapest = (0..BUCKETS).min_by(|a, b| all[*a].added(path).total_cmp(&all[*b].added(path)));
+        if let Some(bucket) = cheapest {
+            all[bucket].join(path);
+        }
+    }
+    let mut buckets = Buckets::default();
+    for (n, bucket) in all.iter().enumerate() {
+        for place in 0..WINDOW {
+            for byte in (0..=u8::MAX).filter(|b| bucket.sets.holds(place, *b)) {
+                buckets.add(n, place, byte);
+            }
+        }
+    }
+    buckets
+}
+
+/// What a bucket can tell apart: sets of low and of high nibbles.
+#[derive(Clone, Copy, Default)]
+struct Nibbles([(u16, u16); WINDOW]);
+
+impl Nibbles {
+    fn of(path: &Path) -> Self {
+        let mut sets = Self::default();
+        for (set, bytes) in sets.0.iter_mut().zip(path) {
+            for byte in (0..=u8::MAX).filter(|b| bytes.contains(*b)) {
+                set.0 |= 1 << (byte & 15);
+                set.1 |= 1 << (byte >> 4);
+            }
+        }
+        sets
+    }
+
+    fn or(&self, other: &Self) -> Self {
+        let mut sets = *self;
+        for (a, b) in sets.0.iter_mut().zip(other.0) {
+            a.0 |= b.0;
+            a.1 |= b.1;
+        }
+        sets
+    }
+
+    const fn holds(&self, place: usize, byte: u8) -> bool {
+        let (low, high) = self.0[place];
+        low >> (byte & 15) & 1 == 1 && high >> (byte >> 4) & 1 == 1
+    }
+
+    /// How often ordinary text has such a window, by how often it has each byte.
+    fn weight(&self) -> f64 {
+        (0..WINDOW)
+            .map(|place| {
+                (0..=u8::MAX)
+                    .filter(|b| self.holds(place, *b))
+                    .map(frequency)
+                    .sum::<f64>()
+            })
+            .product()
+    }
+}
+
+#[derive(Default)]
+struct Bucket {
+    sets: Nibbles,
+    weight: f64,
+}
+
+impl Bucket {
+    fn added(&self, path: &Nibbles) -> f64 {
+        self.sets.or(path).weight() - self.weight
+    }
+
+    fn join(&mut self, path: &Nibbles) {
+        self.sets = self.sets.or(path);
+        self.weight = self.sets.weight();
+    }
+}
+
+/// How often a byte stands in source code and prose, for each hundred thousand; from a sample of both.
+const OF_HUNDRED_THOUSAND: [u16; 128] = [
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 2774, 0, 0, 10, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    21285, 182, 723, 271, 35, 21, 150, 396, 1095, 1095, 159, 47, 1426, 357, 758, 1206,
+    738, 512, 668, 540, 265, 202, 258, 151, 230, 152, 2218, 650, 184, 723, 336, 44,
+    9, 595, 242, 538, 453, 870, 363, 204, 180, 657, 17, 97, 414, 291, 501, 538,
+    453, 35, 613, 803, 768, 314, 164, 153, 74, 112, 28, 307, 123, 306, 7, 2362,
+    308, 2909, 1057, 2036, 1644, 5598, 1380, 835, 900, 2962, 42, 376, 2044, 1210, 3265, 2900,
+    1750, 127, 3195, 3255, 4461, 2249, 401, 524, 447, 669, 132, 323, 74, 322, 7, 0,
+];
+
+fn frequency(byte: u8) -> f64 {
+    let count = OF_HUNDRED_THOUSAND.get(usize::from(byte)).copied().unwrap_or_default();
+    // What the sample does not have is rare, not impossible.
+    (f64::from(count) + 1.0) / 100_000.0
+}
+
+/// The form for any processor: three bytes at every second place, by a code of five bits for each byte.
+struct Plain {
+    codes: Box<[u8; 256]>,
+    /// Bit 0: a window may begin here. Bit 1: a window may have begun one place before.
+    begins: Box<[u8; 1 << (3 * CODE)]>,
+}
+
+const CODE: usize = 5;
+
+impl Plain {
+    fn new(paths: &[Path]) -> Self {
+        let mut codes = Box::new([0u8; 256]);
+        for byte in 0..=u8::MAX {
+            codes[usize::from(byte)] = code(byte);
+        }
+        let mut plain = Self {
+            codes,
+            begins: Box::new([0; 1 << (3 * CODE)]),
+        };
+        for path in paths {
+            for (shift, bit) in [(0, 1), (1, 2)] {
+                plain.add(&path[shift..shift + 3], bit);
+            }
+        }
+        plain
+    }
+
+    fn add(&mut self, sets: &[ByteSet], bit: u8) {
+        let mut keys = vec![0usize];
+        for set in sets {
+            let mut codes: Vec<u8> = (0..=u8::MAX).filter(|b| set.contains(*b)).map(code).collect();
+            codes.sort_unstable();
+            codes.dedup();
+            keys = keys
+                .iter()
+                .flat_map(|key| codes.iter().map(move |c| key << CODE | usize::from(*c)))
+                .collect();
+        }
+        for key in keys {
+            self.begins[key] |= bit;
+        }
+    }
+
+    fn mark(&self, text: &[u8], marks: &mut [u64]) {
+        let code = |byte: u8| usize::from(self.codes[usize::from(byte)]);
+        let Some(last) = text.len().checked_sub(WINDOW) else { return };
+        let mut place = 0;
+        // Three bytes tell about the window that begins here and the one that began a place before.
+        while let Some([a, b, c]) = text.get(place..).and_then(|t| t.first_chunk()) {
+            let key = (code(*a) << CODE | code(*b)) << CODE | code(*c);
+            let begins = u64::from(self.begins[key]);
+            if begins != 0 {
+                if place <= last {
+                    marks[place / 64] |= (begins & 1) << (place % 64);
+                }
+                if let Some(before) = place.checked_sub(1) {
+                    marks[before / 64] |= (begins >> 1) << (before % 64);
+                }
+            }
+            place += 2;
+        }
+    }
+}
+
+/// Letters by name, whatever their case; the rest in a few groups.
+const fn code(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' => byte - b'a',
+        b'A'..=b'Z' => byte - b'A',
+        b'0'..=b'9' => 26,
+        b'_' => 27,
+        b'-' => 28,
+        b' ' | b'\n' | b'\t' | b'\r' => 29,
+        b'=' | b':' | b'/' | b'.' | b'"' | b'\'' | b'?' | b'&' | b'$' | b'@' => 30,
+        _ => 31,
+    }
+}

@@ -1,0 +1,206 @@
+//! One text stream: reads bytes, and lets each leave as soon as nothing can make it part of a secret.
+
+use std::fmt;
+
+use crate::detect::rule::RuleMask;
+use crate::detect::set::RuleSet;
+use crate::detect::sink::{Sink, Span};
+
+use super::filter::PART;
+use super::live::{Live, Reading, Window};
+use super::nodes::LEVELS;
+use super::release::release;
+use super::seek::{Start, seek};
+use super::trigger::START;
+
+/// Masks secrets in one text while it streams.
+///
+/// `push` takes the text in pieces, cut anywhere, even inside a character; `finish` says that it has ended. The
+/// output does not depend on the cuts. Without `finish` (a connection was cut) the bytes still held never leave.
+pub struct Redactor {
+    rules: RuleSet,
+    active: RuleMask,
+    are_all_active: bool,
+    /// The last bytes that were read; zeros before the first.
+    last: [u8; LEVELS],
+    state: u32,
+    /// Offset after the last byte that was read.
+    read: u64,
+    /// Offset after the last byte that left or was masked.
+    released: u64,
+    /// Only while something has begun. Without it, what is held is among the last bytes.
+    busy: Option<Box<Busy>>,
+}
+
+/// What a stream needs while something has begun.
+#[derive(Default)]
+struct Busy {
+    live: Live,
+    /// The last group that began, while it may still grow.
+    open: Option<Span>,
+    /// The last bytes that were read, back to the first that is still needed.
+    kept: Vec<u8>,
+}
+
+impl Redactor {
+    pub(in crate::detect) fn new(rules: RuleSet, active: RuleMask) -> Self {
+        Self {
+            are_all_active: active.len() == rules.rules().len(),
+            rules,
+            active,
+            last: [0; LEVELS],
+            state: START,
+            read: 0,
+            released: 0,
+            busy: None,
+        }
+    }
+
+    /// Takes the next piece of text; what is decided by now goes to `sink`.
+    #[inline]
+    pub fn push(&mut self, text: &[u8], sink: &mut impl Sink) {
+        // A long piece is worked off in parts, which bounds what is kept in mind about it. `chunks` gives no empty part.
+        for part in text.chunks(PART) {
+            self.part(part, sink);
+        }
+    }
+
+    /// The text has ended: everything left goes to `sink`, and a new, empty text begins.
+    pub fn finish(&mut self, sink: &mut impl Sink) {
+        if self.released < self.read || self.busy.is_some() {
+            self.last_part(sink);
+        }
+        self.last = [0; LEVELS];
+        self.state = START;
+        (self.read, self.released) = (0, 0);
+    }
+
+    /// How many bytes are held because what follows decides about them.
+    pub fn held(&self) -> usize {
+        usize::try_from(self.read - self.released).unwrap_or(usize::MAX)
+    }
+
+    #[inline]
+    fn part(&mut self, text: &[u8], sink: &mut impl Sink) {
+        let mut starts = Vec::new();
+        let rules = &*self.rules.inner;
+        let state = seek(rules, self.state, self.last[LEVELS - 1], text, &mut starts);
+        let beginning = if self.are_all_active {
+            rules.trigger.held_for_all(state)
+        } else {
+            rules.trigger.held(&rules.nodes, state, &self.active)
+        };
+        self.state = state;
+        if self.busy.is_none() && starts.is_empty() {
+            self.pass(text, beginning, sink);
+        } else {
+            self.follow(text, &starts, beginning, sink);
+        }
+        self.remember(text);
+    }
+
+    /// Most pieces begin nothing: all leaves but the last bytes, with which something may begin.
+    #[inline]
+    fn pass(&mut self, text: &[u8], beginning: usize, sink: &mut impl Sink) {
+        let held = (self.read - self.released) as usize;
+        self.read += text.len() as u64;
+        self.released = self.read - beginning as u64;
+        if held > 0 {
+            let leaving = (held + text.len()).saturating_sub(beginning).min(held);
+            if let Some(earlier) = self
+                .last
+                .get(LEVELS - held..LEVELS - held + leaving)
+                .filter(|e| !e.is_empty())
+            {
+                sink.text(earlier);
+            }
+        }
+        if text.len() > beginning {
+            sink.text(&text[..text.len() - beginning]);
+        }
+    }
+
+    #[inline]
+    fn remember(&mut self, text: &[u8]) {
+        if let Some(last) = text.last_chunk() {
+            self.last = *last;
+        } else {
+            self.last.copy_within(text.len().., 0);
+            self.last[LEVELS - text.len()..].copy_from_slice(text);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn follow(&mut self, text: &[u8], starts: &[Start], beginning: usize, sink: &mut impl Sink) {
+        let mut busy = self.take_busy();
+        let base = self.read;
+        let reading = Reading {
+            rules: &self.rules.inner,
+            active: &self.active,
+            window: Window {
+                kept: &busy.kept,
+                from: base - busy.kept.len() as u64,
+                text,
+            },
+        };
+        busy.live.follow(&reading, starts);
+        self.read += text.len() as u64;
+        let offsets = (self.released, self.read - beginning as u64, self.read);
+        self.released = release(&mut busy.live, &reading, &mut busy.open, offsets, sink);
+
+        if busy.live.is_at_rest() && busy.open.is_none() {
+            // What is held now is held for its beginning alone, and that is among the last bytes.
+            return;
+        }
+        let keep = usize::try_from(self.read - busy.live.needed_from(self.released)).unwrap_or(usize::MAX);
+        if let Some(all_new) = text.len().checked_sub(keep) {
+            busy.kept.clear();
+            busy.kept.extend_from_slice(&text[all_new..]);
+        } else {
+            let old = keep - text.len();
+            busy.kept.drain(..busy.kept.len().saturating_sub(old));
+            busy.kept.extend_from_slice(text);
+        }
+        self.busy = Some(busy);
+    }
+
+    fn take_busy(&mut self) -> Box<Busy> {
+        self.busy.take().unwrap_or_else(|| {
+            // All that may be asked for: a place is known when four bytes are there, and one of them is new.
+            let known = self.read.min(LEVELS as u64 - 1) as usize;
+            Box::new(Busy {
+                kept: self.last[LEVELS - known..].to_vec(),
+                ..Busy::default()
+            })
+        })
+    }
+
+    #[cold]
+    fn last_part(&mut self, sink: &mut impl Sink) {
+        let mut busy = self.take_busy();
+        let reading = Reading {
+            rules: &self.rules.inner,
+            active: &self.active,
+            window: Window {
+                kept: &busy.kept,
+                from: self.read - busy.kept.len() as u64,
+                text: &[],
+            },
+        };
+        busy.live.end(&reading, self.read);
+        let offsets = (self.released, self.read, self.read);
+        self.released = release(&mut busy.live, &reading, &mut busy.open, offsets, sink);
+        if let Some(group) = busy.open.take() {
+            sink.span(group);
+        }
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor")
+            .field("held", &self.held())
+            .finish_non_exhaustive()
+    }
+}
