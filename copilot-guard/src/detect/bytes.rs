@@ -16,6 +16,11 @@ impl ByteSet {
         set
     }
 
+    /// Whether every byte of `other` is in this set.
+    pub(super) fn contains_all(&self, other: &Self) -> bool {
+        self.0.iter().zip(other.0).all(|(mine, theirs)| theirs & !mine == 0)
+    }
+
     pub(super) const fn contains(&self, byte: u8) -> bool {
         self.0[(byte >> 6) as usize] & (1 << (byte & 63)) != 0
     }

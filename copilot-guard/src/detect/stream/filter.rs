@@ -26,19 +26,26 @@ impl Filter {
     /// `None` when something may be certain within fewer bytes than a window has: then there is nothing to filter by.
     pub(in crate::detect) fn new(nodes: &Nodes) -> Option<Self> {
         nodes.are_deep().then(|| {
-            let paths = paths(nodes);
+            let anywhere = paths(nodes, nodes.root(true));
+            let mut bounded = paths(nodes, nodes.root(false));
+            let covers = |wide: &Path, path: &Path| wide.iter().zip(path).all(|(w, p)| w.contains_all(p));
+            bounded.retain(|path| !anywhere.iter().any(|wide| covers(wide, path)));
+            let mut buckets = Buckets::default();
+            assign(&bounded, 0, &mut buckets);
+            assign(&anywhere, HALF, &mut buckets);
             Self {
-                buckets: assign(&paths),
-                plain: Plain::new(&paths),
+                buckets,
+                plain: Plain::new(bounded.iter().chain(&anywhere)),
             }
         })
     }
 
-    /// Marks every place where a rule begins, and some others. The last three bytes begin no window.
+    /// Marks every place where a rule begins, and some others. The last three bytes begin no window; `last` is the byte
+    /// before the text.
     #[inline]
-    pub(super) fn mark(&self, text: &[u8], bits: &mut Bits) {
+    pub(super) fn mark(&self, last: u8, text: &[u8], bits: &mut Bits) {
         if simd::is_fast() {
-            simd::mark(&self.buckets, text, &mut bits.0);
+            simd::mark(&self.buckets, last, text, &mut bits.0);
         } else {
             self.plain.mark(text, &mut bits.0);
         }
@@ -49,9 +56,8 @@ impl Filter {
 type Path = [ByteSet; WINDOW];
 
 /// All ways through the first levels of the nodes.
-fn paths(nodes: &Nodes) -> Vec<Path> {
-    let mut done = Vec::new();
-    let mut ways = vec![(nodes.root(false), Vec::new())];
+fn paths(nodes: &Nodes, root: u16) -> Vec<Path> {
+    let mut ways = vec![(root, Vec::new())];
     for _ in 0..LEVELS {
         let mut longer = Vec::new();
         for (node, path) in ways {
@@ -76,34 +82,53 @@ fn paths(nodes: &Nodes) -> Vec<Path> {
         }
         ways = longer;
     }
-    done.extend(ways.into_iter().filter_map(|(_, path)| Path::try_from(path).ok()));
+    let mut done: Vec<Path> = ways
+        .into_iter()
+        .filter_map(|(_, path)| Path::try_from(path).ok())
+        .collect();
     done.sort_unstable();
     done.dedup();
     done
 }
 
-/// Puts paths into buckets so that few other windows fall into the same.
-fn assign(paths: &[Path]) -> Buckets {
-    const BUCKETS: usize = GROUPS * IN_GROUP;
-    let mut all: Vec<Bucket> = (0..BUCKETS).map(|_| Bucket::default()).collect();
+/// How many buckets there are of each kind.
+const HALF: usize = GROUPS / 2 * IN_GROUP;
+/// How often every path is asked whether another bucket would be better.
+const ROUNDS: usize = 3;
+
+/// Puts paths into the buckets from `first` on so that few other windows fall into the same.
+fn assign(paths: &[Path], first: usize, buckets: &mut Buckets) {
     let mut order: Vec<Nibbles> = paths.iter().map(Nibbles::of).collect();
-    // The commonest first: each finds a bucket of its own, and the rest goes where it adds least.
     order.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
-    for path in &order {
-        let cheapest = (0..BUCKETS).min_by(|a, b| all[*a].added(path).total_cmp(&all[*b].added(path)));
-        if let Some(bucket) = cheapest {
-            all[bucket].join(path);
-        }
-    }
-    let mut buckets = Buckets::default();
-    for (n, bucket) in all.iter().enumerate() {
-        for place in 0..WINDOW {
-            for byte in (0..=u8::MAX).filter(|b| bucket.sets.holds(place, *b)) {
-                buckets.add(n, place, byte);
+    let mut home = vec![usize::MAX; order.len()];
+    let union = |home: &[usize], bucket: usize| {
+        let members = order.iter().zip(home).filter(|(_, h)| **h == bucket);
+        members.fold(Nibbles::default(), |all, (path, _)| all.or(path))
+    };
+    let mut unions = vec![(Nibbles::default(), 0.0); HALF];
+    for _ in 0..ROUNDS {
+        for (i, path) in order.iter().enumerate() {
+            let before = std::mem::replace(&mut home[i], usize::MAX);
+            if let Some(left) = unions.get_mut(before) {
+                let rest = union(&home, before);
+                *left = (rest, rest.weight());
+            }
+            let added = |bucket: usize| unions[bucket].0.or(path).weight() - unions[bucket].1;
+            let costs: Vec<f64> = (0..HALF).map(added).collect();
+            if let Some(best) = (0..HALF).min_by(|a, b| costs[*a].total_cmp(&costs[*b])) {
+                let joined = unions[best].0.or(path);
+                unions[best] = (joined, joined.weight());
+                home[i] = best;
             }
         }
     }
-    buckets
+    for (n, (sets, _)) in unions.iter().enumerate() {
+        for place in 0..WINDOW {
+            for byte in (0..=u8::MAX).filter(|b| sets.holds(place, *b)) {
+                buckets.add(first + n, place, byte);
+            }
+        }
+    }
 }
 
 /// What a bucket can tell apart: sets of low and of high nibbles.
@@ -149,23 +174,6 @@ impl Nibbles {
     }
 }
 
-#[derive(Default)]
-struct Bucket {
-    sets: Nibbles,
-    weight: f64,
-}
-
-impl Bucket {
-    fn added(&self, path: &Nibbles) -> f64 {
-        self.sets.or(path).weight() - self.weight
-    }
-
-    fn join(&mut self, path: &Nibbles) {
-        self.sets = self.sets.or(path);
-        self.weight = self.sets.weight();
-    }
-}
-
 /// How often a byte stands in source code and prose, for each hundred thousand; from a sample of both.
 const OF_HUNDRED_THOUSAND: [u16; 128] = [
     0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 2774, 0, 0, 10, 0, 0,
@@ -194,7 +202,7 @@ struct Plain {
 const CODE: usize = 5;
 
 impl Plain {
-    fn new(paths: &[Path]) -> Self {
+    fn new<'p>(paths: impl Iterator<Item = &'p Path>) -> Self {
         let mut codes = Box::new([0u8; 256]);
         for byte in 0..=u8::MAX {
             codes[usize::from(byte)] = code(byte);

@@ -31,7 +31,7 @@ pub(super) fn seek(rules: &Compiled, state: u32, last: u8, text: &[u8], starts: 
     match &rules.filter {
         Some(filter) if text.len() >= BULK => {
             let mut bits = Bits::default();
-            filter.mark(text, &mut bits);
+            filter.mark(last, text, &mut bits);
             let (_, found) = rules.trigger.run(state, &text[..LEVELS - 1]);
             if found {
                 across(rules, state, text, starts);

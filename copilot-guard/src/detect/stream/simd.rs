@@ -1,14 +1,18 @@
 //! The one place with `unsafe`: which windows of four bytes may begin a rule, 32 places at a time.
 //!
 //! Every bucket is four sets of bytes, one for each place of a window, and every set is the product of a set of low and a
-//! set of high nibbles. A window is marked when one bucket holds all four bytes. [`mark_plain`] says the same in words;
-//! a test holds both against each other. Marking too much costs time, marking too little would be a leak.
+//! set of high nibbles. A window is marked when one bucket holds all four bytes; the first half of the buckets asks also
+//! that no word byte stands before it. [`mark_plain`] says the same in words; a test holds both against each other.
+//! Marking too much costs time, marking too little would be a leak.
 //!
 //! Source of the idea: G. Langdale's "shufti" and "Teddy" in Hyperscan (NSDI 2019).
 
+use crate::detect::bytes::is_word;
+
 /// How many buckets one set of tables holds: one for each bit of a byte.
 pub(super) const IN_GROUP: usize = 8;
-pub(super) const GROUPS: usize = 2;
+/// The first half is for windows that no word byte stands before, the second for windows anywhere.
+pub(super) const GROUPS: usize = 4;
 pub(super) const WINDOW: usize = 4;
 
 /// For each group and place of the window, the buckets that a low and a high nibble belong to.
@@ -28,19 +32,19 @@ impl Buckets {
 }
 
 /// Marks each place whose window is in a bucket, and does so for every place before the last three.
-/// `marks` has a bit for each byte.
+/// `marks` has a bit for each byte; `last` is the byte before the text.
 #[inline]
-pub(super) fn mark(buckets: &Buckets, text: &[u8], marks: &mut [u64]) {
+pub(super) fn mark(buckets: &Buckets, last: u8, text: &[u8], marks: &mut [u64]) {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, which is all that the function asks for.
         #[expect(unsafe_code, reason = "calls a function for one kind of processor, after asking for it")]
         unsafe {
-            x86::mark(buckets, text, marks);
+            x86::mark(buckets, last, text, marks);
         }
         return;
     }
-    mark_plain(buckets, text, marks);
+    mark_plain(buckets, last, text, marks);
 }
 
 /// Whether this machine runs the fast form.
@@ -56,7 +60,7 @@ pub(super) fn is_fast() -> bool {
 }
 
 /// What [`mark`] means.
-pub(super) fn mark_plain(buckets: &Buckets, text: &[u8], marks: &mut [u64]) {
+pub(super) fn mark_plain(buckets: &Buckets, mut last: u8, text: &[u8], marks: &mut [u64]) {
     for (place, window) in text.windows(WINDOW).enumerate() {
         let holds = |group: usize| {
             window
@@ -66,11 +70,20 @@ pub(super) fn mark_plain(buckets: &Buckets, text: &[u8], marks: &mut [u64]) {
                     left & low[usize::from(byte & 15)] & high[usize::from(byte >> 4)]
                 })
         };
-        if (0..GROUPS).any(|group| holds(group) != 0) {
+        let bounded = (0..GROUPS / 2).any(|g| holds(g) != 0) && !is_word(last);
+        if bounded || (GROUPS / 2..GROUPS).any(|g| holds(g) != 0) {
             marks[place / 64] |= 1 << (place % 64);
         }
+        last = text[place];
     }
 }
+
+/// The nibbles of word bytes: digits, letters up to `o`, letters from `p`, `_`.
+#[cfg(target_arch = "x86_64")]
+const WORDS: ([u8; 16], [u8; 16]) = (
+    [5, 7, 7, 7, 7, 7, 7, 7, 7, 7, 6, 2, 2, 2, 2, 10],
+    [0, 0, 0, 1, 2, 12, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0],
+);
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
@@ -79,55 +92,55 @@ mod x86 {
         _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16,
     };
 
-    use super::{Buckets, GROUPS, WINDOW};
+    use super::{Buckets, GROUPS, WINDOW, WORDS};
+    use crate::detect::bytes::is_word;
 
     const LANES: usize = 32;
-    /// Bytes that one step reads: the windows of all its places.
-    const READ: usize = LANES + WINDOW - 1;
+    /// Places of one step, and the bytes it reads: the windows of all of them.
+    const STEP: usize = 2 * LANES;
+    const READ: usize = STEP + WINDOW - 1;
 
     /// The same as [`mark_plain`](super::mark_plain).
     #[target_feature(enable = "avx2")]
-    pub(super) fn mark(buckets: &Buckets, text: &[u8], marks: &mut [u64]) {
+    pub(super) fn mark(buckets: &Buckets, last: u8, text: &[u8], marks: &mut [u64]) {
         let tables = Tables::new(buckets);
-        let mut place = 0;
-        for mark in marks.iter_mut() {
-            let Some(block) = text
-                .get(place..)
-                .and_then(|t| t.first_chunk::<{ 2 * LANES + WINDOW - 1 }>())
-            else {
-                break;
+        let mut before = u64::from(is_word(last));
+        for (marks, place) in marks.iter_mut().zip((0..text.len()).step_by(STEP)) {
+            let rest = &text[place..];
+            let mut end = [0; READ];
+            let (block, places) = match rest.first_chunk() {
+                Some(block) => (block, u64::MAX),
+                None => {
+                    // The end: a copy with room behind it, of which only whole windows count.
+                    end[..rest.len()].copy_from_slice(rest);
+                    let whole = rest.len().saturating_sub(WINDOW - 1).min(STEP);
+                    (&end, u64::MAX.checked_shr((STEP - whole) as u32).unwrap_or(0))
+                }
             };
             let (Some(front), Some(back)) = (block.first_chunk(), block.last_chunk()) else {
-                break;
+                return;
             };
             let (front, back) = (tables.windows(front), tables.windows(back));
-            *mark |= u64::from(front) | u64::from(back) << LANES;
-            place += 2 * LANES;
+            let joined = |low: u32, high: u32| u64::from(low) | u64::from(high) << LANES;
+            let words = joined(front.words, back.words);
+            let bounded = joined(front.bounded, back.bounded) & !(words << 1 | before);
+            before = words >> (STEP - 1);
+            *marks |= (bounded | joined(front.anywhere, back.anywhere)) & places;
         }
-        if place < text.len() {
-            // The end: a copy with room behind it.
-            let mut end = [0; 2 * LANES + READ];
-            let rest = &text[place..];
-            end[..rest.len()].copy_from_slice(rest);
-            let places = rest.len().saturating_sub(WINDOW - 1);
-            for (i, start) in (0..places).step_by(LANES).enumerate() {
-                let Some(block) = end.get(start..).and_then(|t| t.first_chunk()) else {
-                    break;
-                };
-                let mut found = tables.windows(block);
-                if places - start < LANES {
-                    found &= (1 << (places - start)) - 1;
-                }
-                let at = place + i * LANES;
-                marks[at / 64] |= u64::from(found) << (at % 64);
-            }
-        }
+    }
+
+    /// For each of 32 places a bit.
+    struct Found {
+        bounded: u32,
+        anywhere: u32,
+        words: u32,
     }
 
     /// The tables, once in each half of a register.
     struct Tables {
         low: [[__m256i; WINDOW]; GROUPS],
         high: [[__m256i; WINDOW]; GROUPS],
+        words: (__m256i, __m256i),
     }
 
     impl Tables {
@@ -137,6 +150,7 @@ mod x86 {
             let mut tables = Self {
                 low: [[zero; WINDOW]; GROUPS],
                 high: [[zero; WINDOW]; GROUPS],
+                words: (twice(&WORDS.0), twice(&WORDS.1)),
             };
             for group in 0..GROUPS {
                 for place in 0..WINDOW {
@@ -147,29 +161,56 @@ mod x86 {
             tables
         }
 
-        /// A bit for each of the first 32 places.
         #[target_feature(enable = "avx2")]
-        fn windows(&self, block: &[u8; READ]) -> u32 {
+        fn windows(&self, block: &[u8; LANES + WINDOW - 1]) -> Found {
             let nibble = _mm256_set1_epi8(15);
             let mut left = [_mm256_set1_epi8(-1); GROUPS];
+            let mut words = _mm256_setzero_si256();
             for place in 0..WINDOW {
                 let Some(bytes) = block.get(place..).and_then(|b| b.first_chunk()) else {
-                    return u32::MAX;
+                    break;
                 };
                 let bytes = load(bytes);
                 let low = _mm256_and_si256(bytes, nibble);
                 let high = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), nibble);
-                for group in 0..GROUPS {
-                    let low = _mm256_shuffle_epi8(self.low[group][place], low);
-                    let high = _mm256_shuffle_epi8(self.high[group][place], high);
-                    left[group] = _mm256_and_si256(left[group], _mm256_and_si256(low, high));
+                if place == 0 {
+                    words = both(self.words, low, high);
+                }
+                for (left, (lows, highs)) in left.iter_mut().zip(self.low.iter().zip(&self.high)) {
+                    *left = _mm256_and_si256(*left, both((lows[place], highs[place]), low, high));
                 }
             }
-            let any = left
-                .into_iter()
-                .fold(_mm256_setzero_si256(), |all, one| _mm256_or_si256(all, one));
-            !(_mm256_movemask_epi8(_mm256_cmpeq_epi8(any, _mm256_setzero_si256())) as u32)
+            let (bounded, anywhere) = left.split_at(GROUPS / 2);
+            Found {
+                bounded: places(any(bounded)),
+                anywhere: places(any(anywhere)),
+                words: places(words),
+            }
         }
+    }
+
+    /// What the tables say of each pair of nibbles.
+    #[target_feature(enable = "avx2")]
+    fn both(tables: (__m256i, __m256i), low: __m256i, high: __m256i) -> __m256i {
+        _mm256_and_si256(
+            _mm256_shuffle_epi8(tables.0, low),
+            _mm256_shuffle_epi8(tables.1, high),
+        )
+    }
+
+    #[target_feature(enable = "avx2")]
+    fn any(groups: &[__m256i]) -> __m256i {
+        let mut all = _mm256_setzero_si256();
+        for group in groups {
+            all = _mm256_or_si256(all, *group);
+        }
+        all
+    }
+
+    /// A bit for each byte that is not zero.
+    #[target_feature(enable = "avx2")]
+    fn places(bytes: __m256i) -> u32 {
+        !(_mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_setzero_si256())) as u32)
     }
 
     #[target_feature(enable = "avx2")]
@@ -204,9 +245,9 @@ mod tests {
         }
     }
 
-    fn marked(f: impl Fn(&Buckets, &[u8], &mut [u64]), buckets: &Buckets, text: &[u8]) -> Vec<u64> {
+    fn marked(f: impl Fn(&Buckets, u8, &[u8], &mut [u64]), buckets: &Buckets, last: u8, text: &[u8]) -> Vec<u64> {
         let mut marks = vec![0; text.len().div_ceil(64)];
-        f(buckets, text, &mut marks);
+        f(buckets, last, text, &mut marks);
         marks
     }
 
@@ -228,7 +269,9 @@ mod tests {
                 let padded: Vec<u8> = (0..len + 8).map(|_| number() as u8).collect();
                 // Every alignment.
                 let text = &padded[round % 8..][..len];
-                let (fast, plain) = (marked(mark, &buckets, text), marked(mark_plain, &buckets, text));
+                let last = number() as u8;
+                let fast = marked(mark, &buckets, last, text);
+                let plain = marked(mark_plain, &buckets, last, text);
                 assert_eq!(fast, plain, "{len}");
                 seen += plain.iter().map(|m| m.count_ones()).sum::<u32>();
             }
@@ -238,18 +281,30 @@ mod tests {
 
     #[test]
     fn a_window_that_was_added_is_marked_wherever_it_stands() {
-        let mut buckets = Buckets::default();
-        for (place, byte) in b"ghp_".iter().enumerate() {
-            buckets.add(11, place, *byte);
-        }
-        for len in 4..200 {
-            for at in 0..=len - 4 {
-                let mut text = vec![b'.'; len];
-                text[at..at + 4].copy_from_slice(b"ghp_");
-                let marks = marked(mark, &buckets, &text);
-                assert!(marks[at / 64] >> (at % 64) & 1 == 1, "{at} of {len}");
-                assert_eq!(marks.iter().map(|m| m.count_ones()).sum::<u32>(), 1);
+        let step = if cfg!(miri) { 13 } else { 1 };
+        for (bucket, before, expected) in [(27, b'.', 1), (27, b'z', 1), (11, b'.', 1), (11, b'z', 0)] {
+            let mut buckets = Buckets::default();
+            for (place, byte) in b"ghp_".iter().enumerate() {
+                buckets.add(bucket, place, *byte);
             }
+            for len in (4..200).step_by(step) {
+                for at in 0..=len - 4 {
+                    let mut text = vec![before; len];
+                    text[at..at + 4].copy_from_slice(b"ghp_");
+                    let marks = marked(mark, &buckets, before, &text);
+                    assert_eq!(marks[at / 64] >> (at % 64) & 1, expected, "{at} of {len}");
+                    assert_eq!(u64::from(marks.iter().map(|m| m.count_ones()).sum::<u32>()), expected);
+                }
+            }
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn the_nibbles_of_words_are_those_of_words() {
+        for byte in 0..=u8::MAX {
+            let both = WORDS.0[usize::from(byte & 15)] & WORDS.1[usize::from(byte >> 4)];
+            assert_eq!(both != 0, is_word(byte), "{byte}");
         }
     }
 }
