@@ -55,7 +55,9 @@ pub(crate) fn gather(options: &Options, report: &mut Report) -> Result<Vec<u8>, 
             break;
         }
         // What is no text, or went away meanwhile, is left out.
-        let Ok(content) = fs::read_to_string(file) else { continue };
+        let Ok(content) = fs::read_to_string(file) else {
+            continue;
+        };
         text.extend_from_slice(content.as_bytes());
         text.push(b'\n');
         taken += 1;
@@ -77,7 +79,9 @@ pub(crate) fn gather(options: &Options, report: &mut Report) -> Result<Vec<u8>, 
         kinds.join(", ")
     ));
     if text.len() < TOO_LITTLE.min(wanted) {
-        report.line("**Too little text was found: these numbers say little.** Give a folder with `--corpus DIR`.");
+        report.line(
+            "**Too little text was found: these numbers say little.** Give a folder with `--corpus DIR`.",
+        );
     }
     Ok(text)
 }
@@ -97,7 +101,12 @@ fn crates(workspace: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
         .collect();
     registries.sort();
     let mut found = Vec::new();
-    for package in lock.get("package").and_then(|p| p.as_array()).into_iter().flatten() {
+    for package in lock
+        .get("package")
+        .and_then(|p| p.as_array())
+        .into_iter()
+        .flatten()
+    {
         let text = |key: &str| package.get(key).and_then(|v| v.as_str());
         if let Some((name, version)) = text("name").zip(text("version")) {
             let dirs = registries.iter().map(|r| r.join(format!("{name}-{version}")));
@@ -121,7 +130,10 @@ fn below(dir: &Path, kinds: &[&str], files: &mut Vec<(PathBuf, u64)>) {
 }
 
 fn kind(file: &Path) -> String {
-    file.extension().unwrap_or_default().to_string_lossy().into_owned()
+    file.extension()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 fn shuffle<T>(items: &mut [T]) {

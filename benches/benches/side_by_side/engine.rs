@@ -22,8 +22,6 @@ pub(crate) struct Delta {
 }
 
 pub(crate) trait Engine {
-    fn name(&self) -> &'static str;
-
     /// One stream in pieces of this size.
     fn pieces(&mut self, text: &[u8], size: usize) -> Sample;
 
@@ -40,10 +38,6 @@ pub(crate) struct Ours<'a> {
 }
 
 impl Engine for Ours<'_> {
-    fn name(&self) -> &'static str {
-        if self.copies { "ours, copied" } else { "ours" }
-    }
-
     fn pieces(&mut self, text: &[u8], size: usize) -> Sample {
         if self.copies {
             self.one(text, size, &mut Copied::default())

@@ -13,11 +13,29 @@ use std::path::Path;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
+use super::wider::{Width, wider};
+
 pub(crate) struct Rule {
     pub(crate) id: String,
-    pub(crate) expression: String,
+    boundary: &'static str,
+    matched: String,
+    after: String,
     /// A made-up text with such a secret, from the table.
     pub(crate) sample: Vec<u8>,
+}
+
+impl Rule {
+    /// The rule as one expression.
+    pub(crate) fn expression(&self) -> String {
+        format!("{}{}{}", self.boundary, self.matched, self.after)
+    }
+
+    /// The same in a wider form.
+    pub(crate) fn wider(&self, width: Width) -> Result<String, Box<dyn Error>> {
+        // A class at the very end stays: what must come after is never what may be missing.
+        let text = wider(&format!("{}{}", self.matched, self.after), width)?;
+        Ok(format!("{}{text}", self.boundary))
+    }
 }
 
 /// Rules that are on by default, in the order of the table.
@@ -50,7 +68,9 @@ pub(crate) fn read() -> Result<Vec<Rule>, Box<dyn Error>> {
 
 fn rule(entry: &toml::Value) -> Result<Rule, Box<dyn Error>> {
     let text = |key: &str| entry.get(key).and_then(|v| v.as_str());
-    let (id, secret) = text("id").zip(text("secret")).ok_or("a rule without `id` or `secret`")?;
+    let (id, secret) = text("id")
+        .zip(text("secret"))
+        .ok_or("a rule without `id` or `secret`")?;
     let context = text("context").unwrap_or_default();
     let group = |part: &str| {
         if part.is_empty() {
@@ -71,7 +91,9 @@ fn rule(entry: &toml::Value) -> Result<Rule, Box<dyn Error>> {
         .unwrap_or_default();
     Ok(Rule {
         id: id.to_owned(),
-        expression: format!("{boundary}{matched}{}", text("after").unwrap_or_default()),
+        boundary,
+        matched,
+        after: text("after").unwrap_or_default().to_owned(),
         sample: sample.replace('|', "").into_bytes(),
     })
 }
@@ -85,8 +107,14 @@ fn boundary(matched: &str) -> Result<&'static str, Box<dyn Error>> {
     let mut first = First::default();
     first.add(&hir);
     Ok(match first {
-        First { word: true, other: false } => r"\b",
-        First { word: false, other: true } => r"\B",
+        First {
+            word: true,
+            other: false,
+        } => r"\b",
+        First {
+            word: false,
+            other: true,
+        } => r"\B",
         _ => r"(?:^|\W)",
     })
 }

@@ -1,37 +1,38 @@
-//! Hyperscan, if it is there: which rules it takes, and the engines over them.
+//! Hyperscan, if it is there: which rules it takes, and the engine over them.
 
-use super::engine::Engine;
-use super::report::Report;
-use super::rules::Rule;
-
+#[cfg(not(libhs))]
+pub(crate) use absent::{Mode, all};
 #[cfg(libhs)]
-pub(crate) use present::Theirs;
+pub(crate) use present::{Mode, all};
 
-/// Without the library there is nothing to compare with, and every rule stays.
+/// Without the library there is nothing to compare with.
 #[cfg(not(libhs))]
-pub(crate) struct Theirs {
-    /// The rules that both sides run.
-    pub(crate) common: Vec<usize>,
-}
+mod absent {
+    use super::super::engine::Engine;
+    use super::super::report::Report;
+    use super::super::rules::Rule;
 
-#[cfg(not(libhs))]
-impl Theirs {
-    pub(crate) fn new(table: &[Rule], report: &mut Report) -> Self {
+    pub(crate) struct Mode {
+        pub(crate) name: &'static str,
+        pub(crate) rules: Vec<usize>,
+    }
+
+    pub(crate) fn all(_: &[Rule], report: &mut Report) -> Vec<Mode> {
         report.line(
             "**The comparison with Hyperscan was left out.** To have it: `apt-get install pkg-config \
              libhyperscan-dev`, then `--features hyperscan`.",
         );
-        Self {
-            common: (0..table.len()).collect(),
+        Vec::new()
+    }
+
+    impl Mode {
+        pub(crate) fn engine(&self) -> Option<Box<dyn Engine + '_>> {
+            None
         }
-    }
 
-    pub(crate) fn engines(&self) -> Vec<Box<dyn Engine + '_>> {
-        Vec::new()
-    }
-
-    pub(crate) fn finds(&self, _: usize, _: &[u8]) -> Vec<(&'static str, bool)> {
-        Vec::new()
+        pub(crate) fn finds(&self, _: usize, _: &[u8]) -> bool {
+            false
+        }
     }
 }
 
@@ -39,46 +40,70 @@ impl Theirs {
 mod present {
     use std::hint::black_box;
 
-    use serde_json::json;
+    use serde_json::{Map, Value, json};
 
     use super::super::clock;
     use super::super::engine::{Delta, Engine, Sample};
     use super::super::raw::hyperscan::{self, Database, Refusal, Report as Reports, Scratch};
     use super::super::report::Report;
     use super::super::rules::Rule;
+    use super::super::wider::Width;
 
-    const MODES: [(Reports, &str); 2] = [(Reports::Ends, "Hyperscan, ends"), (Reports::Starts, "Hyperscan, starts")];
+    const MODES: [(Reports, &str); 2] = [
+        (Reports::Ends, "Hyperscan, ends"),
+        (Reports::Starts, "Hyperscan, starts"),
+    ];
 
-    /// The compiled databases.
-    pub(crate) struct Theirs {
-        /// The rules that both sides run.
-        pub(crate) common: Vec<usize>,
+    /// Hyperscan in one mode.
+    pub(crate) struct Mode {
+        pub(crate) name: &'static str,
+        /// The rules it takes, by their place in the table.
+        pub(crate) rules: Vec<usize>,
+        reports: Reports,
+        /// One for each of `rules`.
         expressions: Vec<String>,
-        databases: Vec<(Reports, &'static str, Database)>,
+        database: Database,
     }
 
-    impl Theirs {
-        pub(crate) fn new(table: &[Rule], report: &mut Report) -> Self {
-            report.line(format!("Hyperscan {}.", hyperscan::version()));
-            let mut common = Vec::new();
+    /// All modes that can be had.
+    pub(crate) fn all(table: &[Rule], report: &mut Report) -> Vec<Mode> {
+        report.line(format!("Hyperscan {}.", hyperscan::version()));
+        let mut modes = Vec::new();
+        let mut rows = Vec::new();
+        for (reports, name) in MODES {
+            if let Some(mode) = Mode::new(table, reports, name, report, &mut rows) {
+                modes.push(mode);
+            }
+        }
+        let head = [
+            "",
+            "rules",
+            "compile, CPU ms",
+            "wall ms",
+            "database B",
+            "scratch B",
+            "stream state B",
+        ];
+        report.table(&head, &rows);
+        modes
+    }
+
+    impl Mode {
+        fn new(
+            table: &[Rule],
+            reports: Reports,
+            name: &'static str,
+            report: &mut Report,
+            rows: &mut Vec<Vec<String>>,
+        ) -> Option<Self> {
+            let (mut rules, mut expressions) = (Vec::new(), Vec::new());
             for (i, rule) in table.iter().enumerate() {
-                let mut taken = true;
-                for (mode, name) in MODES {
-                    if let Err(refusal) = Database::new(&[&rule.expression], mode) {
-                        report.line(format!("Left out: `{}` ({name}): {}", rule.id, refusal.message));
-                        taken = false;
-                    }
-                }
-                if taken {
-                    common.push(i);
+                if let Some(expression) = taken(rule, reports, name, report) {
+                    rules.push(i);
+                    expressions.push(expression);
                 }
             }
-            let mut databases = Vec::new();
-            let mut rows = Vec::new();
-            let mut next = MODES.into_iter();
-            let mut mode = next.next();
-            while let Some((reports, name)) = mode {
-                let expressions: Vec<&str> = common.iter().map(|i| table[*i].expression.as_str()).collect();
+            loop {
                 let (cpu, wall) = (clock::cpu(), clock::wall());
                 match Database::new(&expressions, reports) {
                     Ok(database) => {
@@ -87,6 +112,7 @@ mod present {
                         let ms = |ns: u64| format!("{:.0}", ns as f64 / 1e6);
                         rows.push(vec![
                             name.to_owned(),
+                            rules.len().to_string(),
                             ms(cpu),
                             ms(wall),
                             database.size().to_string(),
@@ -94,83 +120,103 @@ mod present {
                             database.stream_size().to_string(),
                         ]);
                         report.add(json!({
-                            "regime": "database", "engine": name, "cpu_ns": cpu, "wall_ns": wall, "rules": expressions.len(),
+                            "regime": "database", "engine": name, "rules": rules.len(), "cpu_ns": cpu, "wall_ns": wall,
+                            "expressions": with_ids(table, &rules, &expressions),
                             "bytes": database.size(), "scratch_bytes": scratch, "stream_bytes": database.stream_size(),
                         }));
-                        databases.push((reports, name, database));
-                        mode = next.next();
+                        return Some(Self {
+                            name,
+                            rules,
+                            reports,
+                            expressions,
+                            database,
+                        });
                     }
                     // All together can be too much where each alone is not.
                     Err(Refusal {
                         message,
                         expression: Some(i),
-                    }) if i < common.len() => {
-                        let rule = common.remove(i);
-                        report.line(format!("Left out: `{}` ({name}, together): {message}", table[rule].id));
-                        databases.clear();
-                        rows.clear();
-                        next = MODES.into_iter();
-                        mode = next.next();
+                    }) if i < rules.len() => {
+                        expressions.remove(i);
+                        let rule = &table[rules.remove(i)];
+                        report.line(format!(
+                            "{name}: refuses `{}` beside the others: {message}",
+                            rule.id
+                        ));
                     }
                     Err(refusal) => {
-                        report.line(format!("**{name} was left out**: {}", refusal.message));
-                        mode = next.next();
+                        report.line(format!("**{name}: left out**: {}", refusal.message));
+                        return None;
                     }
                 }
             }
-            let head = ["", "compile, CPU ms", "wall ms", "database B", "scratch B", "stream state B"];
-            report.table(&head, &rows);
-            Self {
-                common,
-                expressions: table.iter().map(|rule| rule.expression.clone()).collect(),
-                databases,
-            }
         }
 
-        pub(crate) fn engines(&self) -> Vec<Box<dyn Engine + '_>> {
-            let mut engines: Vec<Box<dyn Engine>> = Vec::new();
-            for (_, name, database) in &self.databases {
-                if let Some(scratch) = database.scratch() {
-                    engines.push(Box::new(Hyperscan {
-                        name,
-                        database,
-                        scratch,
-                    }));
-                }
-            }
-            engines
+        pub(crate) fn engine(&self) -> Option<Box<dyn Engine + '_>> {
+            Some(Box::new(Hyperscan {
+                database: &self.database,
+                scratch: self.database.scratch()?,
+            }))
         }
 
-        /// Whether this rule alone finds something in this text, for each mode.
-        pub(crate) fn finds(&self, rule: usize, text: &[u8]) -> Vec<(&'static str, bool)> {
-            let expression = self.expressions[rule].as_str();
-            let found = |mode: Reports| {
-                let database = Database::new(&[expression], mode).ok()?;
-                let mut scratch = database.scratch()?;
-                let mut stream = database.stream()?;
-                let mut events = 0;
-                for piece in text.chunks(3) {
-                    stream.scan(piece, &mut scratch, &mut events);
-                }
-                stream.finish(&mut scratch, &mut events);
-                (events > 0).then_some(())
+        /// Whether this one of `rules` alone finds something in this text.
+        pub(crate) fn finds(&self, rule: usize, text: &[u8]) -> bool {
+            let Ok(database) = Database::new(&self.expressions[rule..=rule], self.reports) else {
+                return false;
             };
-            let modes = self.databases.iter();
-            modes.map(|(mode, name, _)| (*name, found(*mode).is_some())).collect()
+            let (Some(mut scratch), Some(mut stream)) = (database.scratch(), database.stream()) else {
+                return false;
+            };
+            let mut events = 0;
+            for piece in text.chunks(3) {
+                stream.scan(piece, &mut scratch, &mut events);
+            }
+            stream.finish(&mut scratch, &mut events);
+            events > 0
         }
     }
 
+    fn with_ids(table: &[Rule], rules: &[usize], expressions: &[String]) -> Map<String, Value> {
+        let ids = rules.iter().map(|i| table[*i].id.clone());
+        ids.zip(expressions.iter().map(|e| json!(e))).collect()
+    }
+
+    /// The first form of the rule that the library takes.
+    fn taken(rule: &Rule, reports: Reports, name: &str, report: &mut Report) -> Option<String> {
+        let forms = [
+            ("", Ok(rule.expression())),
+            ("wider", rule.wider(Width::Wider)),
+            ("widest", rule.wider(Width::Widest)),
+        ];
+        let mut why = String::new();
+        for (how, form) in forms {
+            match form.map(|f| (Database::new(std::slice::from_ref(&f), reports), f)) {
+                Ok((Ok(_), form)) => {
+                    if !how.is_empty() {
+                        report.line(format!(
+                            "{name}: takes `{}` in its {how} form only: {why}",
+                            rule.id
+                        ));
+                    }
+                    return Some(form);
+                }
+                Ok((Err(refusal), _)) => why = refusal.message,
+                Err(e) => why = e.to_string(),
+            }
+        }
+        report.line(format!(
+            "{name}: **refuses `{}` in every form** ({why}); left out.",
+            rule.id
+        ));
+        None
+    }
+
     struct Hyperscan<'a> {
-        name: &'static str,
         database: &'a Database,
         scratch: Scratch,
     }
 
     impl Engine for Hyperscan<'_> {
-        fn name(&self) -> &'static str {
-            self.name
-        }
-
         fn pieces(&mut self, text: &[u8], size: usize) -> Sample {
             let mut events = 0;
             let Some(mut stream) = self.database.stream() else {
@@ -183,7 +229,11 @@ mod present {
             }
             fine &= stream.finish(&mut self.scratch, &mut events);
             let nanoseconds = clock::cpu() - began;
-            if fine { Sample { nanoseconds, events } } else { failed() }
+            if fine {
+                Sample { nanoseconds, events }
+            } else {
+                failed()
+            }
         }
 
         fn streams(&mut self, text: &[u8], streams: usize, deltas: &[Delta]) -> Sample {
@@ -197,13 +247,18 @@ mod present {
             for delta in deltas {
                 let start = delta.start as usize;
                 let piece = &text[start..start + usize::from(delta.len)];
-                fine &= open[usize::from(delta.stream)].scan(black_box(piece), &mut self.scratch, &mut events);
+                fine &=
+                    open[usize::from(delta.stream)].scan(black_box(piece), &mut self.scratch, &mut events);
             }
             let nanoseconds = clock::cpu() - began;
             for stream in &mut open {
                 fine &= stream.finish(&mut self.scratch, &mut events);
             }
-            if fine { Sample { nanoseconds, events } } else { failed() }
+            if fine {
+                Sample { nanoseconds, events }
+            } else {
+                failed()
+            }
         }
     }
 

@@ -109,11 +109,11 @@ pub(crate) struct Database(NonNull<RawDatabase>);
 
 impl Database {
     /// Compiles; the number of an expression is its place in the list.
-    pub(crate) fn new(expressions: &[&str], report: Report) -> Result<Self, Refusal> {
+    pub(crate) fn new(expressions: &[String], report: Report) -> Result<Self, Refusal> {
         let refused = |message: String, expression: Option<usize>| Refusal { message, expression };
         let texts = expressions
             .iter()
-            .map(|e| CString::new(*e))
+            .map(|e| CString::new(e.as_str()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|e| refused(e.to_string(), None))?;
         let pointers: Vec<*const c_char> = texts.iter().map(|t| t.as_ptr()).collect();
@@ -175,10 +175,12 @@ impl Database {
         let mut stream = ptr::null_mut();
         // SAFETY: a live database and a valid out-pointer.
         let code = unsafe { hs_open_stream(self.0.as_ptr(), 0, &raw mut stream) };
-        NonNull::new(stream).filter(|_| code == SUCCESS).map(|stream| Stream {
-            stream,
-            database: PhantomData,
-        })
+        NonNull::new(stream)
+            .filter(|_| code == SUCCESS)
+            .map(|stream| Stream {
+                stream,
+                database: PhantomData,
+            })
     }
 }
 

@@ -15,7 +15,7 @@ pub(crate) fn run(bench: &Bench<'_>, text: &[u8], report: &mut Report) {
     let deltas = text.len().div_ceil(DELTA);
     let mut ours = Ours {
         rules: bench.rules,
-        mask: bench.mask,
+        mask: bench.mask(),
         copies: false,
     };
     let times: Vec<f64> = (0..bench.rounds)
@@ -24,7 +24,7 @@ pub(crate) fn run(bench: &Bench<'_>, text: &[u8], report: &mut Report) {
     let best = times.iter().copied().fold(f64::INFINITY, f64::min);
     let each = median(times.iter().copied());
 
-    let mut redactor = bench.rules.redactor(bench.mask);
+    let mut redactor = bench.rules.redactor(bench.mask());
     let mut sink = Counted::default();
     let (mut held, mut none, mut most) = (0, 0, 0);
     for piece in text.chunks(DELTA) {
@@ -40,7 +40,13 @@ pub(crate) fn run(bench: &Bench<'_>, text: &[u8], report: &mut Report) {
         "percent_that_hold_nothing": share, "most_held": most, "marks": sink.marks,
     }));
     report.table(
-        &["ns per delta, median (best)", "mean held B", "hold nothing", "most held B", "marks"],
+        &[
+            "ns per delta, median (best)",
+            "mean held B",
+            "hold nothing",
+            "most held B",
+            "marks",
+        ],
         &[vec![
             format!("{each:.1} ({best:.1})"),
             format!("{mean:.3}"),

@@ -16,7 +16,9 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Result<(), Box<dyn 
     report.title("Ours, a fresh process until it is ready");
     let mut runs: Vec<Value> = Vec::new();
     for _ in 0..bench.rounds {
-        let output = Command::new(env::current_exe()?).arg("--measure-ready").output()?;
+        let output = Command::new(env::current_exe()?)
+            .arg("--measure-ready")
+            .output()?;
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into());
         }
@@ -31,8 +33,20 @@ pub(crate) fn run(bench: &Bench<'_>, report: &mut Report) -> Result<(), Box<dyn 
     let mb = |key: &str| format!("{:.2}", median(all(key).into_iter()) / 1e6);
     let rules = median(all("rules").into_iter());
     report.table(
-        &["rules", "CPU ms, median (best)", "wall ms", "kept on the heap, MB", "most while building, MB"],
-        &[vec![rules.to_string(), ms("cpu_ns"), ms("wall_ns"), mb("kept"), mb("most")]],
+        &[
+            "rules",
+            "CPU ms, median (best)",
+            "wall ms",
+            "kept on the heap, MB",
+            "most while building, MB",
+        ],
+        &[vec![
+            rules.to_string(),
+            ms("cpu_ns"),
+            ms("wall_ns"),
+            mb("kept"),
+            mb("most"),
+        ]],
     );
     report.add(json!({ "regime": "ready", "runs": runs }));
     Ok(())

@@ -18,7 +18,7 @@ pub(crate) fn run(bench: &Bench<'_>, text: &[u8], report: &mut Report) {
     let own = size_of::<Redactor>();
     let mut redactors = Vec::with_capacity(STREAMS);
     let before = heap::live();
-    redactors.extend((0..STREAMS).map(|_| bench.rules.redactor(bench.mask)));
+    redactors.extend((0..STREAMS).map(|_| bench.rules.redactor(bench.mask())));
     let fresh = (heap::live() - before) / STREAMS;
 
     let mut sink = Counted::default();
@@ -39,7 +39,13 @@ pub(crate) fn run(bench: &Bench<'_>, text: &[u8], report: &mut Report) {
         "bytes_each": part, "hold_nothing": rest,
     }));
     report.table(
-        &["size_of", "heap, fresh", "heap, after text", "idle in all", "streams that hold nothing"],
+        &[
+            "size_of",
+            "heap, fresh",
+            "heap, after text",
+            "idle in all",
+            "streams that hold nothing",
+        ],
         &[vec![
             format!("{own} B"),
             format!("{fresh} B"),

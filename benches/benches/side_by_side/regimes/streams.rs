@@ -5,7 +5,7 @@ use serde_json::json;
 use super::super::corpus::Random;
 use super::super::engine::Delta;
 use super::super::report::Report;
-use super::{Bench, head, is_theirs};
+use super::{Bench, events, head, ratios};
 
 const STREAMS: usize = 4096;
 const SHORTEST: usize = 4;
@@ -16,9 +16,9 @@ pub(crate) fn run(bench: &Bench<'_>, text: &[u8], report: &mut Report) {
     let text = &text[..text.len().min(TEXT)];
     let deltas = schedule(text.len());
     report.title("4096 streams, deltas of 4 to 16 bytes: ns of CPU time per delta, median (best)");
-    let mut engines = bench.engines(true);
-    let head = head("deltas", &engines);
-    let all = bench.measure(&mut engines, |engine| engine.streams(text, STREAMS, &deltas));
+    let mut entries = bench.entries(true);
+    let head = head("deltas", &entries);
+    let all = bench.measure(&mut entries, |engine| engine.streams(text, STREAMS, &deltas));
     let mut row = vec![deltas.len().to_string()];
     for series in &all {
         let (median, best) = series.times();
@@ -29,13 +29,8 @@ pub(crate) fn run(bench: &Bench<'_>, text: &[u8], report: &mut Report) {
             "ns_per_delta_median": each(median), "ns_per_delta_best": each(best), "cpu_ns": series.nanoseconds,
         }));
     }
-    if let Some(ours) = all.first() {
-        for theirs in all.iter().filter(|series| is_theirs(series.name)) {
-            row.push(format!("**{:.2}**", ours.ratio_to(theirs)));
-        }
-    }
-    let events: Vec<String> = all.iter().map(|series| series.events.to_string()).collect();
-    row.push(events.join(" / "));
+    row.extend(ratios(&all));
+    row.push(events(&all));
     report.table(&head, &[row]);
 }
 
@@ -55,7 +50,11 @@ fn schedule(text: usize) -> Vec<Delta> {
             live.swap_remove(i);
             continue;
         }
-        let fits = (u32::try_from(at[stream]), u16::try_from(stream), u8::try_from(len));
+        let fits = (
+            u32::try_from(at[stream]),
+            u16::try_from(stream),
+            u8::try_from(len),
+        );
         if let (Ok(start), Ok(number), Ok(short)) = fits {
             deltas.push(Delta {
                 start,
