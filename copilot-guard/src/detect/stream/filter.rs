@@ -40,6 +40,12 @@ impl Filter {
         })
     }
 
+    /// Whether a place that was marked is worth a closer look.
+    #[inline]
+    pub(super) fn may_begin(&self, window: &[u8; WINDOW]) -> bool {
+        self.plain.may_begin(window)
+    }
+
     /// Marks every place where a rule begins, and some others. The last three bytes begin no window; `last` is the byte
     /// before the text.
     #[inline]
@@ -192,63 +198,67 @@ fn frequency(byte: u8) -> f64 {
     (f64::from(count) + 1.0) / 100_000.0
 }
 
-/// The form for any processor: three bytes at every second place, by a code of five bits for each byte.
+/// Three bytes each, by a code of five bits for each byte: with what windows begin, and with what they end.
+///
+/// This is the form of the filter for any processor, and weeds out most of what the fast form marks in vain.
 struct Plain {
     codes: Box<[u8; 256]>,
-    /// Bit 0: a window may begin here. Bit 1: a window may have begun one place before.
-    begins: Box<[u8; 1 << (3 * CODE)]>,
+    fronts: Box<[u64; KEYS / 64]>,
+    ends: Box<[u64; KEYS / 64]>,
 }
 
 const CODE: usize = 5;
+const KEYS: usize = 1 << (3 * CODE);
 
 impl Plain {
     fn new<'p>(paths: impl Iterator<Item = &'p Path>) -> Self {
-        let mut codes = Box::new([0u8; 256]);
-        for byte in 0..=u8::MAX {
-            codes[usize::from(byte)] = code(byte);
-        }
         let mut plain = Self {
-            codes,
-            begins: Box::new([0; 1 << (3 * CODE)]),
+            codes: Box::new([0; 256]),
+            fronts: Box::new([0; KEYS / 64]),
+            ends: Box::new([0; KEYS / 64]),
         };
+        for byte in 0..=u8::MAX {
+            plain.codes[usize::from(byte)] = code(byte);
+        }
         for path in paths {
-            for (shift, bit) in [(0, 1), (1, 2)] {
-                plain.add(&path[shift..shift + 3], bit);
+            for key in keys(&path[..3]) {
+                plain.fronts[key / 64] |= 1 << (key % 64);
+            }
+            for key in keys(&path[1..]) {
+                plain.ends[key / 64] |= 1 << (key % 64);
             }
         }
         plain
     }
 
-    fn add(&mut self, sets: &[ByteSet], bit: u8) {
-        let mut keys = vec![0usize];
-        for set in sets {
-            let mut codes: Vec<u8> = (0..=u8::MAX).filter(|b| set.contains(*b)).map(code).collect();
-            codes.sort_unstable();
-            codes.dedup();
-            keys = keys
-                .iter()
-                .flat_map(|key| codes.iter().map(move |c| key << CODE | usize::from(*c)))
-                .collect();
-        }
-        for key in keys {
-            self.begins[key] |= bit;
-        }
+    #[inline]
+    fn key(&self, bytes: &[u8; 3]) -> usize {
+        bytes
+            .iter()
+            .fold(0, |key, byte| key << CODE | usize::from(self.codes[usize::from(*byte)]))
+    }
+
+    #[inline]
+    fn may_begin(&self, window: &[u8; WINDOW]) -> bool {
+        let [a, b, c, d] = *window;
+        let (front, end) = (self.key(&[a, b, c]), self.key(&[b, c, d]));
+        (self.fronts[front / 64] >> (front % 64)) & (self.ends[end / 64] >> (end % 64)) & 1 == 1
     }
 
     fn mark(&self, text: &[u8], marks: &mut [u64]) {
-        let code = |byte: u8| usize::from(self.codes[usize::from(byte)]);
         let Some(last) = text.len().checked_sub(WINDOW) else { return };
         let mut place = 0;
-        // Three bytes tell about the window that begins here and the one that began a place before.
-        while let Some([a, b, c]) = text.get(place..).and_then(|t| t.first_chunk()) {
-            let key = (code(*a) << CODE | code(*b)) << CODE | code(*c);
-            let begins = u64::from(self.begins[key]);
-            if begins != 0 {
+        // Three bytes tell about the window that begins with them and about the one that ends with them.
+        while let Some(bytes) = text.get(place..).and_then(|t| t.first_chunk()) {
+            let key = self.key(bytes);
+            let front = self.fronts[key / 64] >> (key % 64) & 1;
+            let end = self.ends[key / 64] >> (key % 64) & 1;
+            if front | end != 0 {
                 if place <= last {
-                    marks[place / 64] |= (begins & 1) << (place % 64);
+                    marks[place / 64] |= front << (place % 64);
                 }
                 if let Some(before) = place.checked_sub(1) {
-                    marks[before / 64] |= (begins >> 1) << (before % 64);
+                    marks[before / 64] |= end << (before % 64);
                 }
             }
             place += 2;
@@ -256,8 +266,24 @@ impl Plain {
     }
 }
 
+/// The keys of all triples of these sets.
+fn keys(sets: &[ByteSet]) -> Vec<usize> {
+    sets.iter().fold(vec![0], |keys, set| {
+        let codes = codes(set);
+        let longer = |key: &usize| codes.iter().map(|c| *key << CODE | usize::from(*c)).collect::<Vec<_>>();
+        keys.iter().flat_map(longer).collect()
+    })
+}
+
+fn codes(set: &ByteSet) -> Vec<u8> {
+    let mut codes: Vec<u8> = (0..=u8::MAX).filter(|b| set.contains(*b)).map(code).collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}
+
 /// Letters by name, whatever their case; the rest in a few groups.
-const fn code(byte: u8) -> u8 {
+pub(super) const fn code(byte: u8) -> u8 {
     match byte {
         b'a'..=b'z' => byte - b'a',
         b'A'..=b'Z' => byte - b'A',

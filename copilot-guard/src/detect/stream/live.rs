@@ -1,5 +1,7 @@
 //! Where rules have begun, and what became of them: followed byte by byte until they die or match.
 
+use std::borrow::Cow;
+
 use crate::detect::check::When;
 use crate::detect::rule::{RuleIndex, RuleMask};
 use crate::detect::set::{Compiled, Rule};
@@ -23,7 +25,7 @@ struct Candidate {
     since: u64,
     certain: u64,
     rule: RuleIndex,
-    state: u16,
+    state: u32,
     /// The span counts; only its end is open.
     committed: bool,
 }
@@ -41,7 +43,7 @@ pub(super) struct Counted {
 }
 
 impl Candidate {
-    const fn new(rule: RuleIndex, start: u64, state: u16) -> Self {
+    const fn new(rule: RuleIndex, start: u64, state: u32) -> Self {
         Self {
             start,
             matched: NONE,
@@ -94,6 +96,20 @@ impl Window<'_> {
         }
     }
 
+    /// The bytes of a range; copied only when they come from two pieces.
+    pub(super) fn text(&self, start: u64, end: u64) -> Cow<'_, [u8]> {
+        let at = |offset: u64| usize::try_from(offset.saturating_sub(self.from)).unwrap_or(usize::MAX);
+        let (start, end, kept) = (at(start), at(end), self.kept.len());
+        if start >= kept {
+            Cow::Borrowed(self.text.get(start - kept..end - kept).unwrap_or_default())
+        } else if end <= kept {
+            Cow::Borrowed(self.kept.get(start..end).unwrap_or_default())
+        } else {
+            let front = self.kept.get(start..).unwrap_or_default();
+            Cow::Owned([front, self.text.get(..end - kept).unwrap_or_default()].concat())
+        }
+    }
+
     /// Offset of the first byte of the piece at hand.
     const fn base(&self) -> u64 {
         self.from + self.kept.len() as u64
@@ -114,10 +130,7 @@ impl Reading<'_> {
 
     /// Whether this text passes the check of its rule.
     fn counts(&self, rule: &Rule, start: u64, end: u64) -> bool {
-        let mut whole = Vec::new();
-        self.window
-            .pieces(start, end, |piece| whole.extend_from_slice(piece));
-        rule.check.passes(&whole)
+        rule.check.passes(&self.window.text(start, end))
     }
 }
 
@@ -126,7 +139,7 @@ impl Reading<'_> {
 pub(super) struct Live {
     /// Places whose rules have not parted yet: where, and the node.
     opening: Vec<(u64, u16)>,
-    contexts: Vec<(HeadIndex, u16)>,
+    contexts: Vec<(HeadIndex, u32)>,
     secrets: Vec<Candidate>,
     /// Spans whose end is known.
     pub(super) counted: Vec<Counted>,
@@ -138,6 +151,11 @@ impl Live {
     #[inline]
     fn is_idle(&self) -> bool {
         self.secrets.is_empty() && self.contexts.is_empty() && self.opening.is_empty()
+    }
+
+    /// How much memory this keeps, in entries.
+    pub(super) fn capacity(&self) -> usize {
+        self.opening.capacity() + self.contexts.capacity() + self.secrets.capacity() + self.counted.capacity()
     }
 
     /// Whether nothing may become a secret, and nothing that did has still to leave.
@@ -327,7 +345,7 @@ impl Live {
     }
 
     /// A context has come to this state.
-    fn context_reached(&mut self, reading: &Reading<'_>, head: HeadIndex, state: u16, now: u64) {
+    fn context_reached(&mut self, reading: &Reading<'_>, head: HeadIndex, state: u32, now: u64) {
         let table = &reading.rules.nodes.head(head).table;
         if state == DEAD {
             return;

@@ -11,12 +11,15 @@ use crate::detect::error::LintError;
 use crate::detect::rule::{RuleIndex, RuleMask};
 use crate::detect::set::Rule;
 
+use super::filter::code;
 use super::table::{DEAD, Table};
 
 /// How many bytes [`trigger`](super::trigger) and [`filter`](super::filter) look at.
 pub(super) const LEVELS: usize = 4;
 /// Rules that look alike for longer than this go on alone.
 const DEEPEST: usize = 16;
+/// How many bytes [`Nodes::may_go_on`] looks at.
+const AHEAD: usize = 8;
 const MOST_NODES: usize = 1 << 15;
 
 /// Nothing can match any more.
@@ -45,14 +48,19 @@ pub(in crate::detect) struct Nodes {
     heads: Vec<Head>,
     classes: Box<[u8; 256]>,
     representatives: Vec<u8>,
+    /// A row has two to the power of this entries.
+    width: u32,
     next: Vec<u16>,
     /// The node before any byte: after a word byte, and after another.
     roots: [u16; 2],
     first_leaf: u16,
-    leaves: Vec<Box<[(HeadIndex, u16)]>>,
+    leaves: Vec<Box<[(HeadIndex, u32)]>>,
     /// For each node, the place in `masks` of the rules whose secret, not context, may have begun.
     secrets: Vec<u16>,
     masks: Vec<RuleMask>,
+    codes: Box<[u8; 256]>,
+    /// For each node and each of the next bytes, the codes of bytes with which something is left.
+    ahead: Vec<[u32; AHEAD]>,
     /// No leaf comes earlier than this many bytes.
     shallowest: usize,
 }
@@ -74,7 +82,7 @@ impl Nodes {
 
     #[inline]
     pub(super) fn next(&self, node: u16, byte: u8) -> u16 {
-        self.next[usize::from(node) * self.representatives.len() + usize::from(self.classes[usize::from(byte)])]
+        self.next[usize::from(node) << self.width | usize::from(self.classes[usize::from(byte)])]
     }
 
     pub(super) const fn root(&self, after_word: bool) -> u16 {
@@ -86,8 +94,21 @@ impl Nodes {
         node >= self.first_leaf
     }
 
+    /// Whether something may be left of this node after the next few bytes; `false` is certain. One look at a small table
+    /// spares most places the way through the large ones.
+    #[inline]
+    pub(super) fn may_go_on(&self, node: u16, text: &[u8]) -> bool {
+        let ahead = &self.ahead[usize::from(node)];
+        let goes_on = |left: u32, (byte, codes): (&u8, &u32)| left & codes >> self.codes[usize::from(*byte)];
+        // All at once is quicker than one by one.
+        match text.first_chunk::<AHEAD>() {
+            Some(text) => text.iter().zip(ahead).fold(1, goes_on) == 1,
+            None => text.iter().zip(ahead).fold(1, goes_on) == 1,
+        }
+    }
+
     /// The rules that go on alone from a leaf.
-    pub(super) fn leaf(&self, node: u16) -> &[(HeadIndex, u16)] {
+    pub(super) fn leaf(&self, node: u16) -> &[(HeadIndex, u32)] {
         &self.leaves[usize::from(node - self.first_leaf)]
     }
 
@@ -123,10 +144,59 @@ impl Nodes {
         self.shallowest >= LEVELS
     }
 
-    #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
-        self.secrets.len()
+    /// What [`may_go_on`](Self::may_go_on) asks.
+    fn looked_ahead(&self, node: u16, codes_of: &[u32]) -> [u32; AHEAD] {
+        let mut ahead = [u32::MAX; AHEAD];
+        let mut places = self.unfolded(vec![Place::Node(node)]);
+        for codes in &mut ahead {
+            let certain = |place: &Place| match *place {
+                Place::Node(node) => self.is_leaf(node),
+                Place::State(head, state) => self.head(head).table.accepts(state),
+            };
+            if places.iter().any(certain) {
+                break;
+            }
+            *codes = 0;
+            let mut further = Vec::new();
+            for place in places {
+                for byte in self.representatives.iter().copied() {
+                    let to = match place {
+                        Place::Node(node) => Place::Node(self.next(node, byte)),
+                        Place::State(head, state) => Place::State(head, self.head(head).table.next(state, byte)),
+                    };
+                    if !matches!(to, Place::Node(NOWHERE) | Place::State(_, DEAD)) {
+                        let class = self.classes[usize::from(byte)];
+                        *codes |= codes_of[usize::from(class)];
+                        further.push(to);
+                    }
+                }
+            }
+            further.sort_unstable();
+            further.dedup();
+            places = self.unfolded(further);
+        }
+        ahead
     }
+
+    /// A leaf that is one rule's is the state of that rule.
+    fn unfolded(&self, mut places: Vec<Place>) -> Vec<Place> {
+        for place in &mut places {
+            if let Place::Node(node) = *place
+                && self.is_leaf(node)
+                && let [(head, state)] = self.leaf(node)
+            {
+                *place = Place::State(*head, *state);
+            }
+        }
+        places
+    }
+}
+
+/// Where a starting place has come to.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Node(u16),
+    State(HeadIndex, u32),
 }
 
 /// The distinct fronts of the rules. Rules that share a context share its head.
@@ -187,7 +257,7 @@ fn classes(heads: &[Head]) -> (Box<[u8; 256]>, Vec<u8>) {
     (Box::new(classes), representatives)
 }
 
-type Items = Vec<(HeadIndex, u16)>;
+type Items = Vec<(HeadIndex, u32)>;
 
 struct Builder<'h> {
     rules: usize,
@@ -264,7 +334,7 @@ impl Builder<'_> {
     }
 
     fn is_leaf(&self, depth: usize, items: &Items) -> bool {
-        let accepts = |(head, state): &(HeadIndex, u16)| self.heads[usize::from(*head)].table.accepts(*state);
+        let accepts = |(head, state): &(HeadIndex, u32)| self.heads[usize::from(*head)].table.accepts(*state);
         depth > 0
             && (items.iter().any(accepts) || depth >= LEVELS && (items.len() == 1 || depth >= DEEPEST))
     }
@@ -284,12 +354,15 @@ impl Built {
         let mut nodes = Nodes {
             heads,
             classes,
-            next: Vec::with_capacity(inner * stride),
+            width: stride.next_power_of_two().trailing_zeros(),
+            next: Vec::with_capacity(inner * stride.next_power_of_two()),
             roots: self.roots.map(|r| renumbered[r as usize]),
             first_leaf: inner as u16,
             leaves: Vec::new(),
             secrets: Vec::with_capacity(order.len()),
             masks: vec![RuleMask::none(self.rules)],
+            codes: Box::new(std::array::from_fn(|byte| code(byte as u8))),
+            ahead: Vec::new(),
             shallowest: usize::MAX,
             representatives,
         };
@@ -302,6 +375,7 @@ impl Built {
             } else {
                 let row = &self.next[old * stride..][..stride];
                 nodes.next.extend(row.iter().map(|to| renumbered[*to as usize]));
+                nodes.next.resize(nodes.next.len().next_multiple_of(1 << nodes.width), NOWHERE);
             }
             let rules: Vec<u16> = items
                 .iter()
@@ -319,6 +393,21 @@ impl Built {
             }
             nodes.secrets.push(place);
         }
+        let codes_of: Vec<u32> = (0..nodes.representatives.len())
+            .map(|class| {
+                (0..=u8::MAX)
+                    .filter(|b| usize::from(nodes.classes[usize::from(*b)]) == class)
+                    .fold(0, |codes, b| codes | 1 << code(b))
+            })
+            .collect();
+        nodes.ahead = (0u16..)
+            .zip(&order)
+            .map(|(node, old)| match self.items[*old].0 {
+                // Others are not asked.
+                depth if depth >= LEVELS => nodes.looked_ahead(node, &codes_of),
+                _ => [u32::MAX; AHEAD],
+            })
+            .collect();
         nodes
     }
 }

@@ -10,7 +10,7 @@ use super::filter::PART;
 use super::live::{Live, Reading, Window};
 use super::nodes::LEVELS;
 use super::release::release;
-use super::seek::{Start, seek};
+use super::seek::{Start, Starts, seek};
 use super::trigger::START;
 
 /// Masks secrets in one text while it streams.
@@ -34,7 +34,7 @@ pub struct Redactor {
 
 /// What a stream needs while something has begun.
 #[derive(Default)]
-struct Busy {
+pub(super) struct Busy {
     live: Live,
     /// The last group that began, while it may still grow.
     open: Option<Span>,
@@ -82,7 +82,7 @@ impl Redactor {
 
     #[inline]
     fn part(&mut self, text: &[u8], sink: &mut impl Sink) {
-        let mut starts = Vec::new();
+        let mut starts = Starts::new();
         let rules = &*self.rules.inner;
         let state = seek(rules, self.state, self.last[LEVELS - 1], text, &mut starts);
         let beginning = if self.are_all_active {
@@ -151,6 +151,8 @@ impl Redactor {
 
         if busy.live.is_at_rest() && busy.open.is_none() {
             // What is held now is held for its beginning alone, and that is among the last bytes.
+            busy.kept.clear();
+            spare::give_back(busy);
             return;
         }
         let keep = usize::try_from(self.read - busy.live.needed_from(self.released)).unwrap_or(usize::MAX);
@@ -169,10 +171,9 @@ impl Redactor {
         self.busy.take().unwrap_or_else(|| {
             // All that may be asked for: a place is known when four bytes are there, and one of them is new.
             let known = self.read.min(LEVELS as u64 - 1) as usize;
-            Box::new(Busy {
-                kept: self.last[LEVELS - known..].to_vec(),
-                ..Busy::default()
-            })
+            let mut busy = spare::take();
+            busy.kept.extend_from_slice(&self.last[LEVELS - known..]);
+            busy
         })
     }
 
@@ -193,6 +194,39 @@ impl Redactor {
         self.released = release(&mut busy.live, &reading, &mut busy.open, offsets, sink);
         if let Some(group) = busy.open.take() {
             sink.span(group);
+        }
+    }
+}
+
+/// Streams are busy often and not for long: what one has done with, the next one of the thread takes up.
+mod spare {
+    use std::cell::RefCell;
+
+    use super::Busy;
+
+    /// How many are kept for each thread, and how large they may be.
+    const MOST: usize = 16;
+    const LARGEST: usize = 1024;
+
+    thread_local! {
+        static SPARE: RefCell<Vec<Box<Busy>>> = const { RefCell::new(Vec::new()) };
+    }
+
+    pub(super) fn take() -> Box<Busy> {
+        // While the thread ends there is none.
+        let spare = SPARE.try_with(|spare| spare.borrow_mut().pop());
+        spare.ok().flatten().unwrap_or_default()
+    }
+
+    /// Takes back what is at rest and empty.
+    pub(super) fn give_back(busy: Box<Busy>) {
+        if busy.live.capacity() + busy.kept.capacity() <= LARGEST {
+            let _ = SPARE.try_with(|spare| {
+                let mut spare = spare.borrow_mut();
+                if spare.len() < MOST {
+                    spare.push(busy);
+                }
+            });
         }
     }
 }

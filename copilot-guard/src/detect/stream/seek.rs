@@ -1,9 +1,11 @@
 //! The places where a rule may have begun, found from the text alone.
 
+use smallvec::SmallVec;
+
 use crate::detect::bytes::is_word;
 use crate::detect::set::Compiled;
 
-use super::filter::{Bits, PART};
+use super::filter::{Bits, Filter, PART};
 use super::nodes::{LEVELS, NOWHERE};
 use super::table::DEAD;
 use super::trigger::START;
@@ -19,6 +21,9 @@ pub(super) struct Start {
     pub(super) node: u16,
 }
 
+/// Mostly there are none, or few.
+pub(super) type Starts = SmallVec<[Start; 8]>;
+
 /// Shorter pieces are not worth the filter.
 const BULK: usize = 48;
 /// How far a place is followed before it is passed on.
@@ -27,7 +32,7 @@ const PROBE: usize = 24;
 /// Reads a piece of at most [`PART`] bytes from a state of the trigger. `last` is the byte before it. Says the state
 /// after it; what has begun, and not died within the piece, is in `starts`, in order.
 #[inline]
-pub(super) fn seek(rules: &Compiled, state: u32, last: u8, text: &[u8], starts: &mut Vec<Start>) -> u32 {
+pub(super) fn seek(rules: &Compiled, state: u32, last: u8, text: &[u8], starts: &mut Starts) -> u32 {
     match &rules.filter {
         Some(filter) if text.len() >= BULK => {
             let mut bits = Bits::default();
@@ -36,7 +41,7 @@ pub(super) fn seek(rules: &Compiled, state: u32, last: u8, text: &[u8], starts: 
             if found {
                 across(rules, state, text, starts);
             }
-            confirm(rules, &bits, last, text, starts);
+            confirm(rules, filter, &bits, last, text, starts);
             let end = text.len() - LEVELS;
             rules.trigger.run(START, &text[end..]).0
         }
@@ -52,12 +57,12 @@ pub(super) fn seek(rules: &Compiled, state: u32, last: u8, text: &[u8], starts: 
 
 /// Places before the piece that are complete within its first bytes.
 #[cold]
-fn across(rules: &Compiled, state: u32, text: &[u8], starts: &mut Vec<Start>) {
+fn across(rules: &Compiled, state: u32, text: &[u8], starts: &mut Starts) {
     each(rules, state, text, LEVELS - 1, starts);
 }
 
 /// Goes through the first `len` bytes one by one.
-fn each(rules: &Compiled, mut state: u32, text: &[u8], len: usize, starts: &mut Vec<Start>) {
+fn each(rules: &Compiled, mut state: u32, text: &[u8], len: usize, starts: &mut Starts) {
     for (byte, at) in text.iter().zip(1..=len) {
         state = rules.trigger.next(state, *byte);
         for found in rules.trigger.found(state) {
@@ -73,16 +78,26 @@ fn each(rules: &Compiled, mut state: u32, text: &[u8], len: usize, starts: &mut 
 }
 
 /// Looks at each place that the filter marked.
-fn confirm(rules: &Compiled, bits: &Bits, last: u8, text: &[u8], starts: &mut Vec<Start>) {
+fn confirm(
+    rules: &Compiled,
+    filter: &Filter,
+    bits: &Bits,
+    last: u8,
+    text: &[u8],
+    starts: &mut Starts,
+) {
     let nodes = &rules.nodes;
     for (word, base) in bits.0[..text.len().div_ceil(64)].iter().zip((0..PART).step_by(64)) {
         let mut word = *word;
         while word != 0 {
             let place = base + word.trailing_zeros() as usize;
             word &= word - 1;
-            let Some(window) = text.get(place..place + LEVELS) else {
+            let Some(window) = text.get(place..).and_then(|t| t.first_chunk::<LEVELS>()) else {
                 break;
             };
+            if !filter.may_begin(window) {
+                continue;
+            }
             let before = if place == 0 { last } else { text[place - 1] };
             let mut node = nodes.root(is_word(before));
             for &byte in window {
@@ -104,6 +119,9 @@ fn confirm(rules: &Compiled, bits: &Bits, last: u8, text: &[u8], starts: &mut Ve
 #[inline]
 fn lives(rules: &Compiled, mut node: u16, text: &[u8]) -> bool {
     let nodes = &rules.nodes;
+    if !nodes.may_go_on(node, text) {
+        return false;
+    }
     let mut rest = text.iter().take(PROBE);
     while !nodes.is_leaf(node) {
         let Some(byte) = rest.next() else { return true };

@@ -14,22 +14,22 @@ use crate::detect::bytes::ByteSet;
 use crate::detect::error::LintError;
 
 /// No match is possible any more.
-pub(in crate::detect) const DEAD: u16 = 0;
+pub(in crate::detect) const DEAD: u32 = 0;
 
-const ACCEPT: u8 = 1;
-const MORE: u8 = 2;
+const ACCEPT: u32 = 1;
+const MORE: u32 = 2;
 const DETERMINISE_LIMIT: usize = 64 << 20;
 const TABLE_LIMIT: usize = 16 << 20;
 /// Steps spent on making a table smaller before it is taken as it is.
 const MINIMISE_BUDGET: usize = 30_000_000;
 
-/// A table-driven automaton, anchored at its start.
+/// A table-driven automaton, anchored at its start. A state is the offset of its row.
 pub(in crate::detect) struct Table {
     classes: Box<[u8; 256]>,
-    stride: usize,
-    next: Box<[u16]>,
-    flags: Box<[u8]>,
-    start: u16,
+    /// The length of a row: an entry for each class, and one for the flags of the state.
+    width: usize,
+    rows: Box<[u32]>,
+    start: u32,
 }
 
 impl Table {
@@ -103,46 +103,51 @@ impl Table {
         let more = raw.more();
         let raw = raw.pruned(&more).minimised();
         let more = raw.more();
-        if raw.accept.len() > usize::from(u16::MAX) {
+        let width = stride + 1;
+        let mut rows = Vec::with_capacity(raw.accept.len() * width);
+        for ((row, accept), more) in raw.next.chunks(stride).zip(&raw.accept).zip(&more) {
+            rows.extend(row.iter().map(|to| to * width as u32));
+            rows.push(u32::from(*accept) * ACCEPT | u32::from(*more) * MORE);
+        }
+        if u32::try_from(rows.len()).is_err() {
             return Err(too_large());
         }
         Ok(Self {
             classes,
-            stride,
-            next: raw.next.iter().map(|n| *n as u16).collect(),
-            flags: raw
-                .accept
-                .iter()
-                .zip(&more)
-                .map(|(a, m)| (u8::from(*a) * ACCEPT) | (u8::from(*m) * MORE))
-                .collect(),
-            start: u16::from(raw.accept.len() > 1),
+            width,
+            start: if raw.accept.len() > 1 { width as u32 } else { DEAD },
+            rows: rows.into_boxed_slice(),
         })
     }
 
-    pub(in crate::detect) const fn start(&self) -> u16 {
+    pub(in crate::detect) const fn start(&self) -> u32 {
         self.start
     }
 
     #[inline]
-    pub(in crate::detect) fn next(&self, state: u16, byte: u8) -> u16 {
-        self.next[usize::from(state) * self.stride + usize::from(self.classes[usize::from(byte)])]
+    pub(in crate::detect) fn next(&self, state: u32, byte: u8) -> u32 {
+        self.rows[state as usize + usize::from(self.classes[usize::from(byte)])]
     }
 
-    pub(super) const fn class(&self, byte: u8) -> u8 {
+    pub(in crate::detect) const fn class(&self, byte: u8) -> u8 {
         self.classes[byte as usize]
+    }
+
+    #[inline]
+    fn flags(&self, state: u32) -> u32 {
+        self.rows[state as usize + self.width - 1]
     }
 
     /// Whether what was read so far matches.
     #[inline]
-    pub(in crate::detect) fn accepts(&self, state: u16) -> bool {
-        self.flags[usize::from(state)] & ACCEPT != 0
+    pub(in crate::detect) fn accepts(&self, state: u32) -> bool {
+        self.flags(state) & ACCEPT != 0
     }
 
     /// Whether reading on can lead to a match.
     #[inline]
-    pub(in crate::detect) fn more(&self, state: u16) -> bool {
-        self.flags[usize::from(state)] & MORE != 0
+    pub(in crate::detect) fn more(&self, state: u32) -> bool {
+        self.flags(state) & MORE != 0
     }
 
     /// Whether nothing at all matches.
@@ -155,26 +160,28 @@ impl Table {
     /// With `whole`, until nothing more can match; else until the first match, confirmed by `after` if that is given.
     pub(in crate::detect) fn longest_wait(&self, after: Option<&ByteSet>, whole: bool) -> Option<usize> {
         // For each class: does it have a byte that does not confirm a match?
-        let mut unconfirmed = vec![after.is_none(); self.stride];
+        let mut unconfirmed = vec![after.is_none(); self.width - 1];
         if let Some(after) = after {
             for byte in (0..=u8::MAX).filter(|b| !after.contains(*b)) {
                 unconfirmed[usize::from(self.classes[usize::from(byte)])] = true;
             }
         }
         let edges = |state: usize| {
-            let stops = !whole && self.flags[state] & ACCEPT != 0;
+            let offset = state * self.width;
+            let stops = !whole && self.accepts(offset as u32);
             let unconfirmed = &unconfirmed;
-            let row = &self.next[state * self.stride..][..self.stride];
+            let row = &self.rows[offset..][..self.width - 1];
             row.iter().enumerate().filter_map(move |(class, to)| {
                 let open = !stops || (after.is_some() && unconfirmed[class]);
-                (open && *to != DEAD).then_some(usize::from(*to))
+                (open && *to != DEAD).then_some(*to as usize / self.width)
             })
         };
-        let count = self.flags.len();
+        let count = self.rows.len() / self.width;
+        let start = self.start as usize / self.width;
         let mut reached = vec![false; count];
         let mut incoming = vec![0usize; count];
-        let mut stack = vec![usize::from(self.start)];
-        reached[usize::from(self.start)] = true;
+        let mut stack = vec![start];
+        reached[start] = true;
         let mut nodes = 0;
         while let Some(state) = stack.pop() {
             nodes += 1;
@@ -186,13 +193,13 @@ impl Table {
                 }
             }
         }
-        if incoming[usize::from(self.start)] > 0 {
+        if incoming[start] > 0 {
             return None;
         }
         let mut depth = vec![0usize; count];
         let mut done = 0;
         let mut longest = 0;
-        stack.push(usize::from(self.start));
+        stack.push(start);
         while let Some(state) = stack.pop() {
             done += 1;
             longest = longest.max(depth[state]);
