@@ -9,6 +9,7 @@
 mod clock;
 mod corpus;
 mod engine;
+mod forms;
 mod options;
 #[expect(
     unsafe_code,
@@ -19,7 +20,6 @@ mod regimes;
 mod report;
 mod rules;
 mod theirs;
-mod wider;
 
 use std::error::Error;
 use std::process::ExitCode;

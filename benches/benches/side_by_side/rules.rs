@@ -13,7 +13,7 @@ use std::path::Path;
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::{Class, Hir, HirKind};
 
-use super::wider::{Width, wider};
+use super::forms::{Form, Width, changed};
 
 pub(crate) struct Rule {
     pub(crate) id: String,
@@ -25,15 +25,15 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    /// The rule as one expression.
-    pub(crate) fn expression(&self) -> String {
-        format!("{}{}{}", self.boundary, self.matched, self.after)
-    }
-
-    /// The same in a wider form.
-    pub(crate) fn wider(&self, width: Width) -> Result<String, Box<dyn Error>> {
-        // A class at the very end stays: what must come after is never what may be missing.
-        let text = wider(&format!("{}{}", self.matched, self.after), width)?;
+    /// The rule as one expression, in this form.
+    pub(crate) fn expression(&self, form: Form) -> Result<String, Box<dyn Error>> {
+        let text = format!("{}{}", self.matched, self.after);
+        let bounded = !self.after.is_empty();
+        let text = match form.width {
+            Width::Exact if bounded || !form.short => text,
+            // What must come after is never what may be missing.
+            _ => changed(&text, form)?,
+        };
         Ok(format!("{}{text}", self.boundary))
     }
 }
@@ -160,7 +160,13 @@ impl First {
             HirKind::Repetition(repetition) => self.add(&repetition.sub) || repetition.min == 0,
             HirKind::Capture(capture) => self.add(&capture.sub),
             HirKind::Concat(parts) => parts.iter().all(|part| self.add(part)),
-            HirKind::Alternation(parts) => parts.iter().fold(false, |empty, part| self.add(part) || empty),
+            HirKind::Alternation(parts) => {
+                let mut empty = false;
+                for part in parts {
+                    empty |= self.add(part);
+                }
+                empty
+            }
         }
     }
 }

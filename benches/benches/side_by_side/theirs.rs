@@ -44,14 +44,17 @@ mod present {
 
     use super::super::clock;
     use super::super::engine::{Delta, Engine, Sample};
+    use super::super::forms::{Form, Width};
     use super::super::raw::hyperscan::{self, Database, Refusal, Report as Reports, Scratch};
     use super::super::report::Report;
     use super::super::rules::Rule;
-    use super::super::wider::Width;
 
-    const MODES: [(Reports, &str); 2] = [
-        (Reports::Ends, "Hyperscan, ends"),
-        (Reports::Starts, "Hyperscan, starts"),
+    /// What is reported, and whether the expressions are short.
+    const MODES: [(Reports, bool, &str); 4] = [
+        (Reports::Ends, false, "Hyperscan, ends"),
+        (Reports::Ends, true, "Hyperscan, short, ends"),
+        (Reports::Starts, false, "Hyperscan, starts"),
+        (Reports::Starts, true, "Hyperscan, short, starts"),
     ];
 
     /// Hyperscan in one mode.
@@ -70,8 +73,8 @@ mod present {
         report.line(format!("Hyperscan {}.", hyperscan::version()));
         let mut modes = Vec::new();
         let mut rows = Vec::new();
-        for (reports, name) in MODES {
-            if let Some(mode) = Mode::new(table, reports, name, report, &mut rows) {
+        for (reports, short, name) in MODES {
+            if let Some(mode) = Mode::new(table, (reports, short, name), report, &mut rows) {
                 modes.push(mode);
             }
         }
@@ -91,14 +94,13 @@ mod present {
     impl Mode {
         fn new(
             table: &[Rule],
-            reports: Reports,
-            name: &'static str,
+            (reports, short, name): (Reports, bool, &'static str),
             report: &mut Report,
             rows: &mut Vec<Vec<String>>,
         ) -> Option<Self> {
             let (mut rules, mut expressions) = (Vec::new(), Vec::new());
             for (i, rule) in table.iter().enumerate() {
-                if let Some(expression) = taken(rule, reports, name, report) {
+                if let Some(expression) = taken(rule, (reports, short, name), report) {
                     rules.push(i);
                     expressions.push(expression);
                 }
@@ -182,22 +184,25 @@ mod present {
     }
 
     /// The first form of the rule that the library takes.
-    fn taken(rule: &Rule, reports: Reports, name: &str, report: &mut Report) -> Option<String> {
-        let forms = [
-            ("", Ok(rule.expression())),
-            ("wider", rule.wider(Width::Wider)),
-            ("widest", rule.wider(Width::Widest)),
-        ];
+    fn taken(
+        rule: &Rule,
+        (reports, short, name): (Reports, bool, &str),
+        report: &mut Report,
+    ) -> Option<String> {
         let mut why = String::new();
-        for (how, form) in forms {
+        for width in [Width::Exact, Width::Wider, Width::Widest] {
+            let form = rule.expression(Form { short, width });
             match form.map(|f| (Database::new(std::slice::from_ref(&f), reports), f)) {
                 Ok((Ok(_), form)) => {
-                    if !how.is_empty() {
-                        report.line(format!(
-                            "{name}: takes `{}` in its {how} form only: {why}",
-                            rule.id
-                        ));
-                    }
+                    let how = match width {
+                        Width::Exact => return Some(form),
+                        Width::Wider => "wider",
+                        Width::Widest => "widest",
+                    };
+                    report.line(format!(
+                        "{name}: takes `{}` only in its {how} form: {why}",
+                        rule.id
+                    ));
                     return Some(form);
                 }
                 Ok((Err(refusal), _)) => why = refusal.message,

@@ -238,9 +238,9 @@ pub(crate) struct Stream<'db> {
 }
 
 extern "C" fn on_match(_: c_uint, _: c_ulonglong, _: c_ulonglong, _: c_uint, context: *mut c_void) -> c_int {
-    let events = context.cast::<u64>();
     // SAFETY: `scan` and `finish` pass a pointer to a `u64` that nothing else reaches during the call.
-    unsafe { *events = (*events).wrapping_add(1) };
+    let events = unsafe { &mut *context.cast::<u64>() };
+    *events = events.wrapping_add(1);
     0
 }
 

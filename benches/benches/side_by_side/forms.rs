@@ -1,9 +1,11 @@
-//! A wider form of an expression, for rules that Hyperscan calls too large when it has to report starts.
+//! Other forms of a rule's expression, for what Hyperscan finds too large or could be spared.
 //!
-//! 1. An upper bound over 16 of a repetition is dropped: `{8,256}` becomes `{8,}`.
-//! 2. In the widest form lower bounds over 16 become 16, and what may be missing at the end is dropped.
+//! 1. *Short*: ends where the secret is certain. An open repetition at the end stops at its lower bound (`{36,}` becomes
+//!    `{36}`), and what may be missing at the end is dropped.
+//! 2. *Wider*: an upper bound over 16 of a repetition is dropped: `{8,256}` becomes `{8,}`.
+//! 3. *Widest*: lower bounds over 16 become 16 as well, and what may be missing at the end is dropped.
 //!
-//! All that the rule finds, its wider form finds too, and with less work for Hyperscan: it need not count so far.
+//! Whatever the rule finds, each form finds too, and with less work for Hyperscan.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -15,47 +17,70 @@ const FAR: u32 = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Width {
+    Exact,
     Wider,
     Widest,
 }
 
-/// The wider form of an expression without look-around.
-pub(crate) fn wider(expression: &str, width: Width) -> Result<String, Box<dyn Error>> {
+/// How an expression is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Form {
+    pub(crate) short: bool,
+    pub(crate) width: Width,
+}
+
+/// This form of an expression without look-around.
+pub(crate) fn changed(expression: &str, form: Form) -> Result<String, Box<dyn Error>> {
     let hir = ParserBuilder::new()
         .unicode(false)
         .utf8(false)
         .build()
         .parse(expression)?;
     let mut text = String::new();
-    print(&widen(&hir, width, true), &mut text);
+    print(&change(&hir, form, true), &mut text);
     Ok(text)
 }
 
-fn widen(hir: &Hir, width: Width, last: bool) -> Hir {
+/// `last`: nothing comes after this part.
+fn change(hir: &Hir, form: Form, last: bool) -> Hir {
     match hir.kind() {
-        HirKind::Repetition(r) if last && r.min == 0 && width == Width::Widest => Hir::empty(),
-        HirKind::Repetition(r) => Hir::repetition(Repetition {
-            min: if width == Width::Widest {
-                r.min.min(FAR)
-            } else {
-                r.min
-            },
-            max: r.max.filter(|max| *max <= FAR),
-            greedy: true,
-            sub: Box::new(widen(&r.sub, width, false)),
-        }),
-        HirKind::Capture(capture) => widen(&capture.sub, width, last),
+        HirKind::Repetition(r) => {
+            let drops = form.short || form.width == Width::Widest;
+            if last && drops && r.min == 0 {
+                return Hir::empty();
+            }
+            let min = match form.width {
+                Width::Widest => r.min.min(FAR),
+                _ => r.min,
+            };
+            let max = match form {
+                Form { short: true, .. } if last => Some(min),
+                Form {
+                    width: Width::Exact, ..
+                } => r.max,
+                _ => r.max.filter(|max| *max <= FAR),
+            };
+            Hir::repetition(Repetition {
+                min,
+                max,
+                greedy: true,
+                sub: Box::new(change(&r.sub, form, false)),
+            })
+        }
+        HirKind::Capture(capture) => change(&capture.sub, form, last),
         HirKind::Concat(parts) => {
-            let n = parts.len();
-            let parts = parts.iter().enumerate();
-            Hir::concat(
-                parts
-                    .map(|(i, part)| widen(part, width, last && i + 1 == n))
-                    .collect(),
-            )
+            let mut last = last;
+            let mut changed: Vec<Hir> = Vec::new();
+            for part in parts.iter().rev() {
+                let part = change(part, form, last);
+                last &= matches!(part.kind(), HirKind::Empty);
+                changed.push(part);
+            }
+            changed.reverse();
+            Hir::concat(changed)
         }
         HirKind::Alternation(parts) => {
-            Hir::alternation(parts.iter().map(|p| widen(p, width, last)).collect())
+            Hir::alternation(parts.iter().map(|p| change(p, form, last)).collect())
         }
         _ => hir.clone(),
     }
