@@ -45,6 +45,7 @@ mod builtin;
 mod bytes;
 mod candidate;
 mod check;
+mod checksum;
 mod error;
 mod pattern;
 mod redactor;
@@ -56,6 +57,6 @@ mod trigger;
 
 pub use error::LintError;
 pub use redactor::Redactor;
-pub use rule::{RuleIndex, RuleInfo, RuleMask, RuleSource};
+pub use rule::{Pack, RuleIndex, RuleInfo, RuleMask, RuleSource};
 pub use set::{RuleSet, RuleSetBuilder};
 pub use sink::{Marked, Sink, Span, mark};
