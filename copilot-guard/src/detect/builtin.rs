@@ -5,23 +5,48 @@ use std::sync::{Arc, LazyLock};
 use serde::Deserialize;
 
 use super::check::{Check, Placeholders, When};
+use super::checksum::Checksum;
 use super::error::LintError;
 use super::pattern::{self, Parts};
-use super::rule::{RuleInfo, RuleSource};
+use super::rule::{Pack, RuleInfo, RuleSource};
 use super::set::Draft;
 
-const TABLE: &str = include_str!("rules.toml");
+const PLACEHOLDERS: &str = include_str!("rules/placeholders.toml");
 
-/// The built-in rules. A broken table is an error, not an empty one: no rules would mean that nothing is masked.
+/// The order decides names only: of two rules that match the same, the first gives the kind.
+const TABLES: [(&str, &str); 14] = [
+    ("source-hosts", include_str!("rules/source-hosts.toml")),
+    ("ai", include_str!("rules/ai.toml")),
+    ("cloud", include_str!("rules/cloud.toml")),
+    ("ci", include_str!("rules/ci.toml")),
+    ("packages", include_str!("rules/packages.toml")),
+    ("chat", include_str!("rules/chat.toml")),
+    ("payment", include_str!("rules/payment.toml")),
+    ("mail", include_str!("rules/mail.toml")),
+    ("databases", include_str!("rules/databases.toml")),
+    ("monitoring", include_str!("rules/monitoring.toml")),
+    ("saas", include_str!("rules/saas.toml")),
+    ("keys", include_str!("rules/keys.toml")),
+    ("fields", include_str!("rules/fields.toml")),
+    ("personal-data", include_str!("rules/personal-data.toml")),
+];
+
+/// The built-in rules, those of the packs among them. A broken table is an error, not an empty one: no rules would mean
+/// that nothing is masked.
 pub(super) fn drafts() -> Result<&'static [Draft], LintError> {
-    static DRAFTS: LazyLock<Result<Vec<Draft>, LintError>> = LazyLock::new(|| read(TABLE));
+    static DRAFTS: LazyLock<Result<Vec<Draft>, LintError>> = LazyLock::new(read);
     DRAFTS.as_deref().map_err(Clone::clone)
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Words {
     placeholders: Placeholders,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
     rule: Vec<Entry>,
 }
 
@@ -33,6 +58,9 @@ struct Entry {
     provider: String,
     severity: String,
     docs: String,
+    pack: Option<Pack>,
+    #[serde(default)]
+    tagged: bool,
     #[serde(default)]
     before: Before,
     #[serde(default)]
@@ -66,7 +94,8 @@ struct CheckEntry {
     #[serde(default)]
     digit_and_letter: bool,
     #[serde(default)]
-    luhn: bool,
+    random: bool,
+    checksum: Option<Checksum>,
 }
 
 #[derive(Deserialize)]
@@ -76,14 +105,27 @@ enum On {
     Longest,
 }
 
-fn read(table: &str) -> Result<Vec<Draft>, LintError> {
-    let file: File = toml::from_str(table)
-        .map_err(|e| LintError::new("*", format!("the built-in table is broken: {e}"), "report this"))?;
-    let placeholders = Arc::new(file.placeholders);
-    file.rule
-        .into_iter()
-        .map(|entry| entry.draft(&placeholders))
-        .collect()
+fn read() -> Result<Vec<Draft>, LintError> {
+    let words: Words = parse("placeholders", PLACEHOLDERS)?;
+    let placeholders = Arc::new(words.placeholders);
+    let mut drafts = Vec::new();
+    for (name, table) in TABLES {
+        let file: File = parse(name, table)?;
+        for entry in file.rule {
+            drafts.push(entry.draft(&placeholders)?);
+        }
+    }
+    Ok(drafts)
+}
+
+fn parse<T: for<'de> Deserialize<'de>>(name: &str, table: &str) -> Result<T, LintError> {
+    toml::from_str(table).map_err(|e| {
+        LintError::new(
+            "*",
+            format!("the built-in table `{name}` is broken: {e}"),
+            "report this",
+        )
+    })
 }
 
 impl Entry {
@@ -101,7 +143,8 @@ impl Entry {
             entropy: c.entropy,
             no_placeholder: c.no_placeholder.then(|| placeholders.clone()),
             digit_and_letter: c.digit_and_letter,
-            luhn: c.luhn,
+            random: c.random,
+            checksum: c.checksum,
         });
         Ok(Draft {
             parts: Parts {
@@ -118,6 +161,8 @@ impl Entry {
                 severity: self.severity,
                 docs: self.docs,
                 source: RuleSource::BuiltIn,
+                pack: self.pack,
+                tagged: self.tagged,
             },
         })
     }
@@ -129,8 +174,8 @@ mod tests {
 
     #[test]
     fn the_table_is_read_whole() {
-        let drafts = read(TABLE).unwrap();
-        assert!(drafts.len() >= 60, "{}", drafts.len());
+        let drafts = read().unwrap();
+        assert!(drafts.len() >= 500, "{}", drafts.len());
         let mut ids: Vec<_> = drafts.iter().map(|d| d.info.id.as_str()).collect();
         ids.sort_unstable();
         ids.dedup();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::bytes::is_word;
+use super::checksum::Checksum;
 use super::sink::MARK_OPEN;
 
 /// When the question is asked.
@@ -29,17 +30,26 @@ pub(super) struct Check {
     pub(super) no_placeholder: Option<Arc<Placeholders>>,
     /// At least one ASCII digit and one ASCII letter.
     pub(super) digit_and_letter: bool,
-    /// The digits end with a right Luhn check digit.
-    pub(super) luhn: bool,
+    /// Looks drawn at random rather than composed of words.
+    pub(super) random: bool,
+    /// Check digits, and what they prove.
+    pub(super) checksum: Option<Checksum>,
 }
 
 impl Check {
     pub(super) fn passes(&self, text: &[u8]) -> bool {
         // A mark is never a secret, or redacting twice would change a text.
-        !(contains(text, MARK_OPEN.as_bytes())
-            || self.no_placeholder.as_ref().is_some_and(|p| p.holds(text))
+        if contains(text, MARK_OPEN.as_bytes()) {
+            return false;
+        }
+        match self.checksum.map(|c| (c.is_right(text), c.is_proof())) {
+            Some((true, true)) => return true,
+            Some((false, false)) => return false,
+            _ => {}
+        }
+        !(self.no_placeholder.as_ref().is_some_and(|p| p.holds(text))
             || self.digit_and_letter && !has_digit_and_letter(text)
-            || self.luhn && !luhn(text)
+            || self.random && !is_random(text)
             || self.entropy > 0.0 && entropy(text) < self.entropy)
     }
 }
@@ -115,22 +125,36 @@ pub(super) fn entropy(text: &[u8]) -> f64 {
         .sum()
 }
 
-/// The check digit of payment cards: every second digit from the right counts double.
-pub(super) fn luhn(text: &[u8]) -> bool {
-    let digits = text
-        .iter()
-        .rev()
-        .filter(|b| b.is_ascii_digit())
-        .map(|b| u32::from(b - b'0'));
-    let sum: u32 = digits
-        .enumerate()
-        .map(|(i, d)| match (i % 2, d * 2) {
-            (0, _) => d,
-            (_, double) if double > 9 => double - 9,
-            (_, double) => double,
-        })
-        .sum();
-    sum > 0 && sum.is_multiple_of(10)
+/// Whether a text looks drawn at random rather than composed of words: what tells a key from an identifier, a path, a
+/// date or a piece of code of the same length.
+///
+/// One of three must hold, and always a digit and a letter: many changes between digits and letters, many changes of
+/// any kind (capitals included; a camel-case name has two for each word), or a high entropy without punctuation.
+fn is_random(text: &[u8]) -> bool {
+    let mut letters_or_digits = 0;
+    let (mut to_or_from_digit, mut changes) = (0, 0);
+    let mut before = None;
+    for &byte in text {
+        let kind = match byte {
+            b'0'..=b'9' => Some(0u8),
+            b'a'..=b'z' => Some(1),
+            b'A'..=b'Z' => Some(2),
+            _ => None,
+        };
+        letters_or_digits += usize::from(kind.is_some());
+        if let (Some(a), Some(b)) = (before, kind)
+            && a != b
+        {
+            changes += 1;
+            to_or_from_digit += usize::from(a == 0 || b == 0);
+        }
+        before = kind;
+    }
+    let n = letters_or_digits;
+    has_digit_and_letter(text)
+        && (to_or_from_digit >= 3 && to_or_from_digit * 12 >= n
+            || n >= 12 && changes * 20 >= n * 9
+            || n >= 20 && n * 8 >= text.len() * 7 && entropy(text) >= 4.2)
 }
 
 #[cfg(test)]
@@ -162,9 +186,45 @@ mod tests {
     }
 
     #[test]
-    fn luhn_knows_a_good_number() {
-        assert!(luhn(b"4111 1111 1111 1111"));
-        assert!(!luhn(b"4111 1111 1111 1112"));
+    fn random_text_is_told_from_words() {
+        for text in [
+            "getUserById2FromStore",
+            "access_token_name_1",
+            "SecretString1",
+            "/usr/lib/python3.11/site-packages",
+            "2026-11-23T01:24:11Z",
+            "sha256-of-the-file",
+            "correct horse battery",
+            "1234567890",
+        ] {
+            assert!(!is_random(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "U3h99Z8LMJ30yNqqJlFH",
+            "20bc9d12e4f73123456789abcdef1234567890ab",
+            "kQzWfTbXsLpVmGdHr7cYnJ2e",
+            "123e4567-e89b-12d3-a456-426614174000",
+        ] {
+            assert!(is_random(text.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_right_checksum_proves_a_token_and_a_wrong_one_refuses_a_number() {
+        let token = Check {
+            entropy: 8.0,
+            checksum: Some(Checksum::Github),
+            ..Check::default()
+        };
+        let right = concat!("ghp_", "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17");
+        assert!(token.passes(right.as_bytes()));
+        assert!(!token.passes(right.replace("A9", "A8").as_bytes()));
+        let number = Check {
+            checksum: Some(Checksum::Luhn),
+            ..Check::default()
+        };
+        assert!(number.passes(b"4111 1111 1111 1111"));
+        assert!(!number.passes(b"4111 1111 1111 1112"));
     }
 
     #[test]

@@ -44,6 +44,7 @@
 mod builtin;
 mod bytes;
 mod check;
+mod checksum;
 mod error;
 mod pattern;
 mod rule;
@@ -52,7 +53,7 @@ mod sink;
 mod stream;
 
 pub use error::LintError;
-pub use rule::{RuleIndex, RuleInfo, RuleMask, RuleSource};
+pub use rule::{Pack, RuleIndex, RuleInfo, RuleMask, RuleSource};
 pub use set::{RuleSet, RuleSetBuilder};
 pub use sink::{Marked, Sink, Span, mark};
 pub use stream::Redactor;

@@ -1,6 +1,12 @@
 //! What a caller sees of a rule.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
+
+use serde::Deserialize;
+
+use super::error::LintError;
 
 /// The number of a rule in its [`RuleSet`](super::RuleSet).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,6 +45,56 @@ pub struct RuleInfo {
     pub docs: String,
     /// Where the rule comes from.
     pub source: RuleSource,
+    /// The pack this rule belongs to; rules without one are always part of [`builtin`](super::RuleSetBuilder::builtin).
+    pub pack: Option<Pack>,
+    /// The form alone tells a token from everything else: a fixed prefix, and at least 64 random bits.
+    pub tagged: bool,
+}
+
+/// Rules that are off unless [asked for](super::RuleSetBuilder::pack): what they find is no secret everywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Pack {
+    /// Mail addresses, phone numbers, payment cards, bank accounts and national identity numbers.
+    PersonalData,
+}
+
+impl Pack {
+    /// Every pack.
+    pub const ALL: &[Self] = &[Self::PersonalData];
+
+    /// Its name in a configuration: `personal-data`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::PersonalData => "personal-data",
+        }
+    }
+}
+
+impl fmt::Display for Pack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Pack {
+    type Err = LintError;
+
+    fn from_str(name: &str) -> Result<Self, LintError> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|pack| pack.name() == name)
+            .ok_or_else(|| {
+                let names: Vec<_> = Self::ALL.iter().map(|pack| pack.name()).collect();
+                LintError::new(
+                    name,
+                    "is not the name of a pack",
+                    format!("use one of: {}", names.join(", ")),
+                )
+            })
+    }
 }
 
 /// A set of rules of one [`RuleSet`](super::RuleSet): which ones are active.

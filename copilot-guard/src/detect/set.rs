@@ -11,7 +11,7 @@ use super::bytes::ByteSet;
 use super::check::{Check, When};
 use super::error::LintError;
 use super::pattern::{self, Parts};
-use super::rule::{RuleIndex, RuleInfo, RuleMask, RuleSource};
+use super::rule::{Pack, RuleIndex, RuleInfo, RuleMask, RuleSource};
 use super::sink::{Marked, Sink, Span};
 use super::stream::Redactor;
 use super::stream::filter::Filter;
@@ -144,11 +144,22 @@ pub(super) struct Draft {
 }
 
 impl RuleSetBuilder {
-    /// Adds the table that ships with this crate.
-    pub fn builtin(mut self) -> Self {
+    /// Adds the table that ships with this crate, without its packs.
+    pub fn builtin(self) -> Self {
+        self.table(None)
+    }
+
+    /// Adds a pack of rules that is off by default.
+    pub fn pack(self, pack: Pack) -> Self {
+        self.table(Some(pack))
+    }
+
+    fn table(mut self, pack: Option<Pack>) -> Self {
         self.has_builtin = true;
         match builtin::drafts() {
-            Ok(drafts) => self.drafts.extend_from_slice(drafts),
+            Ok(drafts) => self
+                .drafts
+                .extend(drafts.iter().filter(|d| d.info.pack == pack).cloned()),
             Err(e) => self.broken = Some(e),
         }
         self
@@ -333,6 +344,8 @@ fn own(id: &str, title: &str, source: RuleSource) -> RuleInfo {
         severity: "high".to_owned(),
         docs: String::new(),
         source,
+        pack: None,
+        tagged: false,
     }
 }
 
