@@ -59,6 +59,12 @@ fn no_rule_matches_a_mark() {
             format!("password={} x", mark(&rule.id)),
             format!("key: '{}'", mark(&rule.id)),
             format!("https://a:{}@b.test", mark(&rule.id)),
+            // What a mark says is no context either.
+            format!(
+                "{} = \"{}\"",
+                mark(&rule.id),
+                "U3h99Z8LMJ3|0yNqqJlFH".replace('|', "")
+            ),
         ] {
             let spans = PERSONAL.scan(&PERSONAL.all(), text.as_bytes());
             assert!(spans.is_empty(), "{text} {spans:?}");
