@@ -125,14 +125,15 @@ pub(super) fn entropy(text: &[u8]) -> f64 {
         .sum()
 }
 
-/// Whether a text looks drawn at random rather than composed of words: what tells a key from an identifier, a path, a
-/// date or a piece of code of the same length.
+/// Whether a text looks drawn at random rather than composed of words: what tells a key from an identifier, a path or a
+/// piece of code of the same length.
 ///
-/// One of three must hold, and always a digit and a letter: many changes between digits and letters, many changes of
-/// any kind (capitals included; a camel-case name has two for each word), or a high entropy without punctuation.
+/// There must be a digit and a letter, and one of: letters that follow digits (words have digits at their ends only:
+/// `POLY1305_SHA256`), very many changes between digits, small letters and capitals (a camel-case name has two for each
+/// word), or a high entropy without punctuation. A date is none.
 fn is_random(text: &[u8]) -> bool {
     let mut letters_or_digits = 0;
-    let (mut to_or_from_digit, mut changes) = (0, 0);
+    let (mut letter_after_digit, mut changes) = (0, 0);
     let mut before = None;
     for &byte in text {
         let kind = match byte {
@@ -146,15 +147,25 @@ fn is_random(text: &[u8]) -> bool {
             && a != b
         {
             changes += 1;
-            to_or_from_digit += usize::from(a == 0 || b == 0);
+            letter_after_digit += usize::from(a == 0);
         }
         before = kind;
     }
     let n = letters_or_digits;
     has_digit_and_letter(text)
-        && (to_or_from_digit >= 3 && to_or_from_digit * 12 >= n
-            || n >= 12 && changes * 20 >= n * 9
+        && !begins_with_date(text)
+        && (letter_after_digit >= 2 && letter_after_digit * 24 >= n
+            || n >= 16 && changes * 20 >= n * 11
             || n >= 20 && n * 8 >= text.len() * 7 && entropy(text) >= 4.2)
+}
+
+/// `2026-11-`
+fn begins_with_date(text: &[u8]) -> bool {
+    text.first_chunk::<8>().is_some_and(|head| {
+        head.iter()
+            .zip(b"0000-00-")
+            .all(|(b, form)| b == form || form.is_ascii_digit() && b.is_ascii_digit())
+    })
 }
 
 #[cfg(test)]
@@ -194,6 +205,8 @@ mod tests {
             "/usr/lib/python3.11/site-packages",
             "2026-11-23T01:24:11Z",
             "sha256-of-the-file",
+            "TLS13_CHACHA20_POLY1305_SHA256",
+            "PrivateSec1KeyDer",
             "correct horse battery",
             "1234567890",
         ] {
@@ -216,9 +229,9 @@ mod tests {
             checksum: Some(Checksum::Github),
             ..Check::default()
         };
-        let right = concat!("ghp_", "zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ0mLq17");
+        let right = concat!("ghp_", "pGKCFCqy7IUyZdF9ZegW0sH1rzVBoq3EfJ5v");
         assert!(token.passes(right.as_bytes()));
-        assert!(!token.passes(right.replace("A9", "A8").as_bytes()));
+        assert!(!token.passes(right.replace("Cq", "aq").as_bytes()));
         let number = Check {
             checksum: Some(Checksum::Luhn),
             ..Check::default()

@@ -197,7 +197,11 @@ fn codice_fiscale(text: &[u8]) -> bool {
 fn cpf(text: &[u8]) -> bool {
     let digits = digits(text);
     let right = |n: u32| {
-        let sum: u32 = digits.iter().zip((2..n + 2).rev()).map(|(d, weight)| d * weight).sum();
+        let sum: u32 = digits
+            .iter()
+            .zip((2..n + 2).rev())
+            .map(|(d, weight)| d * weight)
+            .sum();
         digits.get(n as usize) == Some(&(sum * 10 % 11 % 10))
     };
     // Eleven equal digits add up as well, and are nobody's.
@@ -209,7 +213,11 @@ fn bsn(text: &[u8]) -> bool {
     let Some((check, number)) = digits.split_last() else {
         return false;
     };
-    let sum: u32 = number.iter().zip((2..=9).rev()).map(|(d, weight)| d * weight).sum();
+    let sum: u32 = number
+        .iter()
+        .zip((2..=9).rev())
+        .map(|(d, weight)| d * weight)
+        .sum();
     sum > 0 && sum % 11 == *check
 }
 
@@ -225,8 +233,16 @@ mod tests {
     #[test]
     fn right_and_wrong_values() {
         for (checksum, right, wrong) in [
-            (Checksum::Github, "ghp_|dGlMoiyrlfxX1rTnyFf3vA7NUtFOY64WuYlz", "ghp_|dGlMoiyrlfxX1rTnyFf3vA7NUtFOY61WuYlz"),
-            (Checksum::Npm, "npm_|aF0kDQHBwtnOAmp48ddS880t0DnDzA3j1Rm2", "npm_|aF0kDQHBwtnOAmp47ddS880t0DnDzA3j1Rm2"),
+            (
+                Checksum::Github,
+                "ghp_|dGlMoiyrlfxX1rTnyFf3vA7NUtFOY64WuYlz",
+                "ghp_|dGlMoiyrlfxX1rTnyFf3vA7NUtFOY61WuYlz",
+            ),
+            (
+                Checksum::Npm,
+                "npm_|aF0kDQHBwtnOAmp48ddS880t0DnDzA3j1Rm2",
+                "npm_|aF0kDQHBwtnOAmp47ddS880t0DnDzA3j1Rm2",
+            ),
             (Checksum::Luhn, "4415499095145475", "4415499095845475"),
             (Checksum::Iban, "DE31277204056086569070", "DE31877204056086569070"),
             (Checksum::Ean13, "756.4719.5406.13", "756.4119.5406.13"),

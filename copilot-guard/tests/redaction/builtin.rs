@@ -59,6 +59,12 @@ fn no_rule_matches_a_mark() {
             format!("password={} x", mark(&rule.id)),
             format!("key: '{}'", mark(&rule.id)),
             format!("https://a:{}@b.test", mark(&rule.id)),
+            // What a mark says is no context either.
+            format!(
+                "{} = \"{}\"",
+                mark(&rule.id),
+                "U3h99Z8LMJ3|0yNqqJlFH".replace('|', "")
+            ),
         ] {
             let spans = PERSONAL.scan(&PERSONAL.all(), text.as_bytes());
             assert!(spans.is_empty(), "{text} {spans:?}");
@@ -69,7 +75,10 @@ fn no_rule_matches_a_mark() {
 #[test]
 fn a_pack_is_off_until_it_is_asked_for() {
     assert!(RULES.rules().iter().all(|r| r.pack.is_none()));
-    let of_pack = PERSONAL.rules().iter().filter(|r| r.pack == Some(Pack::PersonalData));
+    let of_pack = PERSONAL
+        .rules()
+        .iter()
+        .filter(|r| r.pack == Some(Pack::PersonalData));
     assert!(of_pack.count() >= 15);
     let text = b"card 4111 1111 1111 1111, mail joe@mail.test";
     assert!(RULES.scan(&RULES.all(), text).is_empty());
@@ -87,7 +96,13 @@ fn a_pack_is_off_until_it_is_asked_for() {
 fn only_what_its_form_gives_away_is_tagged() {
     let tagged = |id: &str| RULES.rules().iter().any(|r| r.id == id && r.tagged);
     assert!(tagged("github-pat") && tagged("npm-token"));
-    for id in ["password-assignment", "env-secret", "basic-auth-url", "postgres-url", "bearer-token"] {
+    for id in [
+        "password-assignment",
+        "env-secret",
+        "basic-auth-url",
+        "postgres-url",
+        "bearer-token",
+    ] {
         assert!(!tagged(id), "{id}");
     }
     assert!(PERSONAL.rules().iter().all(|r| r.pack.is_none() || !r.tagged));

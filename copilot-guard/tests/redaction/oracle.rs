@@ -181,17 +181,21 @@ fn has_right_crc(token: &str) -> bool {
     for byte in random.bytes() {
         crc ^= u32::from(byte);
         for _ in 0..8 {
-            crc = if crc % 2 == 1 { crc / 2 ^ 0xEDB8_8320 } else { crc / 2 };
+            crc = if crc % 2 == 1 {
+                crc / 2 ^ 0xEDB8_8320
+            } else {
+                crc / 2
+            };
         }
     }
     let digits: Vec<char> = ('0'..='9').chain('A'..='Z').chain('a'..='z').collect();
-    let value = given
-        .chars()
-        .try_fold(0u64, |v, c| Some(v * 62 + digits.iter().position(|d| *d == c)? as u64));
+    let value = given.chars().try_fold(0u64, |v, c| {
+        Some(v * 62 + digits.iter().position(|d| *d == c)? as u64)
+    });
     value == Some(u64::from(!crc))
 }
 
-/// As `check.rs` says: digits and letters that change places often, kinds that change often, or a high entropy.
+/// As `check.rs` says: letters after digits, kinds that change often, or a high entropy; but no date.
 fn is_random(text: &str) -> bool {
     let kind = |c: char| match c {
         '0'..='9' => 'd',
@@ -204,13 +208,19 @@ fn is_random(text: &str) -> bool {
         .windows(2)
         .filter(|w| w[0] != w[1] && !w.contains(&'-'))
         .collect();
-    let digits = pairs.iter().filter(|w| w.contains(&'d')).count();
+    let after_digits = pairs.iter().filter(|w| w[0] == 'd').count();
     let n = kinds.iter().filter(|k| **k != '-').count() as f64;
     let both = kinds.contains(&'d') && (kinds.contains(&'l') || kinds.contains(&'u'));
-    let many_digits = digits >= 3 && digits as f64 >= n / 12.0;
-    let many_changes = n >= 12.0 && pairs.len() as f64 >= n * 9.0 / 20.0;
+    let many_digits = after_digits >= 2 && after_digits as f64 >= n / 24.0;
+    let many_changes = n >= 16.0 && pairs.len() as f64 >= n * 11.0 / 20.0;
     let dense = n >= 20.0 && n >= kinds.len() as f64 * 7.0 / 8.0 && entropy(text) + 1e-9 >= 4.2;
-    both && (many_digits || many_changes || dense)
+    let dashes: Vec<char> = text.chars().take(8).collect();
+    let date = dashes.len() == 8
+        && (0..8).all(|i| match i {
+            4 | 7 => dashes[i] == '-',
+            _ => dashes[i].is_ascii_digit(),
+        });
+    both && !date && (many_digits || many_changes || dense)
 }
 
 fn entropy(text: &str) -> f64 {
