@@ -18,7 +18,18 @@ impl ByteSet {
 
     /// Whether every byte of `other` is in this set.
     pub(super) fn contains_all(&self, other: &Self) -> bool {
-        self.0.iter().zip(other.0).all(|(mine, theirs)| theirs & !mine == 0)
+        self.0
+            .iter()
+            .zip(other.0)
+            .all(|(mine, theirs)| theirs & !mine == 0)
+    }
+
+    /// Adds every byte of `other`.
+    pub(super) fn join(&mut self, other: &Self) {
+        self.0
+            .iter_mut()
+            .zip(other.0)
+            .for_each(|(mine, theirs)| *mine |= theirs);
     }
 
     pub(super) const fn contains(&self, byte: u8) -> bool {

@@ -1,9 +1,11 @@
 //! Long texts: where one of the rules may begin, for many places at once. It may say yes too often, never too seldom.
 
+use std::ops::Range;
+
 use crate::detect::bytes::ByteSet;
 
 use super::nodes::{LEVELS, NOWHERE, Nodes};
-use super::simd::{self, Buckets, GROUPS, IN_GROUP, WINDOW};
+use super::simd::{self, BOUNDED, Buckets, GROUPS, IN_GROUP, WINDOW};
 
 /// Longest text that is looked at in one go.
 pub(super) const PART: usize = 4096;
@@ -23,20 +25,18 @@ pub(in crate::detect) struct Filter {
 }
 
 impl Filter {
-    /// `None` when something may be certain within fewer bytes than a window has: then there is nothing to filter by.
+    /// `None` when rules begin with what stands everywhere: then there is nothing to filter by.
     pub(in crate::detect) fn new(nodes: &Nodes) -> Option<Self> {
-        nodes.are_deep().then(|| {
-            let anywhere = paths(nodes, nodes.root(true));
-            let mut bounded = paths(nodes, nodes.root(false));
-            let covers = |wide: &Path, path: &Path| wide.iter().zip(path).all(|(w, p)| w.contains_all(p));
-            bounded.retain(|path| !anywhere.iter().any(|wide| covers(wide, path)));
-            let mut buckets = Buckets::default();
-            assign(&bounded, 0, &mut buckets);
-            assign(&anywhere, HALF, &mut buckets);
-            Self {
-                buckets,
-                plain: Plain::new(bounded.iter().chain(&anywhere)),
-            }
+        let anywhere = paths(nodes, nodes.root(true));
+        let mut bounded = paths(nodes, nodes.root(false));
+        let covers = |wide: &Path, path: &Path| wide.iter().zip(path).all(|(w, p)| w.contains_all(p));
+        bounded.retain(|path| !anywhere.iter().any(|wide| covers(wide, path)));
+        let mut buckets = Buckets::default();
+        let share = AFTER_NO_WORD * assign(&bounded, 0..BOUNDED * IN_GROUP, &mut buckets)
+            + assign(&anywhere, BOUNDED * IN_GROUP..GROUPS * IN_GROUP, &mut buckets);
+        (share < MOST_MARKED).then(|| Self {
+            buckets,
+            plain: Plain::new(bounded.iter().chain(&anywhere)),
         })
     }
 
@@ -66,7 +66,13 @@ fn paths(nodes: &Nodes, root: u16) -> Vec<Path> {
     let mut ways = vec![(root, Vec::new())];
     for _ in 0..LEVELS {
         let mut longer = Vec::new();
-        for (node, path) in ways {
+        for (node, mut path) in ways {
+            if nodes.is_leaf(node) {
+                // What is certain already may be followed by anything.
+                path.push(ByteSet::of(|_| true));
+                longer.push((node, path));
+                continue;
+            }
             let mut targets: Vec<(u16, Vec<u8>)> = Vec::new();
             for &byte in nodes.representatives() {
                 let to = nodes.next(node, byte);
@@ -92,18 +98,33 @@ fn paths(nodes: &Nodes, root: u16) -> Vec<Path> {
         .into_iter()
         .filter_map(|(_, path)| Path::try_from(path).ok())
         .collect();
-    done.sort_unstable();
-    done.dedup();
+    // Paths that differ only in what the codes do not tell apart, such as the case of letters, count as one.
+    let key = |path: &Path| path.map(|set| codes(&set).iter().fold(0u32, |key, code| key | 1 << code));
+    done.sort_by_cached_key(key);
+    done.dedup_by(|later, earlier| {
+        let same = key(later) == key(earlier);
+        if same {
+            earlier
+                .iter_mut()
+                .zip(&*later)
+                .for_each(|(set, more)| set.join(more));
+        }
+        same
+    });
     done
 }
 
-/// How many buckets there are of each kind.
-const HALF: usize = GROUPS / 2 * IN_GROUP;
+/// The share of all places that no word byte stands before, about.
+const AFTER_NO_WORD: f64 = 0.35;
 /// How often every path is asked whether another bucket would be better.
 const ROUNDS: usize = 3;
+/// Where more than this share of all places would be marked, looking at each byte is quicker.
+const MOST_MARKED: f64 = 0.2;
 
-/// Puts paths into the buckets from `first` on so that few other windows fall into the same.
-fn assign(paths: &[Path], first: usize, buckets: &mut Buckets) {
+/// Puts paths into the buckets from `first` on so that few other windows fall into the same. Gives the share of all
+/// places that is then marked, about.
+fn assign(paths: &[Path], range: Range<usize>, buckets: &mut Buckets) -> f64 {
+    let count = range.len();
     let mut order: Vec<Nibbles> = paths.iter().map(Nibbles::of).collect();
     order.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
     let mut home = vec![usize::MAX; order.len()];
@@ -111,7 +132,7 @@ fn assign(paths: &[Path], first: usize, buckets: &mut Buckets) {
         let members = order.iter().zip(home).filter(|(_, h)| **h == bucket);
         members.fold(Nibbles::default(), |all, (path, _)| all.or(path))
     };
-    let mut unions = vec![(Nibbles::default(), 0.0); HALF];
+    let mut unions = vec![(Nibbles::default(), 0.0); count];
     for _ in 0..ROUNDS {
         for (i, path) in order.iter().enumerate() {
             let before = std::mem::replace(&mut home[i], usize::MAX);
@@ -120,8 +141,8 @@ fn assign(paths: &[Path], first: usize, buckets: &mut Buckets) {
                 *left = (rest, rest.weight());
             }
             let added = |bucket: usize| unions[bucket].0.or(path).weight() - unions[bucket].1;
-            let costs: Vec<f64> = (0..HALF).map(added).collect();
-            if let Some(best) = (0..HALF).min_by(|a, b| costs[*a].total_cmp(&costs[*b])) {
+            let costs: Vec<f64> = (0..count).map(added).collect();
+            if let Some(best) = (0..count).min_by(|a, b| costs[*a].total_cmp(&costs[*b])) {
                 let joined = unions[best].0.or(path);
                 unions[best] = (joined, joined.weight());
                 home[i] = best;
@@ -131,10 +152,11 @@ fn assign(paths: &[Path], first: usize, buckets: &mut Buckets) {
     for (n, (sets, _)) in unions.iter().enumerate() {
         for place in 0..WINDOW {
             for byte in (0..=u8::MAX).filter(|b| sets.holds(place, *b)) {
-                buckets.add(first + n, place, byte);
+                buckets.add(range.start + n, place, byte);
             }
         }
     }
+    unions.iter().map(|(_, weight)| weight).sum()
 }
 
 /// What a bucket can tell apart: sets of low and of high nibbles.
@@ -169,12 +191,12 @@ impl Nibbles {
 
     /// How often ordinary text has such a window, by how often it has each byte.
     fn weight(&self) -> f64 {
-        (0..WINDOW)
-            .map(|place| {
-                (0..=u8::MAX)
-                    .filter(|b| self.holds(place, *b))
-                    .map(frequency)
-                    .sum::<f64>()
+        let bits = |set: u16| (0..16u8).filter(move |bit| set >> bit & 1 == 1);
+        self.0
+            .iter()
+            .map(|(low, high)| {
+                let row = |high: u8| bits(*low).map(move |low| frequency(high << 4 | low)).sum::<f64>();
+                bits(*high).map(row).sum::<f64>()
             })
             .product()
     }
@@ -182,18 +204,19 @@ impl Nibbles {
 
 /// How often a byte stands in source code and prose, for each hundred thousand; from a sample of both.
 const OF_HUNDRED_THOUSAND: [u16; 128] = [
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 2774, 0, 0, 10, 0, 0,
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    21285, 182, 723, 271, 35, 21, 150, 396, 1095, 1095, 159, 47, 1426, 357, 758, 1206,
-    738, 512, 668, 540, 265, 202, 258, 151, 230, 152, 2218, 650, 184, 723, 336, 44,
-    9, 595, 242, 538, 453, 870, 363, 204, 180, 657, 17, 97, 414, 291, 501, 538,
-    453, 35, 613, 803, 768, 314, 164, 153, 74, 112, 28, 307, 123, 306, 7, 2362,
-    308, 2909, 1057, 2036, 1644, 5598, 1380, 835, 900, 2962, 42, 376, 2044, 1210, 3265, 2900,
-    1750, 127, 3195, 3255, 4461, 2249, 401, 524, 447, 669, 132, 323, 74, 322, 7, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 2774, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    21285, 182, 723, 271, 35, 21, 150, 396, 1095, 1095, 159, 47, 1426, 357, 758, 1206, 738, 512, 668, 540,
+    265, 202, 258, 151, 230, 152, 2218, 650, 184, 723, 336, 44, 9, 595, 242, 538, 453, 870, 363, 204, 180,
+    657, 17, 97, 414, 291, 501, 538, 453, 35, 613, 803, 768, 314, 164, 153, 74, 112, 28, 307, 123, 306, 7,
+    2362, 308, 2909, 1057, 2036, 1644, 5598, 1380, 835, 900, 2962, 42, 376, 2044, 1210, 3265, 2900, 1750,
+    127, 3195, 3255, 4461, 2249, 401, 524, 447, 669, 132, 323, 74, 322, 7, 0,
 ];
 
 fn frequency(byte: u8) -> f64 {
-    let count = OF_HUNDRED_THOUSAND.get(usize::from(byte)).copied().unwrap_or_default();
+    let count = OF_HUNDRED_THOUSAND
+        .get(usize::from(byte))
+        .copied()
+        .unwrap_or_default();
     // What the sample does not have is rare, not impossible.
     (f64::from(count) + 1.0) / 100_000.0
 }
@@ -233,9 +256,9 @@ impl Plain {
 
     #[inline]
     fn key(&self, bytes: &[u8; 3]) -> usize {
-        bytes
-            .iter()
-            .fold(0, |key, byte| key << CODE | usize::from(self.codes[usize::from(*byte)]))
+        bytes.iter().fold(0, |key, byte| {
+            key << CODE | usize::from(self.codes[usize::from(*byte)])
+        })
     }
 
     #[inline]
@@ -246,7 +269,9 @@ impl Plain {
     }
 
     fn mark(&self, text: &[u8], marks: &mut [u64]) {
-        let Some(last) = text.len().checked_sub(WINDOW) else { return };
+        let Some(last) = text.len().checked_sub(WINDOW) else {
+            return;
+        };
         let mut place = 0;
         // Three bytes tell about the window that begins with them and about the one that ends with them.
         while let Some(bytes) = text.get(place..).and_then(|t| t.first_chunk()) {
@@ -270,7 +295,12 @@ impl Plain {
 fn keys(sets: &[ByteSet]) -> Vec<usize> {
     sets.iter().fold(vec![0], |keys, set| {
         let codes = codes(set);
-        let longer = |key: &usize| codes.iter().map(|c| *key << CODE | usize::from(*c)).collect::<Vec<_>>();
+        let longer = |key: &usize| {
+            codes
+                .iter()
+                .map(|c| *key << CODE | usize::from(*c))
+                .collect::<Vec<_>>()
+        };
         keys.iter().flat_map(longer).collect()
     })
 }

@@ -166,7 +166,10 @@ impl Live {
 
     /// The spans that count and may still grow.
     pub(super) fn growing(&self) -> impl Iterator<Item = Counted> {
-        self.secrets.iter().filter(|c| c.committed).map(Candidate::counted)
+        self.secrets
+            .iter()
+            .filter(|c| c.committed)
+            .map(Candidate::counted)
     }
 
     /// The first byte that is undecided, and the earliest start of anything alive; `at` when there is nothing.

@@ -17,7 +17,7 @@ use super::table::{DEAD, Table};
 /// How many bytes [`trigger`](super::trigger) and [`filter`](super::filter) look at.
 pub(super) const LEVELS: usize = 4;
 /// Rules that look alike for longer than this go on alone.
-const DEEPEST: usize = 16;
+const DEEPEST: usize = 8;
 /// How many bytes [`Nodes::may_go_on`] looks at.
 const AHEAD: usize = 8;
 const MOST_NODES: usize = 1 << 15;
@@ -61,8 +61,6 @@ pub(in crate::detect) struct Nodes {
     codes: Box<[u8; 256]>,
     /// For each node and each of the next bytes, the codes of bytes with which something is left.
     ahead: Vec<[u32; AHEAD]>,
-    /// No leaf comes earlier than this many bytes.
-    shallowest: usize,
 }
 
 impl Nodes {
@@ -139,20 +137,12 @@ impl Nodes {
         &self.representatives
     }
 
-    /// Whether every rule needs at least [`LEVELS`] bytes before anything is certain.
-    pub(super) const fn are_deep(&self) -> bool {
-        self.shallowest >= LEVELS
-    }
-
     /// What [`may_go_on`](Self::may_go_on) asks.
     fn looked_ahead(&self, node: u16, codes_of: &[u32]) -> [u32; AHEAD] {
         let mut ahead = [u32::MAX; AHEAD];
         let mut places = self.unfolded(vec![Place::Node(node)]);
         for codes in &mut ahead {
-            let certain = |place: &Place| match *place {
-                Place::Node(node) => self.is_leaf(node),
-                Place::State(head, state) => self.head(head).table.accepts(state),
-            };
+            let certain = |place: &Place| matches!(*place, Place::State(head, state) if self.head(head).table.accepts(state));
             if places.iter().any(certain) {
                 break;
             }
@@ -162,7 +152,9 @@ impl Nodes {
                 for byte in self.representatives.iter().copied() {
                     let to = match place {
                         Place::Node(node) => Place::Node(self.next(node, byte)),
-                        Place::State(head, state) => Place::State(head, self.head(head).table.next(state, byte)),
+                        Place::State(head, state) => {
+                            Place::State(head, self.head(head).table.next(state, byte))
+                        }
                     };
                     if !matches!(to, Place::Node(NOWHERE) | Place::State(_, DEAD)) {
                         let class = self.classes[usize::from(byte)];
@@ -178,17 +170,22 @@ impl Nodes {
         ahead
     }
 
-    /// A leaf that is one rule's is the state of that rule.
-    fn unfolded(&self, mut places: Vec<Place>) -> Vec<Place> {
-        for place in &mut places {
-            if let Place::Node(node) = *place
-                && self.is_leaf(node)
-                && let [(head, state)] = self.leaf(node)
-            {
-                *place = Place::State(*head, *state);
+    /// With the rules of a leaf instead of it.
+    fn unfolded(&self, places: Vec<Place>) -> Vec<Place> {
+        let mut all = Vec::new();
+        for place in places {
+            match place {
+                Place::Node(node) if self.is_leaf(node) => {
+                    all.extend(
+                        self.leaf(node)
+                            .iter()
+                            .map(|(head, state)| Place::State(*head, *state)),
+                    );
+                }
+                other => all.push(other),
             }
         }
-        places
+        all
     }
 }
 
@@ -305,7 +302,11 @@ impl Builder<'_> {
                     .map(|(head, state)| (*head, self.heads[usize::from(*head)].table.next(*state, byte)))
                     .filter(|(_, state)| *state != DEAD)
                     .collect();
-                next.push(if to.is_empty() { 0 } else { self.number(depth + 1, to) });
+                next.push(if to.is_empty() {
+                    0
+                } else {
+                    self.number(depth + 1, to)
+                });
             }
             if self.items.len() > MOST_NODES {
                 return Err(LintError::new(
@@ -335,8 +336,7 @@ impl Builder<'_> {
 
     fn is_leaf(&self, depth: usize, items: &Items) -> bool {
         let accepts = |(head, state): &(HeadIndex, u32)| self.heads[usize::from(*head)].table.accepts(*state);
-        depth > 0
-            && (items.iter().any(accepts) || depth >= LEVELS && (items.len() == 1 || depth >= DEEPEST))
+        depth > 0 && (items.iter().any(accepts) || depth >= LEVELS && (items.len() == 1 || depth >= DEEPEST))
     }
 }
 
@@ -363,7 +363,6 @@ impl Built {
             masks: vec![RuleMask::none(self.rules)],
             codes: Box::new(std::array::from_fn(|byte| code(byte as u8))),
             ahead: Vec::new(),
-            shallowest: usize::MAX,
             representatives,
         };
         let mut places: HashMap<Vec<u16>, u16> = HashMap::from([(Vec::new(), 0)]);
@@ -371,11 +370,12 @@ impl Built {
             let (depth, items) = &self.items[old];
             if self.leaf[old] {
                 nodes.leaves.push(items.clone().into_boxed_slice());
-                nodes.shallowest = nodes.shallowest.min(*depth);
             } else {
                 let row = &self.next[old * stride..][..stride];
                 nodes.next.extend(row.iter().map(|to| renumbered[*to as usize]));
-                nodes.next.resize(nodes.next.len().next_multiple_of(1 << nodes.width), NOWHERE);
+                nodes
+                    .next
+                    .resize(nodes.next.len().next_multiple_of(1 << nodes.width), NOWHERE);
             }
             let rules: Vec<u16> = items
                 .iter()

@@ -34,83 +34,124 @@ const PROBE: usize = 24;
 #[inline]
 pub(super) fn seek(rules: &Compiled, state: u32, last: u8, text: &[u8], starts: &mut Starts) -> u32 {
     match &rules.filter {
-        Some(filter) if text.len() >= BULK => {
-            let mut bits = Bits::default();
-            filter.mark(last, text, &mut bits);
-            let (_, found) = rules.trigger.run(state, &text[..LEVELS - 1]);
-            if found {
-                across(rules, state, text, starts);
-            }
-            confirm(rules, filter, &bits, last, text, starts);
-            let end = text.len() - LEVELS;
-            rules.trigger.run(START, &text[end..]).0
-        }
-        _ => {
-            let (after, found) = rules.trigger.run(state, text);
-            if found {
-                each(rules, state, text, text.len(), starts);
-            }
-            after
-        }
+        Some(filter) if text.len() >= BULK => in_bulk(rules, filter, state, last, text, starts),
+        _ => one_by_one(rules, state, text, text.len(), |start| starts.push(start)),
     }
 }
 
-/// Places before the piece that are complete within its first bytes.
-#[cold]
-fn across(rules: &Compiled, state: u32, text: &[u8], starts: &mut Starts) {
-    each(rules, state, text, LEVELS - 1, starts);
+fn in_bulk(rules: &Compiled, filter: &Filter, state: u32, last: u8, text: &[u8], starts: &mut Starts) -> u32 {
+    // Places before the piece, then those whose window is in it, then those whose window its end cuts.
+    one_by_one(rules, state, text, LEVELS - 1, |start| {
+        if u32::from(start.back) > start.at {
+            starts.push(start);
+        }
+    });
+    let mut bits = Bits::default();
+    filter.mark(last, text, &mut bits);
+    confirm(rules, filter, &bits, last, text, starts);
+    let end = text.len() - LEVELS;
+    let after = one_by_one(rules, START, &text[end..], LEVELS, |start| {
+        if u32::from(start.back) < start.at {
+            let at = start.at + end as u32;
+            starts.push(Start { at, ..start });
+        }
+    });
+    // What is certain within fewer bytes than a window may be known before what began earlier.
+    starts.sort_unstable_by_key(|start| start.at);
+    after
 }
 
-/// Goes through the first `len` bytes one by one.
-fn each(rules: &Compiled, mut state: u32, text: &[u8], len: usize, starts: &mut Starts) {
-    for (byte, at) in text.iter().zip(1..=len) {
-        state = rules.trigger.next(state, *byte);
-        for found in rules.trigger.found(state) {
-            if lives(rules, found.node, &text[at..]) {
-                starts.push(Start {
-                    at: at as u32,
-                    back: found.back,
-                    node: found.node,
-                });
+/// Reads the first `len` bytes of a text from a state of the trigger.
+#[inline]
+fn one_by_one(
+    rules: &Compiled,
+    mut state: u32,
+    text: &[u8],
+    len: usize,
+    mut begins: impl FnMut(Start),
+) -> u32 {
+    let trigger = &rules.trigger;
+    for (i, byte) in text.iter().take(len).enumerate() {
+        state = trigger.next(state, *byte);
+        if trigger.has_found(state) {
+            for found in trigger.found(state) {
+                if lives(rules, found.node, &text[i + 1..]) {
+                    begins(Start {
+                        at: i as u32 + 1,
+                        back: found.back,
+                        node: found.node,
+                    });
+                }
             }
         }
     }
+    state
 }
+
+/// How many places are looked at in one go.
+const GO: usize = 256;
 
 /// Looks at each place that the filter marked.
-fn confirm(
+///
+/// Which of them are worth it is hard to foresee, for a processor too. So they are listed, and weeded out, without branches.
+fn confirm(rules: &Compiled, filter: &Filter, bits: &Bits, last: u8, text: &[u8], starts: &mut Starts) {
+    let mut places = [0u16; GO];
+    let mut count = 0;
+    for (word, base) in bits.0[..text.len().div_ceil(64)].iter().zip((0u16..).step_by(64)) {
+        let mut word = *word;
+        let marked = word.count_ones() as usize;
+        for place in &mut places[count..count + marked.max(4)] {
+            *place = base.wrapping_add(word.trailing_zeros() as u16);
+            word &= word.wrapping_sub(1);
+        }
+        count += marked;
+        if count + 64 > GO {
+            confirm_each(rules, filter, &mut places[..count], last, text, starts);
+            count = 0;
+        }
+    }
+    confirm_each(rules, filter, &mut places[..count], last, text, starts);
+}
+
+fn confirm_each(
     rules: &Compiled,
     filter: &Filter,
-    bits: &Bits,
+    places: &mut [u16],
     last: u8,
     text: &[u8],
     starts: &mut Starts,
 ) {
+    let window = |place: u16| {
+        text.get(usize::from(place)..)
+            .and_then(|t| t.first_chunk::<LEVELS>())
+    };
+    let mut left = 0;
+    for i in 0..places.len() {
+        let place = places[i];
+        places[left] = place;
+        left += usize::from(window(place).is_some_and(|w| filter.may_begin(w)));
+    }
     let nodes = &rules.nodes;
-    for (word, base) in bits.0[..text.len().div_ceil(64)].iter().zip((0..PART).step_by(64)) {
-        let mut word = *word;
-        while word != 0 {
-            let place = base + word.trailing_zeros() as usize;
-            word &= word - 1;
-            let Some(window) = text.get(place..).and_then(|t| t.first_chunk::<LEVELS>()) else {
+    for &place in &places[..left] {
+        let Some(window) = window(place) else { continue };
+        let place = usize::from(place);
+        let before = if place == 0 { last } else { text[place - 1] };
+        let mut node = nodes.root(is_word(before));
+        let mut back = 0;
+        for &byte in window {
+            node = nodes.next(node, byte);
+            back += 1;
+            if nodes.is_leaf(node) {
                 break;
-            };
-            if !filter.may_begin(window) {
-                continue;
             }
-            let before = if place == 0 { last } else { text[place - 1] };
-            let mut node = nodes.root(is_word(before));
-            for &byte in window {
-                // The filter is there for rules of at least four bytes only, so no node before that is a leaf.
-                node = nodes.next(node, byte);
-            }
-            if node != NOWHERE && lives(rules, node, &text[place + LEVELS..]) {
-                starts.push(Start {
-                    at: (place + LEVELS) as u32,
-                    back: LEVELS as u8,
-                    node,
-                });
-            }
+        }
+        let at = place + usize::from(back);
+        if node != NOWHERE && lives(rules, node, &text[at..]) {
+            starts.push(Start {
+                at: at as u32,
+                back,
+                node,
+            });
         }
     }
 }
@@ -122,7 +163,7 @@ fn lives(rules: &Compiled, mut node: u16, text: &[u8]) -> bool {
     if !nodes.may_go_on(node, text) {
         return false;
     }
-    let mut rest = text.iter().take(PROBE);
+    let mut rest = text.get(..PROBE).unwrap_or(text).iter();
     while !nodes.is_leaf(node) {
         let Some(byte) = rest.next() else { return true };
         node = nodes.next(node, *byte);
@@ -130,18 +171,14 @@ fn lives(rules: &Compiled, mut node: u16, text: &[u8]) -> bool {
             return false;
         }
     }
-    let [(head, state)] = nodes.leaf(node) else {
-        return true;
-    };
-    let (table, mut state) = (&nodes.head(*head).table, *state);
-    loop {
-        if table.accepts(state) {
-            return true;
+    nodes.leaf(node).iter().any(|(head, state)| {
+        let (table, mut state) = (&nodes.head(*head).table, *state);
+        for byte in rest.as_slice() {
+            if state == DEAD || table.accepts(state) {
+                break;
+            }
+            state = table.next(state, *byte);
         }
-        let Some(byte) = rest.next() else { return true };
-        state = table.next(state, *byte);
-        if state == DEAD {
-            return false;
-        }
-    }
+        state != DEAD
+    })
 }

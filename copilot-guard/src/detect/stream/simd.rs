@@ -1,7 +1,7 @@
 //! The one place with `unsafe`: which windows of four bytes may begin a rule, 32 places at a time.
 //!
 //! Every bucket is four sets of bytes, one for each place of a window, and every set is the product of a set of low and a
-//! set of high nibbles. A window is marked when one bucket holds all four bytes; the first half of the buckets asks also
+//! set of high nibbles. A window is marked when one bucket holds all four bytes; those of the first groups ask also
 //! that no word byte stands before it. [`mark_plain`] says the same in words; a test holds both against each other.
 //! Marking too much costs time, marking too little would be a leak.
 //!
@@ -11,8 +11,9 @@ use crate::detect::bytes::is_word;
 
 /// How many buckets one set of tables holds: one for each bit of a byte.
 pub(super) const IN_GROUP: usize = 8;
-/// The first half is for windows that no word byte stands before, the second for windows anywhere.
+/// The first are for windows that no word byte stands before, the others for windows anywhere.
 pub(super) const GROUPS: usize = 4;
+pub(super) const BOUNDED: usize = 2;
 pub(super) const WINDOW: usize = 4;
 
 /// For each group and place of the window, the buckets that a low and a high nibble belong to.
@@ -38,7 +39,10 @@ pub(super) fn mark(buckets: &Buckets, last: u8, text: &[u8], marks: &mut [u64]) 
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2, which is all that the function asks for.
-        #[expect(unsafe_code, reason = "calls a function for one kind of processor, after asking for it")]
+        #[expect(
+            unsafe_code,
+            reason = "calls a function for one kind of processor, after asking for it"
+        )]
         unsafe {
             x86::mark(buckets, last, text, marks);
         }
@@ -70,8 +74,8 @@ pub(super) fn mark_plain(buckets: &Buckets, mut last: u8, text: &[u8], marks: &m
                     left & low[usize::from(byte & 15)] & high[usize::from(byte >> 4)]
                 })
         };
-        let bounded = (0..GROUPS / 2).any(|g| holds(g) != 0) && !is_word(last);
-        if bounded || (GROUPS / 2..GROUPS).any(|g| holds(g) != 0) {
+        let bounded = (0..BOUNDED).any(|g| holds(g) != 0) && !is_word(last);
+        if bounded || (BOUNDED..GROUPS).any(|g| holds(g) != 0) {
             marks[place / 64] |= 1 << (place % 64);
         }
         last = text[place];
@@ -92,7 +96,7 @@ mod x86 {
         _mm256_or_si256, _mm256_set1_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16,
     };
 
-    use super::{Buckets, GROUPS, WINDOW, WORDS};
+    use super::{BOUNDED, Buckets, GROUPS, WINDOW, WORDS};
     use crate::detect::bytes::is_word;
 
     const LANES: usize = 32;
@@ -180,7 +184,7 @@ mod x86 {
                     *left = _mm256_and_si256(*left, both((lows[place], highs[place]), low, high));
                 }
             }
-            let (bounded, anywhere) = left.split_at(GROUPS / 2);
+            let (bounded, anywhere) = left.split_at(BOUNDED);
             Found {
                 bounded: places(any(bounded)),
                 anywhere: places(any(anywhere)),
@@ -250,7 +254,12 @@ mod tests {
         b"aozAZ_09.- =\n\0\xc3\xff"[number as usize % 16]
     }
 
-    fn marked(f: impl Fn(&Buckets, u8, &[u8], &mut [u64]), buckets: &Buckets, last: u8, text: &[u8]) -> Vec<u64> {
+    fn marked(
+        f: impl Fn(&Buckets, u8, &[u8], &mut [u64]),
+        buckets: &Buckets,
+        last: u8,
+        text: &[u8],
+    ) -> Vec<u64> {
         let mut marks = vec![0; text.len().div_ceil(64)];
         f(buckets, last, text, &mut marks);
         marks
@@ -298,7 +307,10 @@ mod tests {
                     text[at..at + 4].copy_from_slice(b"ghp_");
                     let marks = marked(mark, &buckets, before, &text);
                     assert_eq!(marks[at / 64] >> (at % 64) & 1, expected, "{at} of {len}");
-                    assert_eq!(u64::from(marks.iter().map(|m| m.count_ones()).sum::<u32>()), expected);
+                    assert_eq!(
+                        u64::from(marks.iter().map(|m| m.count_ones()).sum::<u32>()),
+                        expected
+                    );
                 }
             }
         }

@@ -42,22 +42,13 @@ impl Trigger {
         self.next[state as usize + usize::from(self.classes[usize::from(byte)])]
     }
 
-    /// Reads all of a text, and tells whether anything was found on the way.
     #[inline]
-    pub(super) fn run(&self, mut state: u32, text: &[u8]) -> (u32, bool) {
-        let mut highest = 0;
-        for &byte in text {
-            state = self.next(state, byte);
-            highest = highest.max(state);
-        }
-        (state, highest >= self.first_found)
+    pub(super) const fn has_found(&self, state: u32) -> bool {
+        state >= self.first_found
     }
 
-    #[inline]
+    /// What a state that [`has_found`](Self::has_found) something has found.
     pub(super) fn found(&self, state: u32) -> &[Found] {
-        if state < self.first_found {
-            return &[];
-        }
         &self.found[((state - self.first_found) / self.stride) as usize]
     }
 
@@ -167,13 +158,13 @@ impl States {
         };
         for &old in &order {
             let state = &self.states[old];
-            trigger
-                .next
-                .extend(self.next[old * width..][..width].iter().map(|to| renumbered[*to as usize]));
+            trigger.next.extend(
+                self.next[old * width..][..width]
+                    .iter()
+                    .map(|to| renumbered[*to as usize]),
+            );
             let opened = open(state);
-            trigger
-                .next
-                .push(opened.first().map_or(0, |f| u32::from(f.back)));
+            trigger.next.push(opened.first().map_or(0, |f| u32::from(f.back)));
             trigger.open.push(opened);
             let all = found(state);
             if !all.is_empty() {
