@@ -23,9 +23,16 @@ fn find() {
             println!("cargo::rustc-cfg=libhs");
         }
         Err(e) => {
-            let why = e.to_string().lines().next().unwrap_or_default().to_owned();
+            let text = e.to_string();
+            let why = text
+                .lines()
+                .map(str::trim)
+                .find(|line| !line.is_empty())
+                .unwrap_or_default();
             println!("cargo::warning=Hyperscan was not found, so the comparison with it is left out: {why}");
             println!("cargo::warning=to have it: apt-get install pkg-config libhyperscan-dev");
+            // A file that does not exist: the next build looks again.
+            println!("cargo::rerun-if-changed=look-again");
         }
     }
 }

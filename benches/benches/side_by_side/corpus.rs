@@ -1,6 +1,6 @@
 //! The text: source and documentation that Cargo has on this machine anyway, shuffled with a fixed seed.
 //!
-//! 1. The crates are those of this workspace's lock file, so that two machines with the same lock file have the same text.
+//! 1. The crates are those of this workspace's lock file, as far as Cargo has them here: the same file, the same text.
 //! 2. Files of up to 256 KiB, and 1.5 MB at most of each crate: no generated table may rule the numbers.
 
 use std::collections::BTreeMap;
@@ -25,11 +25,12 @@ const KINDS: [&str; 13] = [
 pub(crate) fn gather(options: &Options, report: &mut Report) -> Result<Vec<u8>, Box<dyn Error>> {
     let wanted = if options.quick { QUICK } else { WANTED };
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut files = Vec::new();
+    let (mut own, mut files) = (Vec::new(), Vec::new());
     match &options.corpus {
         Some(dir) => below(dir, &KINDS, &mut files),
         None => {
-            below(&workspace, &["md"], &mut files);
+            below(&workspace, &["md"], &mut own);
+            own.sort();
             for dir in crates(&workspace)? {
                 let mut of_crate = Vec::new();
                 below(&dir, &KINDS, &mut of_crate);
@@ -47,6 +48,8 @@ pub(crate) fn gather(options: &Options, report: &mut Report) -> Result<Vec<u8>, 
     }
     files.sort();
     shuffle(&mut files);
+    // In front, where its paths and edits change nothing about the rest.
+    files.splice(0..0, own);
     let mut text = Vec::with_capacity(wanted + (LONGEST_FILE as usize));
     let mut kinds: BTreeMap<String, usize> = BTreeMap::new();
     let mut taken = 0;
