@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::check::{Check, Placeholders, When};
 use super::error::LintError;
 use super::pattern::{self, Parts};
-use super::rule::{RuleInfo, RuleSource};
+use super::rule::{Pack, RuleInfo, RuleSource};
 use super::set::Draft;
 
 const TABLE: &str = include_str!("rules.toml");
@@ -40,6 +40,9 @@ struct Entry {
     secret: String,
     after: Option<String>,
     check: Option<CheckEntry>,
+    pack: Option<Pack>,
+    #[serde(default)]
+    tagged: bool,
     /// Samples, for the tests.
     #[serde(rename = "hit")]
     _hit: Vec<String>,
@@ -102,6 +105,7 @@ impl Entry {
             no_placeholder: c.no_placeholder.then(|| placeholders.clone()),
             digit_and_letter: c.digit_and_letter,
             luhn: c.luhn,
+            ..Check::default()
         });
         Ok(Draft {
             parts: Parts {
@@ -118,6 +122,8 @@ impl Entry {
                 severity: self.severity,
                 docs: self.docs,
                 source: RuleSource::BuiltIn,
+                pack: self.pack,
+                tagged: self.tagged,
             },
         })
     }

@@ -1,5 +1,6 @@
 //! The places where rules may have begun, and what became of them.
 
+use super::allow::AllowList;
 use super::check::When;
 use super::rule::{RuleIndex, RuleMask};
 use super::set::{Compiled, Rule};
@@ -35,6 +36,8 @@ impl Candidate {
 pub(super) struct Commit {
     pub(super) start: u64,
     pub(super) end: u64,
+    /// Where it ended when it became certain: the same however the text was cut, and however long the span grows.
+    pub(super) certain: u64,
     /// Order of commitment.
     pub(super) seq: u64,
     pub(super) rule: RuleIndex,
@@ -48,6 +51,8 @@ pub(super) struct Window<'t> {
     /// Offset of the first kept byte.
     pub(super) from: u64,
     pub(super) text: &'t [u8],
+    /// What is no secret, whatever a rule says.
+    pub(super) allow: Option<&'t AllowList>,
 }
 
 impl Window<'_> {
@@ -67,10 +72,12 @@ impl Window<'_> {
         }
     }
 
-    fn passes(&self, rule: &Rule, start: u64, end: u64) -> bool {
+    /// Whether the text of a candidate counts: its rule's check, then what is let through.
+    fn passes(&self, index: RuleIndex, rule: &Rule, start: u64, end: u64) -> bool {
         let mut whole = Vec::new();
         self.pieces(start, end, |piece| whole.extend_from_slice(piece));
-        rule.check.passes(&whole)
+        (rule.check.when == When::Never || rule.check.passes(&whole))
+            && !self.allow.is_some_and(|allow| allow.permits(index, &whole))
     }
 }
 
@@ -164,7 +171,7 @@ impl Candidates {
     }
 
     /// Ends the byte that was just read: contexts that it completed start secrets, matches that it completed count.
-    pub(super) fn settle(&mut self, rules: &Compiled, now: u64) {
+    pub(super) fn settle(&mut self, rules: &Compiled, window: &Window<'_>, now: u64) {
         if !self.entered.is_empty() {
             self.entered.sort_unstable();
             self.entered.dedup();
@@ -188,7 +195,7 @@ impl Candidates {
             self.merge_contexts_at = self.contexts.len() * 2;
         }
         if self.secrets.len() > self.merge_secrets_at.max(MERGE_FROM) {
-            self.merge(rules);
+            self.merge(rules, window);
             self.merge_secrets_at = self.secrets.len() * 2;
         }
     }
@@ -258,7 +265,8 @@ impl Candidates {
     /// The candidate matches up to `end`; false when its check fails and it is gone.
     fn matched(&mut self, rule: &Rule, window: &Window<'_>, c: &mut Candidate, end: u64) -> bool {
         if !c.committed && rule.check.when != When::Longest {
-            if rule.check.when == When::Shortest && !window.passes(rule, c.start, end) {
+            let asked = rule.check.when == When::Shortest || is_allowed_for(window, c.rule);
+            if asked && !window.passes(c.rule, rule, c.start, end) {
                 return false;
             }
             self.fresh.push((c.start, c.rule, end));
@@ -280,7 +288,7 @@ impl Candidates {
             } else {
                 grow(&mut self.commits, &mut self.seq, c);
             }
-        } else if window.passes(rule, c.start, c.matched) {
+        } else if window.passes(c.rule, rule, c.start, c.matched) {
             self.fresh.push((c.start, c.rule, c.matched));
         }
     }
@@ -302,6 +310,7 @@ impl Candidates {
             self.commits.push(Commit {
                 start,
                 end,
+                certain: end,
                 seq: self.seq,
                 rule,
                 label,
@@ -311,9 +320,11 @@ impl Candidates {
     }
 
     /// Of candidates with the same future, the earliest is enough. A check tells them apart until it has passed.
-    fn merge(&mut self, rules: &Compiled) {
+    fn merge(&mut self, rules: &Compiled, window: &Window<'_>) {
         let key = |c: &Candidate| {
-            let free = c.committed || rules.rule(c.rule).is_some_and(|r| r.check.when == When::Never);
+            let free = c.committed
+                || rules.rule(c.rule).is_some_and(|r| r.check.when == When::Never)
+                    && !is_allowed_for(window, c.rule);
             (c.rule, c.state, !free, c.start)
         };
         self.secrets.sort_unstable_by_key(key);
@@ -335,6 +346,11 @@ impl Candidates {
     }
 }
 
+/// Whether something is let through of what this rule matches.
+fn is_allowed_for(window: &Window<'_>, rule: RuleIndex) -> bool {
+    window.allow.is_some_and(|allow| allow.concerns(rule))
+}
+
 /// Writes the end of a committed candidate into its span, or adds one: its first part may have left already.
 fn grow(commits: &mut Vec<Commit>, seq: &mut u64, c: &Candidate) {
     if let Some(own) = commits
@@ -347,6 +363,7 @@ fn grow(commits: &mut Vec<Commit>, seq: &mut u64, c: &Candidate) {
         commits.push(Commit {
             start: c.start,
             end: c.matched,
+            certain: c.matched,
             seq: *seq,
             rule: c.rule,
             label: c.rule,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::bytes::is_word;
-use super::sink::MARK_OPEN;
+use super::mark::{MARK_OPEN, MarkFormat};
 
 /// When the question is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,15 +31,24 @@ pub(super) struct Check {
     pub(super) digit_and_letter: bool,
     /// The digits end with a right Luhn check digit.
     pub(super) luhn: bool,
+    /// It begins with a digit or holds three: the value of a field, not a name of code.
+    pub(super) number_like: bool,
+    /// How marks are written, when not as always: their opening is no secret either.
+    pub(super) marks: Option<MarkFormat>,
 }
 
 impl Check {
     pub(super) fn passes(&self, text: &[u8]) -> bool {
         // A mark is never a secret, or redacting twice would change a text.
         !(contains(text, MARK_OPEN.as_bytes())
+            || self
+                .marks
+                .as_ref()
+                .is_some_and(|m| m.openings().iter().any(|open| contains(text, open.as_bytes())))
             || self.no_placeholder.as_ref().is_some_and(|p| p.holds(text))
             || self.digit_and_letter && !has_digit_and_letter(text)
             || self.luhn && !luhn(text)
+            || self.number_like && !is_number_like(text)
             || self.entropy > 0.0 && entropy(text) < self.entropy)
     }
 }
@@ -93,6 +102,10 @@ fn contains_ignoring_case(text: &[u8], part: &[u8]) -> bool {
 
 fn has_digit_and_letter(text: &[u8]) -> bool {
     text.iter().any(u8::is_ascii_digit) && text.iter().any(u8::is_ascii_alphabetic)
+}
+
+fn is_number_like(text: &[u8]) -> bool {
+    text.first().is_some_and(u8::is_ascii_digit) || text.iter().filter(|b| b.is_ascii_digit()).count() >= 3
 }
 
 /// Shannon entropy of the bytes, in bits for each byte.

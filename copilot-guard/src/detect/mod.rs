@@ -41,21 +41,30 @@
 //! A broken table is an error of [`RuleSetBuilder::build`]; there is no form that starts without rules by accident. If
 //! [`Redactor::finish`] is never called, what is held never leaves.
 
+mod allow;
 mod builtin;
 mod bytes;
 mod candidate;
 mod check;
 mod error;
+mod field;
+mod mark;
 mod pattern;
 mod redactor;
 mod rule;
+mod scan;
 mod set;
 mod sink;
 mod table;
+mod tag;
 mod trigger;
 
+pub use allow::{AllowEntry, AllowList};
 pub use error::LintError;
+pub use mark::{MarkClash, MarkFormat, MarkFormatError};
 pub use redactor::Redactor;
-pub use rule::{RuleIndex, RuleInfo, RuleMask, RuleSource};
+pub use rule::{Pack, RuleIndex, RuleInfo, RuleMask, RuleSource};
+pub use scan::{Found, ScanOptions};
 pub use set::{RuleSet, RuleSetBuilder};
-pub use sink::{Marked, Sink, Span, mark};
+pub use sink::{Mark, Marked, Sink, Span};
+pub use tag::{Tag, TagKey};

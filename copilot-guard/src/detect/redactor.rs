@@ -1,11 +1,15 @@
 //! One text stream: reads bytes, and lets each leave as soon as nothing can make it part of a secret.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::candidate::{Candidates, Window};
+use super::allow::AllowList;
+use super::candidate::{Candidates, Commit, Window};
 use super::rule::RuleMask;
+use super::scan::ScanOptions;
 use super::set::{Compiled, RuleSet};
-use super::sink::{Sink, Span};
+use super::sink::{Mark, Sink, Span};
+use super::tag::{Tag, TagKey};
 
 /// A long piece is worked off in parts of this size, which bounds what is kept in mind about it.
 const STRIDE: usize = 4096;
@@ -17,6 +21,7 @@ const STRIDE: usize = 4096;
 pub struct Redactor {
     rules: RuleSet,
     active: RuleMask,
+    options: ScanOptions,
     stream: Stream,
 }
 
@@ -43,21 +48,37 @@ impl Redactor {
         Self {
             rules,
             active,
+            options: ScanOptions::default(),
             stream,
         }
+    }
+
+    /// The same with tags on the marks of tokens, made by this key. Set it before the first piece.
+    #[must_use]
+    pub fn with_tags(mut self, key: Arc<TagKey>) -> Self {
+        self.options.tags = Some(key);
+        self
+    }
+
+    /// The same with this list of what is let through. Set it before the first piece.
+    #[must_use]
+    pub fn with_allow(mut self, allow: Arc<AllowList>) -> Self {
+        self.options.allow = Some(allow).filter(|allow| !allow.is_empty());
+        self
     }
 
     /// Takes the next piece of text; what is decided by now goes to `sink`.
     pub fn push(&mut self, text: &[u8], sink: &mut impl Sink) {
         for part in text.chunks(STRIDE) {
             // `chunks` gives no empty part, and an empty piece gives no part.
-            self.stream.push(&self.rules.inner, &self.active, part, sink);
+            self.stream
+                .push(&self.rules.inner, &self.active, &self.options, part, sink);
         }
     }
 
     /// The text has ended: everything left goes to `sink`, and a new, empty text begins.
     pub fn finish(&mut self, sink: &mut impl Sink) {
-        self.stream.finish(&self.rules.inner, sink);
+        self.stream.finish(&self.rules.inner, &self.options, sink);
         self.stream = Stream {
             trigger: self.rules.inner.trigger.start(),
             ..Stream::default()
@@ -81,7 +102,14 @@ impl fmt::Debug for Redactor {
 // === impl Stream ===
 
 impl Stream {
-    fn push(&mut self, rules: &Compiled, active: &RuleMask, text: &[u8], sink: &mut impl Sink) {
+    fn push(
+        &mut self,
+        rules: &Compiled,
+        active: &RuleMask,
+        options: &ScanOptions,
+        text: &[u8],
+        sink: &mut impl Sink,
+    ) {
         let trigger = &rules.trigger;
         let base = self.read;
         if self.candidates.is_at_rest() && self.kept.is_empty() && self.open.is_none() {
@@ -104,6 +132,7 @@ impl Stream {
             kept: &kept,
             from: base - kept.len() as u64,
             text,
+            allow: options.allow.as_deref(),
         };
         let mut state = self.trigger;
         let mut at = base;
@@ -117,14 +146,14 @@ impl Stream {
                     self.candidates
                         .spawn(rules, active, &window, trigger.spawned(state), at + 1);
                 }
-                self.candidates.settle(rules, at + 1);
+                self.candidates.settle(rules, &window, at + 1);
             }
             at += 1;
         }
         self.trigger = state;
         self.read = at;
         let beginning = at - trigger.hold(state, active) as u64;
-        self.release(&window, beginning, sink);
+        self.release(rules, options, &window, beginning, sink);
 
         let needed = self
             .candidates
@@ -145,22 +174,30 @@ impl Stream {
         }
     }
 
-    fn finish(&mut self, rules: &Compiled, sink: &mut impl Sink) {
+    fn finish(&mut self, rules: &Compiled, options: &ScanOptions, sink: &mut impl Sink) {
         let kept = std::mem::take(&mut self.kept);
         let window = Window {
             kept: &kept,
             from: self.read - kept.len() as u64,
             text: &[],
+            allow: options.allow.as_deref(),
         };
         self.candidates.end(rules, &window, self.read);
-        self.release(&window, self.read, sink);
+        self.release(rules, options, &window, self.read, sink);
         if let Some(group) = self.open.take() {
             sink.span(group);
         }
     }
 
     /// Lets go of everything that is decided. `beginning` is where a secret without a candidate may have begun.
-    fn release(&mut self, window: &Window<'_>, beginning: u64, sink: &mut impl Sink) {
+    fn release(
+        &mut self,
+        rules: &Compiled,
+        options: &ScanOptions,
+        window: &Window<'_>,
+        beginning: u64,
+        sink: &mut impl Sink,
+    ) {
         self.candidates.sync();
         let live = self.candidates.secrets();
         let undecided = live.iter().map(|c| c.undecided_from()).fold(beginning, u64::min);
@@ -186,7 +223,11 @@ impl Stream {
                         }
                         sink.span(open);
                     }
-                    sink.mark(first.label, at);
+                    sink.mark(Mark {
+                        rule: first.label,
+                        start: at,
+                        tag: tag(rules, options, window, first),
+                    });
                     self.open = Some(Span {
                         start: at,
                         end: first.end,
@@ -214,4 +255,17 @@ impl Stream {
         commits.drain(..done);
         self.released = at;
     }
+}
+
+/// The tag of a mark whose group begins with this span. The bytes are still in the window: they have not left.
+fn tag(rules: &Compiled, options: &ScanOptions, window: &Window<'_>, first: &Commit) -> Option<Tag> {
+    let key = options.tags.as_deref()?;
+    // A name that was inherited from a later span says nothing of the bytes of this one.
+    let info = rules.infos.get(first.label.as_usize())?;
+    if !info.tagged || first.label != first.rule {
+        return None;
+    }
+    let mut tagging = key.begin(&info.id);
+    window.pieces(first.start, first.certain, |piece| tagging.update(piece));
+    Some(tagging.finish())
 }

@@ -37,6 +37,25 @@ pub struct RuleInfo {
     pub docs: String,
     /// Where the rule comes from.
     pub source: RuleSource,
+    /// The pack it belongs to; without one it is always part of the built-in rules.
+    pub pack: Option<Pack>,
+    /// Whether its marks carry a tag: only for tokens of at least 64 random bits, where a tag confirms no guess.
+    pub tagged: bool,
+}
+
+/// Built-in rules that are part of a set only when asked for: see
+/// [`RuleSetBuilder::pack`](super::RuleSetBuilder::pack).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Pack {
+    /// Numbers and addresses of persons.
+    PersonalData,
+}
+
+impl Pack {
+    /// Every pack and its name in a policy.
+    pub const ALL: &[(&str, Self)] = &[("personal-data", Self::PersonalData)];
 }
 
 /// A set of rules of one [`RuleSet`](super::RuleSet): which ones are active.

@@ -10,10 +10,11 @@ use super::builtin;
 use super::bytes::ByteSet;
 use super::check::{Check, When};
 use super::error::LintError;
+use super::mark::MarkFormat;
 use super::pattern::{self, Parts};
 use super::redactor::Redactor;
-use super::rule::{RuleIndex, RuleInfo, RuleMask, RuleSource};
-use super::sink::{Marked, Sink, Span};
+use super::rule::{Pack, RuleIndex, RuleInfo, RuleMask, RuleSource};
+use super::sink::{Mark, Marked, Sink, Span};
 use super::table::Table;
 use super::trigger::Trigger;
 
@@ -27,6 +28,7 @@ pub(super) struct Compiled {
     pub(super) infos: Arc<[RuleInfo]>,
     rules: Vec<Rule>,
     pub(super) trigger: Trigger,
+    marks: MarkFormat,
 }
 
 impl Compiled {
@@ -82,9 +84,20 @@ impl RuleSet {
         Redactor::new(self.clone(), mask.clone())
     }
 
-    /// A sink that writes the redacted text with `[REDACTED:kind]` marks to `out`.
+    /// A sink that writes the redacted text to `out`, with marks in the format of this set.
     pub fn marked<'a>(&self, out: &'a mut Vec<u8>) -> Marked<'a> {
-        Marked::new(self.inner.infos.clone(), out)
+        Marked::new(self.clone(), out)
+    }
+
+    /// How marks are written.
+    pub fn marks(&self) -> &MarkFormat {
+        &self.inner.marks
+    }
+
+    /// What stands in the output for this mark.
+    pub fn mark_text(&self, mark: Mark) -> String {
+        let kind = self.info(mark.rule).map_or("secret", |info| info.id.as_str());
+        self.marks().render(kind, mark.tag)
     }
 
     /// Scans a whole text: what a redactor would mask, in order.
@@ -110,7 +123,7 @@ struct Found(Vec<Span>);
 impl Sink for Found {
     fn text(&mut self, _: &[u8]) {}
 
-    fn mark(&mut self, _: RuleIndex, _: u64) {}
+    fn mark(&mut self, _: Mark) {}
 
     fn span(&mut self, span: Span) {
         self.0.push(span);
@@ -119,6 +132,9 @@ impl Sink for Found {
 
 /// The longest that a byte may have to wait for the decision about it.
 pub(super) const LONGEST_WAIT: usize = 4096;
+/// Values that share a rule: their table stays small, and they begin in few enough ways to be told apart early.
+const EXACT_VALUES_OF_A_RULE: usize = 128;
+const EXACT_BYTES_OF_A_RULE: usize = 8 << 10;
 /// Shorter values would mask pieces of ordinary text.
 const SHORTEST_EXACT: usize = 4;
 
@@ -127,6 +143,8 @@ const SHORTEST_EXACT: usize = 4;
 pub struct RuleSetBuilder {
     drafts: Vec<Draft>,
     has_builtin: bool,
+    packs: Vec<Pack>,
+    marks: MarkFormat,
     /// An error that `build` reports.
     broken: Option<LintError>,
 }
@@ -147,6 +165,18 @@ impl RuleSetBuilder {
             Ok(drafts) => self.drafts.extend_from_slice(drafts),
             Err(e) => self.broken = Some(e),
         }
+        self
+    }
+
+    /// Makes an optional pack part of the built-in rules, if they are [added](Self::builtin).
+    pub fn pack(mut self, pack: Pack) -> Self {
+        self.packs.push(pack);
+        self
+    }
+
+    /// Writes marks in this format. Whether no rule matches such a mark, [`RuleSet::check_marks`] says.
+    pub fn marks(mut self, marks: MarkFormat) -> Self {
+        self.marks = marks;
         self
     }
 
@@ -178,10 +208,56 @@ impl RuleSetBuilder {
         self
     }
 
+    pub(super) fn add_draft(&mut self, draft: Draft) {
+        self.drafts.push(draft);
+    }
+
+    /// Adds values that must never leave, wherever they stand, under one name. Thousands are no trouble.
+    ///
+    /// As with [`exact`](Self::exact), the compiled rules contain the values.
+    pub fn exact_values<'v>(mut self, id: &str, values: impl IntoIterator<Item = &'v Secret>) -> Self {
+        let mut values: Vec<_> = values.into_iter().map(Secret::expose).collect();
+        values.sort_unstable();
+        values.dedup();
+        let mut rest = values.as_slice();
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let many = rest.iter().take(EXACT_VALUES_OF_A_RULE);
+            let fits = many.take_while(|value| {
+                bytes += value.len();
+                bytes <= EXACT_BYTES_OF_A_RULE
+            });
+            let (chunk, after) = rest.split_at(fits.count().max(1));
+            rest = after;
+            if let Some(short) = chunk.iter().find(|value| value.len() < SHORTEST_EXACT) {
+                // Refused by `build`, in the words for a single value.
+                self = self.exact(id, &Secret::new(*short));
+            }
+            let escaped: Vec<_> = chunk.iter().map(|value| regex_syntax::escape(value)).collect();
+            self.drafts.push(Draft {
+                info: own(id, "values of this installation", RuleSource::Exact),
+                parts: Parts {
+                    secret: escaped.join("|"),
+                    ..Parts::default()
+                },
+                check: Check::default(),
+            });
+        }
+        self
+    }
+
     /// Compiles.
-    pub fn build(self) -> Result<RuleSet, LintError> {
+    pub fn build(mut self) -> Result<RuleSet, LintError> {
         if let Some(e) = self.broken {
             return Err(e);
+        }
+        let packs = &self.packs;
+        self.drafts
+            .retain(|d| d.info.pack.is_none_or(|pack| packs.contains(&pack)));
+        if self.marks != MarkFormat::default() {
+            for draft in &mut self.drafts {
+                draft.check.marks = Some(self.marks.clone());
+            }
         }
         if self.drafts.len() > usize::from(u16::MAX) {
             return Err(LintError::new(
@@ -207,6 +283,7 @@ impl RuleSetBuilder {
                 infos,
                 rules,
                 trigger,
+                marks: self.marks,
             }),
         })
     }
@@ -317,7 +394,7 @@ fn table(id: &str, regex: &str, tables: &mut HashMap<String, Arc<Table>>) -> Res
     Ok(table)
 }
 
-fn own(id: &str, title: &str, source: RuleSource) -> RuleInfo {
+pub(super) fn own(id: &str, title: &str, source: RuleSource) -> RuleInfo {
     RuleInfo {
         id: id.to_owned(),
         title: title.to_owned(),
@@ -325,6 +402,8 @@ fn own(id: &str, title: &str, source: RuleSource) -> RuleInfo {
         severity: "high".to_owned(),
         docs: String::new(),
         source,
+        pack: None,
+        tagged: false,
     }
 }
 

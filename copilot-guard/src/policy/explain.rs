@@ -88,7 +88,7 @@ impl CallerPolicy {
         parts: &[(Stage, &str, &str)],
     ) -> RuleTrace {
         if rule.stage == Stage::Request {
-            return match active.look(&self.policy, rule, size, &[]) {
+            return match active.look(&self.policy, &self.options, rule, size, &[]) {
                 Ok(found) if found.reasons.is_empty() => {
                     trace(rule, Outcome::Matched, "caller and model".into())
                 }
@@ -115,10 +115,11 @@ impl CallerPolicy {
 
     fn why(&self, rule: &Rule, active: &Active, text: &str) -> Result<String, &'static str> {
         if rule.stage == Stage::Output {
-            let found = active.scan(&self.policy, text);
-            let Some((_, id)) = found.first() else {
+            let found = active.scan(&self.policy, &self.options, text);
+            let Some((_, name)) = found.first() else {
                 return Err("nothing it looks for is there");
             };
+            let id = &name.kind;
             let stream = rule.matcher.streams.iter().find(|(stream, _)| stream == id);
             return Ok(stream.map_or_else(|| format!("secret kind {id}"), |(_, reason)| reason.clone()));
         }
@@ -127,7 +128,7 @@ impl CallerPolicy {
             has_secrets: true,
         }];
         active
-            .look(&self.policy, rule, text.len(), &looked)
+            .look(&self.policy, &self.options, rule, text.len(), &looked)
             .map(|found| found.reasons.join(", "))
     }
 }

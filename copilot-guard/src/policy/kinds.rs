@@ -10,7 +10,7 @@ use super::problem::nearest;
 use super::reader::{At, Located, Problems};
 use super::rule_check::check_id;
 use crate::decision::Stage;
-use crate::detect::{LintError, RuleMask, RuleSet};
+use crate::detect::{LintError, RuleMask, RuleSet, ScanOptions, Tag};
 
 /// The rule set and what its ids mean.
 #[derive(Debug)]
@@ -22,6 +22,23 @@ pub(super) struct Kinds {
     pub(super) exact: BTreeSet<String>,
     /// Stream patterns by the id of their rule: id in the set, and the reason for hits.
     pub(super) streams: BTreeMap<String, Vec<(String, String)>>,
+}
+
+/// What a mark says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Name {
+    pub(super) kind: String,
+    pub(super) tag: Option<Tag>,
+}
+
+impl Name {
+    /// Of this kind, without a tag.
+    pub(super) fn new(kind: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            tag: None,
+        }
+    }
 }
 
 /// The built-in kinds: compiling them takes a while, and they do not change.
@@ -126,13 +143,17 @@ impl Kinds {
         self.set.select(|info| kinds.contains(&info.id))
     }
 
-    /// Every secret that `mask` finds, with its kind. Of overlapping ones the whole, under one name.
-    pub(super) fn scan(&self, mask: &RuleMask, text: &str) -> Vec<(Range, String)> {
-        let spans = self.set.scan(mask, text.as_bytes()).into_iter();
-        spans
-            .map(|span| {
-                let kind = self.set.info(span.rule).map_or("secret", |info| &info.id);
-                (offset(span.start)..offset(span.end), kind.to_owned())
+    /// Every secret that `mask` finds, with its name. Of overlapping ones the whole, under one name.
+    pub(super) fn scan(&self, mask: &RuleMask, options: &ScanOptions, text: &str) -> Vec<(Range, Name)> {
+        let found = self.set.scan_with(mask, options, text.as_bytes()).into_iter();
+        found
+            .map(|found| {
+                let kind = self.set.info(found.rule).map_or("secret", |info| &info.id);
+                let name = Name {
+                    kind: kind.to_owned(),
+                    tag: found.tag,
+                };
+                (offset(found.start)..offset(found.end), name)
             })
             .collect()
     }

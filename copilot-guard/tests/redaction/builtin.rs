@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::oracle::Oracle;
 use super::{Heard, redact, stream};
 
-static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::builder().builtin().build().unwrap());
+pub(super) static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::builder().builtin().build().unwrap());
 static ORACLE: LazyLock<Oracle> = LazyLock::new(Oracle::builtin);
 
 #[test]
@@ -100,7 +100,7 @@ const CODE: [&str; 12] = [
     " \" ",
 ];
 
-fn piece() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn piece() -> impl Strategy<Value = Vec<u8>> {
     let samples: Vec<String> = ORACLE
         .rules
         .iter()

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use copilot_guard::clock::{Clock as _, SystemClock};
-use copilot_guard::detect::{RuleMask, RuleSet, Sink, Span};
+use copilot_guard::detect::{Mark, RuleMask, RuleSet, Sink, Span};
 use copilot_guard::policy::{Policy, PolicyOptions};
 
 use crate::failure::Failure;
@@ -80,10 +80,8 @@ impl Sink for Out<'_> {
         self.text.extend_from_slice(released);
     }
 
-    fn mark(&mut self, rule: copilot_guard::detect::RuleIndex, _start: u64) {
-        let kind = self.rules.info(rule).map_or("secret", |info| info.id.as_str());
-        self.text
-            .extend_from_slice(copilot_guard::detect::mark(kind).as_bytes());
+    fn mark(&mut self, mark: Mark) {
+        self.text.extend_from_slice(self.rules.mark_text(mark).as_bytes());
     }
 
     fn span(&mut self, span: Span) {
