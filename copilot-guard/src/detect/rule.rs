@@ -56,6 +56,13 @@ pub enum Pack {
 impl Pack {
     /// Every pack and its name in a policy.
     pub const ALL: &[(&str, Self)] = &[("personal-data", Self::PersonalData)];
+
+    /// Its name in a policy.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PersonalData => "personal-data",
+        }
+    }
 }
 
 /// A set of rules of one [`RuleSet`](super::RuleSet): which ones are active.

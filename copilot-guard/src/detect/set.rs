@@ -53,6 +53,14 @@ impl RuleSet {
         RuleSetBuilder::default()
     }
 
+    /// Every built-in rule, those of packs too.
+    ///
+    /// # Errors
+    /// The table that ships with this crate is broken.
+    pub fn built_in_rules() -> Result<impl Iterator<Item = &'static RuleInfo>, LintError> {
+        Ok(builtin::drafts()?.iter().map(|draft| &draft.info))
+    }
+
     /// Every rule, in the order of their [`RuleIndex`].
     pub fn rules(&self) -> &[RuleInfo] {
         &self.inner.infos

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Query;
+use super::allow;
 use super::compile::Compiled;
 use super::explain::Outcome;
 use super::kinds::Name;
@@ -78,7 +79,7 @@ impl Scope {
             tool_call: looked_for(Stage::ToolCall),
             masked: policy.kinds.mask(&masked_kinds),
             masked_kinds,
-            options: ScanOptions::default(),
+            options: allow::for_caller(&policy.allow, query),
             active,
             idle,
         }
