@@ -54,11 +54,11 @@ pub enum Pack {
 }
 
 impl Pack {
-    /// Every pack and its name in a policy.
-    pub const ALL: &[(&str, Self)] = &[("personal-data", Self::PersonalData)];
+    /// Every pack.
+    pub const ALL: &[Self] = &[Self::PersonalData];
 
-    /// Its name in a policy.
-    pub fn name(self) -> &'static str {
+    /// Its name in a configuration: `personal-data`.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::PersonalData => "personal-data",
         }

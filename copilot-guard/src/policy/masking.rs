@@ -75,11 +75,11 @@ fn packs(problems: &Problems, file: &mut Table<'_>) -> Vec<Pack> {
     let names = file.take("packs").and_then(Value::strings).unwrap_or_default();
     let mut packs = Vec::new();
     for name in names {
-        if let Some((_, pack)) = Pack::ALL.iter().find(|(known, _)| *known == name.value) {
+        if let Some(pack) = Pack::ALL.iter().find(|pack| pack.name() == name.value) {
             packs.push(*pack);
             continue;
         }
-        let known = || Pack::ALL.iter().map(|(known, _)| *known);
+        let known = || Pack::ALL.iter().map(|pack| pack.name());
         let mend = match nearest(&name.value, known()) {
             Some(known) => format!("did you mean \"{known}\"?"),
             None => format!("use one of {}", known().collect::<Vec<_>>().join(", ")),
