@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use copilot_guard::detect::{RuleIndex, RuleSet, Sink};
+use copilot_guard::detect::{Mark, RuleSet, Sink};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 /// Counts instead of keeping: what is measured is the engine.
@@ -14,7 +14,7 @@ impl Sink for Count {
         self.0 += released.len();
     }
 
-    fn mark(&mut self, _: RuleIndex, _: u64) {
+    fn mark(&mut self, _: Mark) {
         self.0 += 1;
     }
 }

@@ -7,6 +7,8 @@ use std::path::Path;
 
 use copilot_guard::clock::Timestamp;
 use copilot_guard::decision::{Action, Decision, Stage};
+use copilot_guard::detect::RuleSet;
+use copilot_guard::policy::reader::Elsewhere;
 use copilot_guard::policy::{CallerPolicy, MaskSpan, OutputAction, Policy, PolicyOptions, Query};
 use copilot_guard::secret::Secret;
 use serde::Deserialize;
@@ -68,6 +70,19 @@ fn options() -> PolicyOptions {
     PolicyOptions::new(NOW.parse().unwrap())
         .with_reviewer_groups(["reviewers"])
         .with_exact("upstream", Secret::new(SCRUBBED))
+        .with_elsewhere(|place| {
+            let text = match place {
+                Elsewhere::File(path) if path == "values.txt" => {
+                    "# the vault\nalpha-beta-gamma\n\n  delta-epsilon \r\n"
+                }
+                Elsewhere::File(path) if path == "short.txt" => "alpha-beta-gamma\nno-more\nhush\n",
+                Elsewhere::File(path) if path == "empty.txt" => "# nothing\n\n",
+                Elsewhere::Env(name) if name == "ONE" => "zeta-eta-theta",
+                Elsewhere::Env(name) if name == "SHORT" => "psst",
+                _ => return Err("it is not there".to_owned()),
+            };
+            Ok(Secret::new(text))
+        })
 }
 
 fn data(name: &str) -> String {
@@ -97,11 +112,11 @@ fn output(policy: &Policy, caller: &CallerPolicy, text: &str) -> Decision {
     let rules = caller.output();
     let mut decision = Decision::default();
     let scans = [Some(rules.mask()), rules.block(), rules.observe()];
-    for span in scans
-        .into_iter()
-        .flatten()
-        .flat_map(|m| policy.rule_set().scan(m, text.as_bytes()))
-    {
+    for span in scans.into_iter().flatten().flat_map(|m| {
+        policy
+            .rule_set()
+            .scan_with(m, caller.scan_options(), text.as_bytes())
+    }) {
         for hit in rules.hits(span.rule, "choices[0].content") {
             if !decision.hits.contains(&hit) {
                 decision.add(hit, "");
@@ -244,12 +259,114 @@ fn refused_files() {
                     && f.what.contains(what.as_str())
                     && f.mend.contains(mend.as_str())
             });
+        for problem in &found {
+            let text = problem.to_string();
+            assert!(
+                !["no-more", "hush", "psst", "alpha-beta"]
+                    .iter()
+                    .any(|v| text.contains(v)),
+                "{text}"
+            );
+        }
         if !fits {
             let found: Vec<_> = found.iter().map(ToString::to_string).collect();
             failures.push(format!("{name}: expected {problems:#?}, found {found:#?}"));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn explains_what_is_let_through() {
+    let policy = parse(
+        "version = 1\n[[patterns]]\nid = \"badge\"\nregex = '\\bbadge-\\d{4}\\b'\n[[allow]]\nvalues = [\"badge-0000\"]\nreason = \"r\"\n",
+    );
+    let caller = policy.for_caller(&Query::new(&BTreeSet::new(), "m", NOW.parse().unwrap()));
+    let explain = |text| caller.explain(9, &[(Stage::ToolResult, "messages[0].content", text)]);
+    let last = explain("badge-0000 badge-1234").pop().unwrap();
+    assert_eq!(
+        (last.id.as_str(), last.why.as_str()),
+        ("allow", "messages[0].content: secret kind badge may be shown")
+    );
+    assert!(explain("badge-1234").iter().all(|trace| trace.id != "allow"));
+}
+
+#[test]
+fn marks_are_written_as_the_policy_says() {
+    let policy = parse("version = 1\n[marks]\nformat = \"«gone: {kind}»\"\n");
+    let text = format!("{}p_{}!", "gh", "Ab1c2D".repeat(6));
+    let mut out = Vec::new();
+    let (rules, mut sink) = (policy.rule_set(), policy.rule_set().marked(&mut out));
+    let mut redactor = rules.redactor(&rules.all());
+    redactor.push(text.as_bytes(), &mut sink);
+    redactor.finish(&mut sink);
+    assert_eq!(String::from_utf8(out).unwrap(), "«gone: github-pat»!");
+    let again = "password = \"«gone: github-pat»\"";
+    assert!(rules.scan(&rules.all(), again.as_bytes()).is_empty());
+    let caller = policy.for_caller(&Query::new(&BTreeSet::new(), "m", NOW.parse().unwrap()));
+    assert_eq!(caller.marks(), rules.marks());
+}
+
+/// A kind of a pack is known, and looked for only when the pack is on.
+#[test]
+fn packs_are_off_until_they_are_asked_for() {
+    let text = |packs: &str, kind: &str| {
+        format!(
+            "version = 1\n{packs}\n[[rules]]\nid = \"r\"\non = \"prompt\"\nmatch = {{ secrets = [\"{kind}\"] }}\naction = \"block\"\n"
+        )
+    };
+    for rule in RuleSet::built_in_rules().unwrap() {
+        let Some(pack) = rule.pack else { continue };
+        let on = format!("packs = [\"{}\"]", pack.name());
+        let error = Policy::parse(&text("", &rule.id), "p.toml", &options()).unwrap_err();
+        assert!(error.to_string().contains(&on), "{error}");
+        let policy = parse(&text(&on, &rule.id));
+        assert!(policy.rule_set().rules().iter().any(|known| known.id == rule.id));
+    }
+    let (with, without) = (
+        parse("version = 1\npacks = [\"personal-data\"]\n"),
+        parse("version = 1\n"),
+    );
+    let count = |policy: &Policy| {
+        policy
+            .rule_set()
+            .rules()
+            .iter()
+            .filter(|r| r.pack.is_some())
+            .count()
+    };
+    assert_eq!(count(&without), 0);
+    let all = RuleSet::built_in_rules()
+        .unwrap()
+        .filter(|r| r.pack.is_some())
+        .count();
+    assert_eq!(count(&with), all);
+}
+
+/// As many values as a vault may hold.
+#[test]
+fn thousands_of_values_from_one_file() {
+    let value = |n: u32| {
+        format!(
+            "{:08x}/{n:05}/{:08x}",
+            n.wrapping_mul(0x9e37_79b9),
+            n.wrapping_mul(0x85eb_ca6b)
+        )
+    };
+    let file: String = (0..2000).map(|n| value(n) + "\n").collect();
+    let options =
+        PolicyOptions::new(NOW.parse().unwrap()).with_elsewhere(move |_| Ok(Secret::new(file.as_str())));
+    let text = "version = 1\n[[values]]\nid = \"vault\"\nfile = \"v\"\n";
+    let policy = Policy::parse(text, "p.toml", &options).unwrap_or_else(|e| panic!("{e}"));
+    let caller = policy.for_caller(&Query::new(&BTreeSet::new(), "m", NOW.parse().unwrap()));
+    for n in [0, 77, 1999] {
+        let text = format!("x={};", value(n));
+        let verdict = caller.part(Stage::ToolResult, "messages[0].content", &text);
+        assert_eq!(mask(&text, &verdict.masks), "x=[REDACTED:vault];");
+    }
+    let without = PolicyOptions::new(NOW.parse().unwrap());
+    let error = Policy::parse(text, "p.toml", &without).unwrap_err();
+    assert!(error.to_string().contains("with_elsewhere"), "{error}");
 }
 
 #[test]

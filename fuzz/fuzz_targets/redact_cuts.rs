@@ -1,9 +1,9 @@
 //! However a text is cut, what leaves is what leaves when it comes in one piece, and redacting it again changes nothing.
 #![no_main]
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
-use copilot_guard::detect::{RuleIndex, RuleSet, Sink, Span};
+use copilot_guard::detect::{Mark, RuleSet, Sink, Span, TagKey};
 use libfuzzer_sys::fuzz_target;
 
 static RULES: LazyLock<RuleSet> =
@@ -12,7 +12,7 @@ static RULES: LazyLock<RuleSet> =
 #[derive(Default, PartialEq, Debug)]
 struct Heard {
     out: Vec<u8>,
-    marks: Vec<(usize, RuleIndex, u64)>,
+    marks: Vec<(usize, Mark)>,
     spans: Vec<Span>,
 }
 
@@ -21,8 +21,8 @@ impl Sink for Heard {
         self.out.extend_from_slice(released);
     }
 
-    fn mark(&mut self, rule: RuleIndex, start: u64) {
-        self.marks.push((self.out.len(), rule, start));
+    fn mark(&mut self, mark: Mark) {
+        self.marks.push((self.out.len(), mark));
     }
 
     fn span(&mut self, span: Span) {
@@ -36,7 +36,8 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let (sizes, text) = rest.split_at(rest.len().min(usize::from(count % 16)));
-    let mut redactor = RULES.redactor(&RULES.all());
+    let key = Arc::new(TagKey::new([7; 32]));
+    let mut redactor = RULES.redactor(&RULES.all()).with_tags(key);
 
     let mut whole = Heard::default();
     redactor.push(text, &mut whole);

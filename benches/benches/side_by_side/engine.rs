@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use copilot_guard::detect::{RuleIndex, RuleMask, RuleSet, Sink};
+use copilot_guard::detect::{Mark, RuleMask, RuleSet, Sink};
 
 use super::clock;
 
@@ -111,7 +111,7 @@ impl Sink for Counted {
     }
 
     #[inline]
-    fn mark(&mut self, _: RuleIndex, _: u64) {
+    fn mark(&mut self, _: Mark) {
         self.marks += 1;
     }
 }
@@ -141,7 +141,7 @@ impl Sink for Copied {
     }
 
     #[inline]
-    fn mark(&mut self, _: RuleIndex, _: u64) {
+    fn mark(&mut self, _: Mark) {
         self.marks += 1;
         self.out.extend_from_slice(b"[REDACTED:secret]");
     }

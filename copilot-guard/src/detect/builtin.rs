@@ -145,6 +145,7 @@ impl Entry {
             digit_and_letter: c.digit_and_letter,
             random: c.random,
             checksum: c.checksum,
+            ..Check::default()
         });
         Ok(Draft {
             parts: Parts {

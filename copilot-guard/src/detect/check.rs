@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use aho_corasick::AhoCorasick;
 use serde::Deserialize;
 
 use super::bytes::is_word;
 use super::checksum::Checksum;
-use super::sink::MARK_OPEN;
+use super::mark::{MARK_OPEN, MarkFormat};
 
 /// When the question is asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,12 +35,18 @@ pub(super) struct Check {
     pub(super) random: bool,
     /// Check digits, and what they prove.
     pub(super) checksum: Option<Checksum>,
+    /// It begins with a digit or holds three: the value of a field, not a name of code.
+    pub(super) number_like: bool,
+    /// How marks are written, when not as always: their opening is no secret either.
+    pub(super) marks: Option<MarkFormat>,
 }
 
 impl Check {
     pub(super) fn passes(&self, text: &[u8]) -> bool {
         // A mark is never a secret, or redacting twice would change a text.
-        if contains(text, MARK_OPEN.as_bytes()) {
+        let is_opening = |open: &str| contains(text, open.as_bytes());
+        let of_format = |marks: &MarkFormat| marks.openings().iter().any(|open| is_opening(open));
+        if is_opening(MARK_OPEN) || self.marks.as_ref().is_some_and(of_format) {
             return false;
         }
         match self.checksum.map(|c| (c.is_right(text), c.is_proof())) {
@@ -47,23 +54,48 @@ impl Check {
             Some((false, false)) => return false,
             _ => {}
         }
-        !(self.no_placeholder.as_ref().is_some_and(|p| p.holds(text))
-            || self.digit_and_letter && !has_digit_and_letter(text)
+        // What is quick comes first: floods of candidates are refused by it.
+        !(self.digit_and_letter && !has_digit_and_letter(text)
+            || self.number_like && !is_number_like(text)
             || self.random && !is_random(text)
+            || self.no_placeholder.as_ref().is_some_and(|p| p.holds(text))
             || self.entropy > 0.0 && entropy(text) < self.entropy)
     }
 }
 
 /// What stands where a secret would: the lists of the table.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Lists")]
+pub(super) struct Placeholders {
+    words: AhoCorasick,
+    look_ups: AhoCorasick,
+    whole: Vec<String>,
+}
+
+/// The lists as they are written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub(super) struct Placeholders {
+struct Lists {
     /// Matched anywhere, whatever the case.
     words: Vec<String>,
     /// Matched anywhere.
     look_ups: Vec<String>,
     /// Matched as the whole text, whatever the case.
     whole: Vec<String>,
+}
+
+impl TryFrom<Lists> for Placeholders {
+    type Error = aho_corasick::BuildError;
+
+    fn try_from(lists: Lists) -> Result<Self, Self::Error> {
+        Ok(Self {
+            words: AhoCorasick::builder()
+                .ascii_case_insensitive(true)
+                .build(lists.words)?,
+            look_ups: AhoCorasick::new(lists.look_ups)?,
+            whole: lists.whole,
+        })
+    }
 }
 
 impl Placeholders {
@@ -74,18 +106,15 @@ impl Placeholders {
         };
         let last = rest.last().copied().unwrap_or(first);
         let filled_in = rest.iter().all(|b| *b == first)
-            || [&b"${"[..], b"$(", b"{{", b"<%"]
-                .iter()
-                .any(|part| contains(text, part))
+            || text
+                .windows(2)
+                .any(|pair| matches!(pair, b"${" | b"$(" | b"{{" | b"<%"))
             || text.starts_with(b"#{")
             || matches!((first, last), (b'<', b'>') | (b'{', b'}') | (b'%', b'%'))
             || first == b'$' && rest.iter().all(|b| is_word(*b));
         filled_in
-            || self
-                .words
-                .iter()
-                .any(|word| contains_ignoring_case(text, word.as_bytes()))
-            || self.look_ups.iter().any(|word| contains(text, word.as_bytes()))
+            || self.words.is_match(text)
+            || self.look_ups.is_match(text)
             || self
                 .whole
                 .iter()
@@ -94,15 +123,15 @@ impl Placeholders {
 }
 
 fn contains(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|w| w == part)
-}
-
-fn contains_ignoring_case(text: &[u8], part: &[u8]) -> bool {
-    text.windows(part.len()).any(|w| w.eq_ignore_ascii_case(part))
+    part.first().is_some_and(|first| text.contains(first)) && text.windows(part.len()).any(|w| w == part)
 }
 
 fn has_digit_and_letter(text: &[u8]) -> bool {
     text.iter().any(u8::is_ascii_digit) && text.iter().any(u8::is_ascii_alphabetic)
+}
+
+fn is_number_like(text: &[u8]) -> bool {
+    text.first().is_some_and(u8::is_ascii_digit) || text.iter().filter(|b| b.is_ascii_digit()).count() >= 3
 }
 
 /// Shannon entropy of the bytes, in bits for each byte.
@@ -174,11 +203,12 @@ mod tests {
 
     #[test]
     fn placeholders_are_told_from_secrets() {
-        let lists = Placeholders {
+        let lists = Placeholders::try_from(Lists {
             words: vec!["changeme".into()],
             look_ups: vec!["os.environ".into()],
             whole: vec!["none".into()],
-        };
+        })
+        .unwrap();
         for text in [
             "${TOKEN}",
             "<your token>",

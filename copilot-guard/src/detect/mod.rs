@@ -41,19 +41,28 @@
 //! A broken table is an error of [`RuleSetBuilder::build`]; there is no form that starts without rules by accident. If
 //! [`Redactor::finish`] is never called, what is held never leaves.
 
+mod allow;
 mod builtin;
 mod bytes;
 mod check;
 mod checksum;
 mod error;
+mod field;
+mod mark;
 mod pattern;
 mod rule;
+mod scan;
 mod set;
 mod sink;
 mod stream;
+mod tag;
 
+pub use allow::{AllowEntry, AllowList};
 pub use error::LintError;
+pub use mark::{MarkClash, MarkFormat, MarkFormatError};
 pub use rule::{Pack, RuleIndex, RuleInfo, RuleMask, RuleSource};
+pub use scan::{Found, ScanOptions};
 pub use set::{RuleSet, RuleSetBuilder};
-pub use sink::{Marked, Sink, Span, mark};
+pub use sink::{Mark, Marked, Sink, Span};
 pub use stream::Redactor;
+pub use tag::{Tag, TagKey};

@@ -10,9 +10,10 @@ use super::builtin;
 use super::bytes::ByteSet;
 use super::check::{Check, When};
 use super::error::LintError;
+use super::mark::MarkFormat;
 use super::pattern::{self, Parts};
 use super::rule::{Pack, RuleIndex, RuleInfo, RuleMask, RuleSource};
-use super::sink::{Marked, Sink, Span};
+use super::sink::{Mark, Marked, Sink, Span};
 use super::stream::Redactor;
 use super::stream::filter::Filter;
 use super::stream::nodes::Nodes;
@@ -31,6 +32,7 @@ pub(super) struct Compiled {
     pub(super) nodes: Nodes,
     pub(super) trigger: Trigger,
     pub(super) filter: Option<Filter>,
+    marks: MarkFormat,
 }
 
 impl Compiled {
@@ -53,6 +55,14 @@ impl RuleSet {
     /// Starts with no rules.
     pub fn builder() -> RuleSetBuilder {
         RuleSetBuilder::default()
+    }
+
+    /// Every built-in rule, those of packs too.
+    ///
+    /// # Errors
+    /// The table that ships with this crate is broken.
+    pub fn built_in_rules() -> Result<impl Iterator<Item = &'static RuleInfo>, LintError> {
+        Ok(builtin::drafts()?.iter().map(|draft| &draft.info))
     }
 
     /// Every rule, in the order of their [`RuleIndex`].
@@ -86,9 +96,20 @@ impl RuleSet {
         Redactor::new(self.clone(), mask.clone())
     }
 
-    /// A sink that writes the redacted text with `[REDACTED:kind]` marks to `out`.
+    /// A sink that writes the redacted text to `out`, with marks in the format of this set.
     pub fn marked<'a>(&self, out: &'a mut Vec<u8>) -> Marked<'a> {
-        Marked::new(self.inner.infos.clone(), out)
+        Marked::new(self.clone(), out)
+    }
+
+    /// How marks are written.
+    pub fn marks(&self) -> &MarkFormat {
+        &self.inner.marks
+    }
+
+    /// What stands in the output for this mark.
+    pub fn mark_text(&self, mark: Mark) -> String {
+        let kind = self.info(mark.rule).map_or("secret", |info| info.id.as_str());
+        self.marks().render(kind, mark.tag)
     }
 
     /// Scans a whole text: what a redactor would mask, in order.
@@ -114,7 +135,7 @@ struct Found(Vec<Span>);
 impl Sink for Found {
     fn text(&mut self, _: &[u8]) {}
 
-    fn mark(&mut self, _: RuleIndex, _: u64) {}
+    fn mark(&mut self, _: Mark) {}
 
     fn span(&mut self, span: Span) {
         self.0.push(span);
@@ -123,6 +144,9 @@ impl Sink for Found {
 
 /// The longest that a byte may have to wait for the decision about it.
 pub(super) const LONGEST_WAIT: usize = 4096;
+/// Values that share a rule: their table stays small, and they begin in few enough ways to be told apart early.
+const EXACT_VALUES_OF_A_RULE: usize = 128;
+const EXACT_BYTES_OF_A_RULE: usize = 8 << 10;
 /// Shorter values would mask pieces of ordinary text.
 const SHORTEST_EXACT: usize = 4;
 
@@ -131,6 +155,7 @@ const SHORTEST_EXACT: usize = 4;
 pub struct RuleSetBuilder {
     drafts: Vec<Draft>,
     has_builtin: bool,
+    marks: MarkFormat,
     /// An error that `build` reports.
     broken: Option<LintError>,
 }
@@ -165,6 +190,12 @@ impl RuleSetBuilder {
         self
     }
 
+    /// Writes marks in this format. Whether no rule matches such a mark, [`RuleSet::check_marks`] says.
+    pub fn marks(mut self, marks: MarkFormat) -> Self {
+        self.marks = marks;
+        self
+    }
+
     /// Adds a regular expression; see the [module](super) for what it may contain.
     pub fn pattern(mut self, id: &str, regex: &str) -> Result<Self, LintError> {
         let draft = Draft {
@@ -193,10 +224,53 @@ impl RuleSetBuilder {
         self
     }
 
+    pub(super) fn add_draft(&mut self, draft: Draft) {
+        self.drafts.push(draft);
+    }
+
+    /// Adds values that must never leave, wherever they stand, under one name. Thousands are no trouble.
+    ///
+    /// As with [`exact`](Self::exact), the compiled rules contain the values.
+    pub fn exact_values<'v>(mut self, id: &str, values: impl IntoIterator<Item = &'v Secret>) -> Self {
+        let mut values: Vec<_> = values.into_iter().map(Secret::expose).collect();
+        values.sort_unstable();
+        values.dedup();
+        let mut rest = values.as_slice();
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let many = rest.iter().take(EXACT_VALUES_OF_A_RULE);
+            let fits = many.take_while(|value| {
+                bytes += value.len();
+                bytes <= EXACT_BYTES_OF_A_RULE
+            });
+            let (chunk, after) = rest.split_at(fits.count().max(1));
+            rest = after;
+            if let Some(short) = chunk.iter().find(|value| value.len() < SHORTEST_EXACT) {
+                // Refused by `build`, in the words for a single value.
+                self = self.exact(id, &Secret::new(*short));
+            }
+            let escaped: Vec<_> = chunk.iter().map(|value| regex_syntax::escape(value)).collect();
+            self.drafts.push(Draft {
+                info: own(id, "values of this installation", RuleSource::Exact),
+                parts: Parts {
+                    secret: escaped.join("|"),
+                    ..Parts::default()
+                },
+                check: Check::default(),
+            });
+        }
+        self
+    }
+
     /// Compiles.
-    pub fn build(self) -> Result<RuleSet, LintError> {
+    pub fn build(mut self) -> Result<RuleSet, LintError> {
         if let Some(e) = self.broken {
             return Err(e);
+        }
+        if self.marks != MarkFormat::default() {
+            for draft in &mut self.drafts {
+                draft.check.marks = Some(self.marks.clone());
+            }
         }
         if self.drafts.len() > usize::from(u16::MAX) {
             return Err(LintError::new(
@@ -226,6 +300,7 @@ impl RuleSetBuilder {
                 nodes,
                 trigger,
                 filter,
+                marks: self.marks,
             }),
         })
     }
@@ -318,7 +393,11 @@ impl Draft {
 fn builtin_tables() -> &'static HashMap<String, Arc<Table>> {
     static TABLES: LazyLock<HashMap<String, Arc<Table>>> = LazyLock::new(|| {
         let mut tables = HashMap::new();
-        for draft in builtin::drafts().into_iter().flatten() {
+        for draft in builtin::drafts()
+            .into_iter()
+            .flatten()
+            .filter(|d| d.info.pack.is_none())
+        {
             // An error comes again, with its rule, where the rule itself is compiled.
             let _ = draft.compile(&mut tables);
         }
@@ -336,7 +415,7 @@ fn table(id: &str, regex: &str, tables: &mut HashMap<String, Arc<Table>>) -> Res
     Ok(table)
 }
 
-fn own(id: &str, title: &str, source: RuleSource) -> RuleInfo {
+pub(super) fn own(id: &str, title: &str, source: RuleSource) -> RuleInfo {
     RuleInfo {
         id: id.to_owned(),
         title: title.to_owned(),

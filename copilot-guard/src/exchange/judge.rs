@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::audit::MaskCount;
 use crate::decision::{Action, Decision, RuleHit};
-use crate::detect::{Redactor, RuleIndex, RuleSet, Sink, Span, mark};
+use crate::detect::{Mark, MarkFormat, Redactor, RuleIndex, RuleSet, Sink, Span};
 use crate::dialect::{Blocked, Channel, Inspector, ToolCall, Verdict};
 use crate::json::{Document, Edits, Limits, Value};
 use crate::policy::{CallerPolicy, OutputAction, OutputRules};
@@ -128,11 +128,11 @@ impl Judge {
         if !self.channels.contains_key(channel) && self.channels.len() >= MAX_CHANNELS {
             return Err(self.stop("The answer has too many parts.", None));
         }
-        let set = &self.rules;
+        let redactor = |mask| self.rules.redactor_with(mask, policy.scan_options());
         let watched = self.channels.entry(channel.clone()).or_insert_with(|| Watched {
-            acting: set.redactor(rules.mask()),
-            blocking: rules.block().map(|mask| set.redactor(mask)),
-            observing: rules.observe().map(|mask| set.redactor(mask)),
+            acting: redactor(rules.mask()),
+            blocking: rules.block().map(redactor),
+            observing: rules.observe().map(redactor),
             position: 0,
             carriage_return: false,
         });
@@ -158,6 +158,7 @@ impl Judge {
         }
         let mut shown = Shown {
             rules,
+            marks_as: policy.marks(),
             signed: channel.signed,
             position: watched.position,
             until: blocked_at.map(|(_, start)| start),
@@ -379,6 +380,7 @@ struct Marks(Vec<(RuleIndex, u64)>);
 
 struct Shown<'r> {
     rules: &'r OutputRules,
+    marks_as: &'r MarkFormat,
     /// Any mark stops: the text may not be changed.
     signed: bool,
     position: u64,
@@ -405,7 +407,8 @@ impl Sink for Watch<'_, '_> {
         }
     }
 
-    fn mark(&mut self, rule: RuleIndex, start: u64) {
+    fn mark(&mut self, mark: Mark) {
+        let Mark { rule, start, tag } = mark;
         match self {
             Watch::Look(marks) => marks.0.push((rule, start)),
             Watch::Show(shown) => {
@@ -417,9 +420,8 @@ impl Sink for Watch<'_, '_> {
                     shown.stopped = Some(rule);
                 } else {
                     shown.marks.push(rule);
-                    shown
-                        .text
-                        .extend_from_slice(mark(shown.rules.kind(rule)).as_bytes());
+                    let mark = shown.marks_as.render(shown.rules.kind(rule), tag);
+                    shown.text.extend_from_slice(mark.as_bytes());
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -18,8 +19,10 @@ use super::{Guard, entropy};
 use crate::approval::{Approval, ApprovalState, Claim, Digest, ListFilter};
 use crate::audit::{Actor, AuditEvent, Closing, EventKind, Opening, Outcome};
 use crate::decision::{Action, Stage};
+use crate::detect::TagKey;
 use crate::dialect::Envelope;
 use crate::id::{ApprovalId, ExchangeId};
+use crate::identity::Identity;
 use crate::json::Limits;
 use crate::policy::Query;
 
@@ -53,7 +56,8 @@ impl Guard {
         let judged = catch(|| {
             let request = dialect.parse_request(&body, limits)?;
             let query = Query::new(&identified.identity.groups, &request.model, identified.now);
-            let caller = policy.for_caller(&query);
+            let key = self.tag_key(&identified.identity, parts, identified.token.expose());
+            let caller = policy.for_caller(&query).with_tags(Arc::new(key));
             let judged = judge(
                 &request,
                 policy.rule_set(),
@@ -70,13 +74,17 @@ impl Guard {
             }
             // What is kept has every secret masked, whatever policy lets pass.
             let kept = match judged.unkept {
-                true => crate::detect::mark("request"),
+                true => policy.rule_set().marks().render("request", None),
                 false if judged.kept == judged.replaced => written.clone(),
                 false => request.write(&judged.kept)?,
             };
-            Ok::<_, crate::dialect::Malformed>((request, caller, judged, written, kept))
+            let bound = match &judged.untagged {
+                Some(untagged) => Some(request.write(untagged)?),
+                None => None,
+            };
+            Ok::<_, crate::dialect::Malformed>((request, caller, judged, written, kept, bound))
         });
-        let (request, caller, mut judged, written, kept) = match judged {
+        let (request, caller, mut judged, written, kept, bound) = match judged {
             Some(Ok(judged)) => judged,
             Some(Err(error)) => {
                 return self
@@ -98,7 +106,7 @@ impl Guard {
         let digest = Digest::of(&[
             identified.route.upstream.as_bytes(),
             parts.uri.path_and_query().map_or("", |p| p.as_str()).as_bytes(),
-            written.as_bytes(),
+            bound.as_deref().unwrap_or(&written).as_bytes(),
         ]);
         let actor = Actor::from(&identified.identity);
         let tools: BTreeSet<String> = request.tools.iter().cloned().collect();
@@ -178,7 +186,7 @@ impl Guard {
                         .take(MAX_SHOWN);
                     judged.shown = parts
                         .map(|p| {
-                            let text = without_secrets(policy.rule_set(), &policy.rule_set().all(), &p.text);
+                            let text = without_secrets(policy.rule_set(), &caller, &p.text);
                             shown(p, text.as_deref().unwrap_or(&p.text))
                         })
                         .collect();
@@ -405,6 +413,18 @@ impl Guard {
         }
     }
 
+    /// The key of the tags of this caller's session; of all of the caller's sessions when the client names none.
+    /// An interaction does not count: it is one turn of a conversation, and marks of earlier turns come again.
+    fn tag_key(&self, identity: &Identity, parts: &Parts, token: &str) -> TagKey {
+        let session = SESSION_HEADERS
+            .iter()
+            .find_map(|name| text_of(parts, name, token));
+        let subject = [identity.issuer.as_str(), identity.subject.as_str()];
+        self.inner
+            .tag_key
+            .derive("session tags", subject.into_iter().chain(session.as_deref()))
+    }
+
     /// A refusal by policy, in the configured form.
     fn policy_denial(
         &self,
@@ -484,16 +504,19 @@ fn upstream_request(parts: &Parts, identified: &Identified, body: String) -> Req
     request
 }
 
-/// The client's session, by the headers that real clients send.
+/// What real clients call a session in their headers.
+const SESSION_HEADERS: [&str; 3] = [
+    "x-client-session-id",
+    "x-claude-code-session-id",
+    "vscode-sessionid",
+];
+
+/// The client's session, for the record. An interaction is better than nothing.
 fn session_of(parts: &Parts, token: &str) -> Option<String> {
-    [
-        "x-client-session-id",
-        "x-claude-code-session-id",
-        "vscode-sessionid",
-        "x-interaction-id",
-    ]
-    .iter()
-    .find_map(|name| text_of(parts, name, token))
+    SESSION_HEADERS
+        .iter()
+        .chain(&["x-interaction-id"])
+        .find_map(|name| text_of(parts, name, token))
 }
 
 /// A header for the record, unless it holds the caller's token.

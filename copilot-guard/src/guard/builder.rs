@@ -7,6 +7,7 @@ use super::{Guard, Inner, Refusals, Writer};
 use crate::approval::ApprovalStore;
 use crate::audit::{AuditError, AuditEvent, AuditReader, AuditSink, Durable};
 use crate::clock::{Clock, SystemClock};
+use crate::detect::TagKey;
 use crate::dialect::RouteTable;
 use crate::identity::Identity;
 use crate::memory::MemoryStore;
@@ -40,6 +41,7 @@ pub struct Ready {
     reader: Option<Arc<dyn AuditReader>>,
     admin: Option<super::admin::AdminAccess>,
     routes: RouteTable,
+    tag_key: Option<TagKey>,
     settings: Settings,
     clock: Arc<dyn Clock>,
 }
@@ -62,6 +64,9 @@ pub enum BuildError {
         "not within a tokio runtime: the audit task cannot start: build the guard inside `#[tokio::main]` or `block_on`"
     )]
     NoRuntime,
+    /// Tags made without a secret key would let anybody confirm a guess.
+    #[error("no randomness: the key of the tags cannot be made: mend the system's source, or give a key")]
+    NoRandomness,
 }
 
 impl GuardBuilder<WantsVerifier> {
@@ -119,6 +124,7 @@ impl GuardBuilder<WantsAudit> {
                 reader: None,
                 admin: None,
                 routes: RouteTable::new(),
+                tag_key: None,
                 settings: Settings::default(),
                 clock: Arc::new(SystemClock),
             },
@@ -171,6 +177,14 @@ impl GuardBuilder<Ready> {
         self
     }
 
+    /// The key of which every session's key for the tags of marks is made. Without one it is random and ends with the
+    /// process: tags of one session then differ between replicas, and after a restart.
+    #[must_use]
+    pub fn with_tag_key(mut self, key: TagKey) -> Self {
+        self.state.tag_key = Some(key);
+        self
+    }
+
     /// Limits and times.
     #[must_use]
     pub fn with_settings(mut self, settings: Settings) -> Self {
@@ -188,7 +202,7 @@ impl GuardBuilder<Ready> {
     /// Builds the guard and starts its audit task on the current tokio runtime.
     ///
     /// # Errors
-    /// There is no route, or no runtime.
+    /// There is no route, no runtime, or no randomness.
     pub fn build(self) -> Result<Guard, BuildError> {
         let Ready {
             verifier,
@@ -198,12 +212,17 @@ impl GuardBuilder<Ready> {
             reader,
             admin,
             routes,
+            tag_key,
             settings,
             clock,
         } = self.state;
         if routes.is_empty() {
             return Err(BuildError::NoRoutes);
         }
+        let tag_key = match tag_key {
+            Some(key) => key,
+            None => random_key()?,
+        };
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let writer = Writer::start(sink, settings.on_audit_failure, &runtime);
         let approvals = approvals.unwrap_or_else(|| Arc::new(MemoryStore::new().with_outbox()));
@@ -214,6 +233,7 @@ impl GuardBuilder<Ready> {
             reader,
             admin,
             routes,
+            tag_key,
             settings,
             clock,
             writer,
@@ -222,6 +242,12 @@ impl GuardBuilder<Ready> {
         runtime.spawn(super::upkeep::run(Arc::downgrade(&inner)));
         Ok(Guard { inner })
     }
+}
+
+fn random_key() -> Result<TagKey, BuildError> {
+    let mut key = zeroize::Zeroizing::new([0; 32]);
+    getrandom::fill(key.as_mut_slice()).map_err(|_| BuildError::NoRandomness)?;
+    Ok(TagKey::new(*key))
 }
 
 /// Ways to leave out what protects. Each is one line to find in a review.

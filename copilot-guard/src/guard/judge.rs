@@ -3,14 +3,16 @@
 use crate::approval::{Digest, Shown};
 use crate::audit::MaskCount;
 use crate::decision::{Action, Decision, RuleHit};
-use crate::detect::{RuleMask, RuleSet};
+use crate::detect::{MarkFormat, RuleSet, ScanOptions};
 use crate::dialect::ParsedRequest;
-use crate::policy::CallerPolicy;
+use crate::policy::{CallerPolicy, MaskSpan};
 
 /// What judging a request yields.
 pub(super) struct Judged {
     pub(super) decision: Decision,
     pub(super) replaced: Vec<(usize, String)>,
+    /// The same without tags, where there are any: what an approval is bound to, for tags end with their key.
+    pub(super) untagged: Option<Vec<(usize, String)>>,
     pub(super) masks: Vec<MaskCount>,
     /// Texts as they may be kept: every secret masked, whatever policy lets pass.
     pub(super) kept: Vec<(usize, String)>,
@@ -28,10 +30,12 @@ pub(super) fn judge(
     size: usize,
     token: &str,
 ) -> Judged {
-    let every_kind = rules.all();
+    let marks = rules.marks();
+    let mut untagged = Vec::new();
     let mut judged = Judged {
         decision: caller.request(size),
         replaced: Vec::new(),
+        untagged: None,
         kept: Vec::new(),
         unkept: false,
         masks: Vec::new(),
@@ -41,11 +45,15 @@ pub(super) fn judge(
     for (index, part) in request.parts.iter().enumerate() {
         let verdict = caller.part(part.stage, &part.place, &part.text);
         let mut counts = Vec::new();
-        let mut text = mask(&part.text, &verdict.masks, &part.place, &mut counts);
+        let mut text = mask(marks, &part.text, &verdict.masks, true);
+        let mut bare = mask(marks, &part.text, &verdict.masks, false);
+        count(&verdict.masks, &part.place, &mut counts);
         judged.masks.append(&mut counts);
         // The caller's own token is a credential of this gateway, wherever it stands.
         if !token.is_empty() && text.contains(token) {
-            text = text.replace(token, &crate::detect::mark("gateway-token"));
+            let mark = marks.render("gateway-token", None);
+            text = text.replace(token, &mark);
+            bare = bare.replace(token, &mark);
             judged.masks.push(MaskCount {
                 rule: "gateway-token".to_owned(),
                 channel: part.place.clone(),
@@ -63,7 +71,7 @@ pub(super) fn judge(
             judged.findings.push(Digest::of(&fields));
         }
         // Neither the record nor a reviewer sees a secret that policy lets pass (DESIGN: matched values never).
-        let kept = without_secrets(rules, &every_kind, &text);
+        let kept = without_secrets(rules, caller, &text);
         if !asking.is_empty() && judged.shown.len() < MAX_SHOWN {
             judged.shown.push(shown(part, kept.as_deref().unwrap_or(&text)));
         }
@@ -91,9 +99,11 @@ pub(super) fn judge(
             judged.decision.add(hit, message);
         } else if text != part.text {
             judged.replaced.push((index, text));
+            untagged.push((index, bare));
         }
         judged.decision.merge(verdict.decision);
     }
+    judged.untagged = (untagged != judged.replaced).then_some(untagged);
     judged
 }
 
@@ -118,44 +128,41 @@ pub(super) fn shown(part: &crate::dialect::Part, text: &str) -> Shown {
     }
 }
 
-/// The text with every secret masked; `None` when it has none.
-pub(super) fn without_secrets(rules: &RuleSet, every_kind: &RuleMask, text: &str) -> Option<String> {
-    let spans = rules.scan(every_kind, text.as_bytes());
-    let spans: Vec<_> = spans
+/// The text with every secret masked, also those that `[[allow]]` lets through; `None` when it has none.
+pub(super) fn without_secrets(rules: &RuleSet, caller: &CallerPolicy, text: &str) -> Option<String> {
+    let mut options = ScanOptions::default();
+    options.tags.clone_from(&caller.scan_options().tags);
+    let found = rules.scan_with(&rules.all(), &options, text.as_bytes());
+    let spans: Vec<_> = found
         .iter()
-        .filter_map(|span| {
-            let kind = rules
-                .info(span.rule)
-                .map_or("secret", |info| info.id.as_str())
-                .to_owned();
-            Some((
-                usize::try_from(span.start).ok()?,
-                usize::try_from(span.end).ok()?,
-                kind,
-            ))
+        .filter_map(|found| {
+            let kind = rules.info(found.rule).map_or("secret", |info| info.id.as_str());
+            Some(MaskSpan {
+                start: usize::try_from(found.start).ok()?,
+                end: usize::try_from(found.end).ok()?,
+                kind: kind.to_owned(),
+                tag: found.tag,
+            })
         })
         .collect();
-    (!spans.is_empty()).then(|| {
-        let mut out = String::with_capacity(text.len());
-        let mut at = 0;
-        for (start, end, kind) in spans {
-            out.push_str(text.get(at..start).unwrap_or_default());
-            out.push_str(&crate::detect::mark(&kind));
-            at = end;
-        }
-        out.push_str(text.get(at..).unwrap_or_default());
-        out
-    })
+    (!spans.is_empty()).then(|| mask(rules.marks(), text, &spans, true))
 }
 
 /// The text with the spans replaced by marks. Spans are in order and do not overlap.
-fn mask(text: &str, spans: &[crate::policy::MaskSpan], place: &str, counts: &mut Vec<MaskCount>) -> String {
+fn mask(marks: &MarkFormat, text: &str, spans: &[MaskSpan], with_tags: bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
     for span in spans {
         out.push_str(text.get(at..span.start).unwrap_or_default());
-        out.push_str(&crate::detect::mark(&span.kind));
+        out.push_str(&marks.render(&span.kind, span.tag.filter(|_| with_tags)));
         at = span.end;
+    }
+    out.push_str(text.get(at..).unwrap_or_default());
+    out
+}
+
+fn count(spans: &[MaskSpan], place: &str, counts: &mut Vec<MaskCount>) {
+    for span in spans {
         match counts
             .iter_mut()
             .find(|c| c.rule == span.kind && c.channel == place)
@@ -170,6 +177,4 @@ fn mask(text: &str, spans: &[crate::policy::MaskSpan], place: &str, counts: &mut
             }
         }
     }
-    out.push_str(text.get(at..).unwrap_or_default());
-    out
 }

@@ -42,6 +42,7 @@ use writer::{NotRecorded, Writer};
 use crate::approval::ApprovalStore;
 use crate::audit::{AuditEvent, AuditReader, EventKind};
 use crate::clock::{Clock, Timestamp};
+use crate::detect::TagKey;
 use crate::dialect::{Dialect, RouteTable};
 use crate::id::{Entropy, ExchangeId};
 use crate::policy::Policy;
@@ -60,6 +61,8 @@ struct Inner {
     reader: Option<Arc<dyn AuditReader>>,
     admin: Option<admin::AdminAccess>,
     routes: RouteTable,
+    /// Of which every session's key for tags is made.
+    tag_key: TagKey,
     settings: Settings,
     clock: Arc<dyn Clock>,
     writer: Writer,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PolicyOptions;
+use super::allow::{self, Allow};
 use super::config::{self, ExceptionConfig, Listed, PolicyConfig};
 use super::kinds::Kinds;
 use super::problem::{PolicyError, Problem, nearest};
@@ -22,6 +23,7 @@ pub(super) struct Compiled {
     pub(super) kinds: Kinds,
     pub(super) rules: Vec<Rule>,
     pub(super) exceptions: Vec<Exception>,
+    pub(super) allow: Vec<Allow>,
     pub(super) reviewers: Requirement,
     pub(super) warnings: Vec<Problem>,
 }
@@ -74,6 +76,8 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
     let mut warnings = Vec::new();
     let lower_exception = |e| exception(problems, &kinds, &config.rule_ids, e, options.now, &mut warnings);
     let exceptions = config.exceptions.iter().filter_map(lower_exception).collect();
+    let lower_allow = |a| allow::compile(problems, &kinds, a, options.now, &mut warnings);
+    let allow = config.masking.allow.iter().map(lower_allow).collect();
     let default = config.default.as_ref().map_or(Action::Allow, |d| d.value);
     warn_of_default(problems, &config, default, &mut warnings);
     let version = sha256_hex(text);
@@ -84,6 +88,7 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
         kinds,
         rules,
         exceptions,
+        allow,
         reviewers,
         warnings,
     })
@@ -164,7 +169,7 @@ fn exception(
 }
 
 /// When an exception ends: a date counts to the end of that day, UTC.
-fn end(problems: &Problems, expires: &Located<String>) -> Option<Timestamp> {
+pub(super) fn end(problems: &Problems, expires: &Located<String>) -> Option<Timestamp> {
     let text = expires.value.trim();
     let day = text
         .parse::<jiff::civil::Date>()
@@ -182,7 +187,7 @@ fn end(problems: &Problems, expires: &Located<String>) -> Option<Timestamp> {
     problems.add(
         &expires.at,
         format!("{} is not a date", expires.shown()),
-        "an exception must end",
+        "it must say when it ends",
         "write a date such as \"2027-03-31\", or a time such as \"2027-03-31T12:00:00Z\"",
     );
     None

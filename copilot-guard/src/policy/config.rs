@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::masking::{self, MaskingConfig};
 use super::reader::{At, Located, Problems, Table, Value};
 use crate::decision::{Action, Stage};
 
@@ -9,6 +10,7 @@ use crate::decision::{Action, Stage};
 #[derive(Debug, Default)]
 pub(super) struct PolicyConfig {
     pub(super) default: Option<Located<Action>>,
+    pub(super) masking: MaskingConfig,
     pub(super) patterns: Vec<PatternConfig>,
     pub(super) rules: Vec<RuleConfig>,
     /// The ids of all rules, also of those that could not be read.
@@ -127,6 +129,7 @@ pub(super) fn read(problems: &Problems, text: &str) -> PolicyConfig {
         }
         network.finish();
     }
+    let masking = masking::read(problems, &mut file);
     let patterns = tables(&mut file, "patterns")
         .into_iter()
         .filter_map(pattern)
@@ -145,6 +148,7 @@ pub(super) fn read(problems: &Problems, text: &str) -> PolicyConfig {
     file.finish();
     PolicyConfig {
         default,
+        masking,
         patterns,
         rules,
         rule_ids,
@@ -152,7 +156,7 @@ pub(super) fn read(problems: &Problems, text: &str) -> PolicyConfig {
     }
 }
 
-fn tables<'p>(file: &mut Table<'p>, name: &'static str) -> Vec<Table<'p>> {
+pub(super) fn tables<'p>(file: &mut Table<'p>, name: &'static str) -> Vec<Table<'p>> {
     file.take(name).map(Value::tables).unwrap_or_default()
 }
 
@@ -300,7 +304,7 @@ fn exception(problems: &Problems, mut table: Table<'_>) -> Option<ExceptionConfi
 }
 
 /// A list of strings that is not empty and holds no blank text: such a list could never match.
-fn listed(problems: &Problems, value: Value<'_>) -> Option<Listed> {
+pub(super) fn listed(problems: &Problems, value: Value<'_>) -> Option<Listed> {
     let at = value.at.clone();
     if value.is_empty_list() {
         problems.add(

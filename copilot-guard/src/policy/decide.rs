@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Query;
 use super::compile::Compiled;
+use super::kinds::Name;
 use super::matcher::Range;
 use super::output::OutputRules;
 use super::rule::{Found, Looked, Rule};
@@ -12,6 +13,7 @@ use super::rule_check::DEFAULT_ID;
 use super::scope::Scope;
 use crate::approval::Requirement;
 use crate::decision::{Action, Decision, RuleHit, Stage};
+use crate::detect::{MarkFormat, ScanOptions, Tag, TagKey};
 
 /// The policy for one caller and model. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -19,6 +21,7 @@ pub struct CallerPolicy {
     pub(super) policy: Arc<Compiled>,
     pub(super) scope: Arc<Scope>,
     output: Arc<OutputRules>,
+    pub(super) options: ScanOptions,
 }
 
 /// What the policy says of one part.
@@ -39,6 +42,8 @@ pub struct MaskSpan {
     pub end: usize,
     /// The secret kind or the rule that names the mark.
     pub kind: String,
+    /// The tag of the mark: equal for equal tokens, where the caller's policy has a key.
+    pub tag: Option<Tag>,
 }
 
 /// What people whom the default denies are told.
@@ -49,10 +54,29 @@ impl CallerPolicy {
         let scope = Arc::new(Scope::new(&policy, query));
         let output = Arc::new(OutputRules::new(policy.clone(), &scope));
         Self {
+            options: scope.options.clone(),
             policy,
             scope,
             output,
         }
+    }
+
+    /// The same with tags on the marks of tokens. The key should be of one person and session: equal tags say that
+    /// two tokens are the same.
+    #[must_use]
+    pub fn with_tags(mut self, key: Arc<TagKey>) -> Self {
+        self.options.tags = Some(key);
+        self
+    }
+
+    /// What this caller's texts are scanned with beside the rules: what `[[allow]]` lets through, and the tags.
+    pub fn scan_options(&self) -> &ScanOptions {
+        &self.options
+    }
+
+    /// How marks are written.
+    pub fn marks(&self) -> &MarkFormat {
+        self.policy.kinds.set.marks()
     }
 
     /// The request as a whole: the default, and the rules on requests. `size` is that of the request in bytes.
@@ -60,7 +84,7 @@ impl CallerPolicy {
         let mut decision = Decision::default();
         let mut is_admitted = self.policy.default == Action::Allow;
         for (rule, active) in self.scope.rules(&self.policy, Stage::Request) {
-            if let Ok(found) = active.look(&self.policy, rule, size, &[]) {
+            if let Ok(found) = active.look(&self.policy, &self.options, rule, size, &[]) {
                 is_admitted |= rule.action == Action::Allow && !rule.observe;
                 let reasons = if found.reasons.is_empty() {
                     "caller and model".into()
@@ -83,7 +107,7 @@ impl CallerPolicy {
         let base = match stage {
             Stage::ToolResult => Some(&self.scope.masked),
             Stage::Prompt => self.scope.prompt.as_ref(),
-            Stage::Output => return self.output.judge(place, text),
+            Stage::Output => return self.output.judge(place, &self.options, text),
             Stage::ToolCall => return self.tool_call(place, "", text, &[]),
             Stage::Request => {
                 return Verdict {
@@ -94,7 +118,7 @@ impl CallerPolicy {
         };
         let mut verdict = Verdict::default();
         let secrets = base
-            .map(|mask| self.policy.kinds.scan(mask, text))
+            .map(|mask| self.policy.kinds.scan(mask, &self.options, text))
             .unwrap_or_default();
         let looked = [Looked {
             text,
@@ -102,7 +126,11 @@ impl CallerPolicy {
         }];
         let mut masks = Vec::new();
         if stage == Stage::ToolResult {
-            for kind in secrets.iter().map(|(_, kind)| kind).collect::<BTreeSet<_>>() {
+            for kind in secrets
+                .iter()
+                .map(|(_, name)| &name.kind)
+                .collect::<BTreeSet<_>>()
+            {
                 verdict
                     .decision
                     .add(kind_hit(&self.policy, kind, stage, place), "");
@@ -115,7 +143,7 @@ impl CallerPolicy {
                 .add(rule.hit(place, found.reasons.join(", ")), &rule.message);
             if rule.action == Action::Mask && !rule.observe {
                 let spans = found.spans.into_iter();
-                masks.extend(spans.map(|(range, kind)| (range, kind.unwrap_or_else(|| rule.id.clone()))));
+                masks.extend(spans.map(|(range, name)| (range, name.unwrap_or_else(|| Name::new(&rule.id)))));
             }
         }
         verdict.masks = union(text, masks);
@@ -132,7 +160,7 @@ impl CallerPolicy {
             self.scope
                 .tool_call
                 .as_ref()
-                .is_some_and(|mask| !self.policy.kinds.scan(mask, text).is_empty())
+                .is_some_and(|mask| !self.policy.kinds.scan(mask, &self.options, text).is_empty())
         };
         let looked: Vec<_> = texts
             .map(|text| Looked {
@@ -171,7 +199,7 @@ impl CallerPolicy {
             .rules(&self.policy, stage)
             .filter_map(move |(rule, active)| {
                 active
-                    .look(&self.policy, rule, size, looked)
+                    .look(&self.policy, &self.options, rule, size, looked)
                     .ok()
                     .map(|found| (rule, found))
             })
@@ -206,19 +234,19 @@ fn default_hit() -> RuleHit {
 }
 
 /// Widens spans to whole characters and joins those that overlap; the longest names the whole.
-pub(super) fn union(text: &str, mut spans: Vec<(Range, String)>) -> Vec<MaskSpan> {
+pub(super) fn union(text: &str, mut spans: Vec<(Range, Name)>) -> Vec<MaskSpan> {
     for (range, _) in &mut spans {
         *range = text.floor_char_boundary(range.start)..text.ceil_char_boundary(range.end);
     }
-    spans.sort_by(|(a, ka), (b, kb)| (a.start, b.end, ka).cmp(&(b.start, a.end, kb)));
+    spans.sort_by(|(a, na), (b, nb)| (a.start, b.end, &na.kind).cmp(&(b.start, a.end, &nb.kind)));
     let mut joined: Vec<(MaskSpan, usize)> = Vec::new();
-    for (range, kind) in spans {
+    for (range, Name { kind, tag }) in spans {
         match joined.last_mut() {
             Some((last, longest)) if range.start < last.end => {
                 last.end = last.end.max(range.end);
                 if range.len() > *longest {
                     *longest = range.len();
-                    last.kind = kind;
+                    (last.kind, last.tag) = (kind, tag);
                 }
             }
             _ => joined.push((
@@ -226,6 +254,7 @@ pub(super) fn union(text: &str, mut spans: Vec<(Range, String)>) -> Vec<MaskSpan
                     start: range.start,
                     end: range.end,
                     kind,
+                    tag,
                 },
                 range.len(),
             )),
@@ -245,7 +274,7 @@ mod tests {
             "123456789",
             spans
                 .into_iter()
-                .map(|(r, k): (Range, _)| (r, k.to_owned()))
+                .map(|(r, k): (Range, _)| (r, Name::new(k)))
                 .collect(),
         );
         let plain: Vec<_> = joined.iter().map(|m| (m.start, m.end, m.kind.as_str())).collect();

@@ -1,5 +1,7 @@
 //! Why a caller gets what they get: every rule, and what became of it.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::decide::CallerPolicy;
@@ -7,6 +9,10 @@ use super::rule::{Looked, Rule};
 use super::rule_check::DEFAULT_ID;
 use super::scope::Active;
 use crate::decision::{Action, Stage};
+use crate::detect::ScanOptions;
+
+/// The id of what `[[allow]]` lets through.
+pub(super) const ALLOW_ID: &str = "allow";
 
 /// What became of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
@@ -29,7 +35,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct RuleTrace {
-    /// The rule's id, or `default`.
+    /// The rule's id, `default` or `allow`.
     pub id: String,
     /// Where it looks.
     pub stage: Stage,
@@ -45,7 +51,8 @@ pub struct RuleTrace {
 
 impl CallerPolicy {
     /// What becomes of every rule for a request of this size and these parts: stage, place and text.
-    /// A tool call's text is its arguments. In the order of the file; the default comes first.
+    /// A tool call's text is its arguments. In the order of the file; the default comes first, and last, as `allow`,
+    /// what `[[allow]]` lets through.
     pub fn explain(&self, size: usize, parts: &[(Stage, &str, &str)]) -> Vec<RuleTrace> {
         let mut traces = vec![(0, self.trace_default(size))];
         for (n, outcome, why) in &self.scope.idle {
@@ -59,7 +66,38 @@ impl CallerPolicy {
             }
         }
         traces.sort_by_key(|(n, _)| *n);
-        traces.into_iter().map(|(_, trace)| trace).collect()
+        let allowed = self.trace_allowed(parts);
+        traces
+            .into_iter()
+            .map(|(_, trace)| trace)
+            .chain(allowed)
+            .collect()
+    }
+
+    /// What `[[allow]]` lets through of these parts, if anything.
+    fn trace_allowed(&self, parts: &[(Stage, &str, &str)]) -> Option<RuleTrace> {
+        self.options.allow.as_ref()?;
+        let kinds = &self.policy.kinds;
+        let mask = kinds.mask(&kinds.named);
+        let mut why = BTreeSet::new();
+        let mut first = None;
+        for (stage, place, text) in parts {
+            let masked = kinds.scan(&mask, &self.options, text);
+            for (range, name) in kinds.scan(&mask, &ScanOptions::default(), text) {
+                if !masked.iter().any(|(known, _)| *known == range) {
+                    first.get_or_insert(*stage);
+                    why.insert(format!("{place}: secret kind {} may be shown", name.kind));
+                }
+            }
+        }
+        Some(RuleTrace {
+            id: ALLOW_ID.to_owned(),
+            stage: first?,
+            action: Action::Allow,
+            observe: false,
+            outcome: Outcome::Matched,
+            why: why.into_iter().collect::<Vec<_>>().join("; "),
+        })
     }
 
     fn trace_default(&self, size: usize) -> RuleTrace {
@@ -88,7 +126,7 @@ impl CallerPolicy {
         parts: &[(Stage, &str, &str)],
     ) -> RuleTrace {
         if rule.stage == Stage::Request {
-            return match active.look(&self.policy, rule, size, &[]) {
+            return match active.look(&self.policy, &self.options, rule, size, &[]) {
                 Ok(found) if found.reasons.is_empty() => {
                     trace(rule, Outcome::Matched, "caller and model".into())
                 }
@@ -115,10 +153,11 @@ impl CallerPolicy {
 
     fn why(&self, rule: &Rule, active: &Active, text: &str) -> Result<String, &'static str> {
         if rule.stage == Stage::Output {
-            let found = active.scan(&self.policy, text);
-            let Some((_, id)) = found.first() else {
+            let found = active.scan(&self.policy, &self.options, text);
+            let Some((_, name)) = found.first() else {
                 return Err("nothing it looks for is there");
             };
+            let id = &name.kind;
             let stream = rule.matcher.streams.iter().find(|(stream, _)| stream == id);
             return Ok(stream.map_or_else(|| format!("secret kind {id}"), |(_, reason)| reason.clone()));
         }
@@ -127,7 +166,7 @@ impl CallerPolicy {
             has_secrets: true,
         }];
         active
-            .look(&self.policy, rule, text.len(), &looked)
+            .look(&self.policy, &self.options, rule, text.len(), &looked)
             .map(|found| found.reasons.join(", "))
     }
 }

@@ -31,11 +31,13 @@
 //! # Ok::<(), copilot_guard::policy::PolicyError>(())
 //! ```
 
+mod allow;
 mod compile;
 mod config;
 mod decide;
 mod explain;
 mod kinds;
+mod masking;
 mod matcher;
 mod output;
 mod problem;
@@ -43,6 +45,7 @@ pub mod reader;
 mod rule;
 mod rule_check;
 mod scope;
+mod values;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -74,6 +77,7 @@ pub struct PolicyOptions {
     pub exact: Vec<(String, Secret)>,
     /// The time now: an exception that has ended is a warning.
     pub now: Timestamp,
+    elsewhere: Option<values::Resolver>,
 }
 
 /// Who asks, and for what.
@@ -104,6 +108,17 @@ impl PolicyOptions {
     #[must_use]
     pub fn with_reviewer_groups<S: Into<String>>(mut self, groups: impl IntoIterator<Item = S>) -> Self {
         self.reviewer_groups = groups.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same with this access to files and the environment, for `[[values]]`. The error says why it could not,
+    /// without the value. Paths are as the policy has them: relative ones are meant from its folder.
+    #[must_use]
+    pub fn with_elsewhere(
+        mut self,
+        fetch: impl Fn(&reader::Elsewhere) -> Result<Secret, String> + Send + Sync + 'static,
+    ) -> Self {
+        self.elsewhere = Some(values::Resolver::new(fetch));
         self
     }
 

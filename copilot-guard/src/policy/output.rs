@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use super::compile::Compiled;
 use super::decide::{Verdict, kind_hit, union};
-use super::kinds::offset;
+use super::kinds::{Name, offset};
 use super::scope::Scope;
 use crate::decision::{Action, RuleHit, Stage};
-use crate::detect::{RuleIndex, RuleMask};
+use crate::detect::{RuleIndex, RuleMask, ScanOptions};
 
 /// What happens to a match in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -155,7 +155,7 @@ impl OutputRules {
     }
 
     /// A whole answer, judged as it would be while it streams.
-    pub(super) fn judge(&self, place: &str, text: &str) -> Verdict {
+    pub(super) fn judge(&self, place: &str, options: &ScanOptions, text: &str) -> Verdict {
         let mut verdict = Verdict::default();
         let mut seen = BTreeSet::new();
         let mut masks = Vec::new();
@@ -163,10 +163,12 @@ impl OutputRules {
             .into_iter()
             .flatten()
         {
-            for span in self.policy.kinds.set.scan(mask, text.as_bytes()) {
+            let set = &self.policy.kinds.set;
+            for span in set.scan_with(mask, options, text.as_bytes()) {
                 if self.action(span.rule) > OutputAction::Observe {
                     let range = offset(span.start)..offset(span.end);
-                    masks.push((range, self.kind(span.rule).to_owned()));
+                    let kind = self.kind(span.rule).to_owned();
+                    masks.push((range, Name { kind, tag: span.tag }));
                 }
                 for hit in seen
                     .insert(span.rule)

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::kinds::Name;
 use super::matcher::{Glob, Range, TextRegex};
 use crate::approval::Requirement;
 use crate::decision::{Action, RuleHit, Stage};
@@ -64,8 +65,8 @@ pub(super) struct Looked<'t> {
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) reasons: Vec<String>,
-    /// With the secret kind, when it is one.
-    pub(super) spans: Vec<(Range, Option<String>)>,
+    /// With its name, when it is a secret.
+    pub(super) spans: Vec<(Range, Option<Name>)>,
 }
 
 // === impl Rule ===
@@ -120,7 +121,7 @@ impl Matcher {
         &self,
         size: usize,
         texts: &[Looked<'_>],
-        scan: impl Fn(&str) -> Vec<(Range, String)>,
+        scan: impl Fn(&str) -> Vec<(Range, Name)>,
     ) -> Result<Found, &'static str> {
         let mut found = Found::default();
         if let Some(limit) = self.size_over {
@@ -142,11 +143,11 @@ impl Matcher {
         if self.secrets.is_some() {
             let mut kinds = BTreeSet::new();
             for (n, looked) in texts.iter().enumerate().filter(|(_, t)| t.has_secrets) {
-                for (range, kind) in scan(looked.text) {
+                for (range, name) in scan(looked.text) {
+                    kinds.insert(name.kind.clone());
                     if n == 0 {
-                        found.spans.push((range, Some(kind.clone())));
+                        found.spans.push((range, Some(name)));
                     }
-                    kinds.insert(kind);
                 }
             }
             if kinds.is_empty() {

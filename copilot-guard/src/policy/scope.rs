@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::Query;
+use super::allow;
 use super::compile::Compiled;
 use super::explain::Outcome;
+use super::kinds::Name;
 use super::matcher::Range;
 use super::rule::{Found, Looked, Rule};
 use crate::decision::Stage;
-use crate::detect::RuleMask;
+use crate::detect::{RuleMask, ScanOptions};
 
 /// The rules that are for this caller, and the secret kinds that are looked for.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub(super) struct Scope {
     pub(super) prompt: Option<RuleMask>,
     /// Kinds that rules on tool calls look for.
     pub(super) tool_call: Option<RuleMask>,
+    /// What is let through.
+    pub(super) options: ScanOptions,
 }
 
 /// A rule for this caller.
@@ -75,6 +79,7 @@ impl Scope {
             tool_call: looked_for(Stage::ToolCall),
             masked: policy.kinds.mask(&masked_kinds),
             masked_kinds,
+            options: allow::for_caller(&policy.allow, query),
             active,
             idle,
         }
@@ -125,20 +130,22 @@ impl Active {
     pub(super) fn look(
         &self,
         policy: &Compiled,
+        options: &ScanOptions,
         rule: &Rule,
         size: usize,
         texts: &[Looked<'_>],
     ) -> Result<Found, &'static str> {
-        rule.matcher.look(size, texts, |text| self.scan(policy, text))
+        rule.matcher
+            .look(size, texts, |text| self.scan(policy, options, text))
     }
 
     /// The secrets of its kinds. A group of overlapping secrets has one name, so that one which begins or ends
     /// in a value to scrub may carry that value's name: it counts all the same.
-    pub(super) fn scan(&self, policy: &Compiled, text: &str) -> Vec<(Range, String)> {
+    pub(super) fn scan(&self, policy: &Compiled, options: &ScanOptions, text: &str) -> Vec<(Range, Name)> {
         if self.kinds.is_empty() {
             Vec::new()
         } else {
-            policy.kinds.scan(&self.mask, text)
+            policy.kinds.scan(&self.mask, options, text)
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
-use copilot_guard::detect::{Pack, RuleSet, mark};
+use copilot_guard::detect::{MarkFormat, Pack, RuleSet};
 use proptest::prelude::*;
 
 use super::oracle::Oracle;
 use super::{Heard, redact, stream};
 
-static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::builder().builtin().build().unwrap());
+pub(super) static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::builder().builtin().build().unwrap());
 static ORACLE: LazyLock<Oracle> = LazyLock::new(Oracle::builtin);
 static PERSONAL: LazyLock<RuleSet> = LazyLock::new(|| {
     RuleSet::builder()
@@ -179,7 +179,7 @@ const CODE: [&str; 12] = [
     " \" ",
 ];
 
-fn piece() -> impl Strategy<Value = Vec<u8>> {
+pub(super) fn piece() -> impl Strategy<Value = Vec<u8>> {
     let samples: Vec<String> = ORACLE
         .rules
         .iter()
@@ -316,4 +316,8 @@ fn a_match_inside_another_is_masked_to_its_end() {
         redact(&rules, &rules.all(), text.as_bytes()),
         b"key=[REDACTED:key]!"
     );
+}
+
+fn mark(kind: &str) -> String {
+    MarkFormat::default().render(kind, None)
 }

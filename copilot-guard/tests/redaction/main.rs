@@ -6,12 +6,16 @@
     reason = "a test stops at the first thing that is not as it should be"
 )]
 
+mod allow;
 mod builtin;
+mod fields;
 mod lint;
 mod oracle;
+mod tags;
 mod toy;
+mod values;
 
-use copilot_guard::detect::{Redactor, RuleIndex, RuleMask, RuleSet, Sink, Span};
+use copilot_guard::detect::{Mark, Redactor, RuleIndex, RuleMask, RuleSet, Sink, Span, Tag};
 
 /// Everything a redactor said, in a form that does not depend on how the text was cut.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -19,6 +23,7 @@ struct Heard {
     /// Released bytes; a mark is `Err`.
     out: Vec<Result<u8, (RuleIndex, u64)>>,
     spans: Vec<Span>,
+    tags: Vec<Option<Tag>>,
 }
 
 impl Sink for Heard {
@@ -27,8 +32,9 @@ impl Sink for Heard {
         self.out.extend(released.iter().map(|b| Ok(*b)));
     }
 
-    fn mark(&mut self, rule: RuleIndex, start: u64) {
-        self.out.push(Err((rule, start)));
+    fn mark(&mut self, mark: Mark) {
+        self.out.push(Err((mark.rule, mark.start)));
+        self.tags.push(mark.tag);
     }
 
     fn span(&mut self, span: Span) {
@@ -53,11 +59,16 @@ impl Heard {
         let mut heard = Self {
             out: Vec::new(),
             spans: spans.to_vec(),
+            tags: Vec::new(),
         };
         let mut at = 0;
         for span in spans {
             heard.text_or_nothing(&text[at..span.start as usize]);
-            heard.mark(span.rule, span.start);
+            heard.mark(Mark {
+                rule: span.rule,
+                start: span.start,
+                tag: None,
+            });
             at = span.end as usize;
         }
         heard.text_or_nothing(&text[at..]);

@@ -16,6 +16,8 @@ pub(super) struct Rule {
     glance: meta::Regex,
     after: Option<meta::Regex>,
     check: Option<toml::Table>,
+    /// Texts that are let through; what is asked about may be the beginning of one.
+    allowed: Vec<Vec<u8>>,
     pub(super) hits: Vec<String>,
     pub(super) misses: Vec<String>,
 }
@@ -62,9 +64,15 @@ impl Rule {
             glance: meta::Regex::new(&spelled_out(&format!("(?:{context})(?:{secret})"))).unwrap(),
             after,
             check: None,
+            allowed: Vec::new(),
             hits: Vec::new(),
             misses: Vec::new(),
         }
+    }
+
+    pub(super) fn allowing(mut self, values: &[&str]) -> Self {
+        self.allowed = values.iter().map(|v| v.as_bytes().to_vec()).collect();
+        self
     }
 
     /// All spans of this rule: for each start, the longest that counts.
@@ -98,6 +106,10 @@ impl Rule {
             Some(check) => Some((check, &text[a..longest])),
             None => None,
         };
+        let certain = asked.map_or(&text[a..shortest], |(_, secret)| secret);
+        if self.allowed.iter().any(|value| value.starts_with(certain)) {
+            return None;
+        }
         asked
             .is_none_or(|(check, secret)| passes(check, secret, words))
             .then_some((a, longest))

@@ -18,5 +18,6 @@ mod masking;
 mod masking_plain;
 mod prompts;
 mod readiness;
+mod tags;
 mod tool_calls;
 mod upstream;

@@ -18,7 +18,7 @@ use copilot_guard::approval::{Approval, ApprovalState, ApprovalStore, ListFilter
 use copilot_guard::audit::{AuditEvent, Closing, EventKind, Opening, Outcome};
 use copilot_guard::clock::Timestamp;
 use copilot_guard::dialect::{RouteSet, RouteTable};
-use copilot_guard::guard::{Guard, Settings};
+use copilot_guard::guard::{Guard, GuardBuilder, Ready, Settings};
 use copilot_guard::http::{GuardService, ResponseBody};
 use copilot_guard::id::ExchangeId;
 use copilot_guard::identity::Identity;
@@ -163,6 +163,24 @@ impl House {
         store: MemoryStore,
         approvals: Arc<dyn ApprovalStore>,
     ) -> Self {
+        Self::finish(model, change, verifier, store, approvals, |builder| builder)
+    }
+
+    /// With the builder changed at last.
+    pub fn keyed(model: Model, last: impl FnOnce(GuardBuilder<Ready>) -> GuardBuilder<Ready>) -> Self {
+        let store = MemoryStore::new().with_outbox();
+        let approvals = Arc::new(store.clone());
+        Self::finish(model, |_| {}, Names, store, approvals, last)
+    }
+
+    fn finish(
+        model: Model,
+        change: impl FnOnce(&mut Settings),
+        verifier: impl TokenVerifier,
+        store: MemoryStore,
+        approvals: Arc<dyn ApprovalStore>,
+        last: impl FnOnce(GuardBuilder<Ready>) -> GuardBuilder<Ready>,
+    ) -> Self {
         let sink = RecordingSink::new();
         let clock = ManualClock::new(NOW);
         let mut settings = Settings::default();
@@ -170,16 +188,15 @@ impl House {
         let mut routes = RouteTable::new();
         routes.add_set("model", RouteSet::OpenAi);
         routes.add_set("model", RouteSet::Anthropic);
-        let guard = Guard::builder()
+        let builder = Guard::builder()
             .with_verifier(verifier)
             .with_policy(policy())
             .with_audit(sink.clone())
             .with_approvals(approvals)
             .with_routes(routes)
             .with_settings(settings)
-            .with_clock(Arc::new(clock.clone()))
-            .build()
-            .expect("a guard");
+            .with_clock(Arc::new(clock.clone()));
+        let guard = last(builder).build().expect("a guard");
         let shell = GuardService::new(guard.clone(), model.clone());
         Self {
             guard,

@@ -1,19 +1,21 @@
 //! `redact`: the same engine as a filter.
 
+use std::collections::BTreeSet;
 use std::io::{self, BufRead as _, Read as _, Write as _};
 use std::path::PathBuf;
 
 use clap::Args;
 use copilot_guard::clock::{Clock as _, SystemClock};
-use copilot_guard::detect::{RuleMask, RuleSet, Sink, Span};
-use copilot_guard::policy::{Policy, PolicyOptions};
+use copilot_guard::detect::{Mark, Redactor, RuleSet, Sink, Span};
+use copilot_guard::policy::{Policy, PolicyOptions, Query};
 
 use crate::failure::Failure;
 use crate::serve::load_policy;
 
 #[derive(Debug, Args)]
 pub(crate) struct RedactArgs {
-    /// A policy whose `[[patterns]]` are masked too.
+    /// A policy: its patterns, fields and values are masked too, its marks are written, and what it allows everybody
+    /// is let through.
     #[arg(long)]
     policy: Option<PathBuf>,
     /// Feed the engine so many bytes at a time. The output is the same for every number.
@@ -35,11 +37,12 @@ pub(crate) fn run(args: &RedactArgs) -> Result<(), Failure> {
     };
     let rules = policy.rule_set();
     let chunk = args.chunk.map_or(64 << 10, |c| c as usize);
-    let mask = rules.all();
+    let everybody = policy.for_caller(&Query::new(&BTreeSet::new(), "", SystemClock.now()));
+    let engine = || rules.redactor_with(&rules.all(), everybody.scan_options());
     let result = if args.jsonl {
-        lines(rules, &mask, chunk)
+        lines(rules, engine, chunk)
     } else {
-        filter(rules, &mask, chunk, args.spans)
+        filter(rules, engine(), chunk, args.spans)
     };
     match result {
         // Whoever reads our output has had enough.
@@ -80,10 +83,8 @@ impl Sink for Out<'_> {
         self.text.extend_from_slice(released);
     }
 
-    fn mark(&mut self, rule: copilot_guard::detect::RuleIndex, _start: u64) {
-        let kind = self.rules.info(rule).map_or("secret", |info| info.id.as_str());
-        self.text
-            .extend_from_slice(copilot_guard::detect::mark(kind).as_bytes());
+    fn mark(&mut self, mark: Mark) {
+        self.text.extend_from_slice(self.rules.mark_text(mark).as_bytes());
     }
 
     fn span(&mut self, span: Span) {
@@ -91,10 +92,9 @@ impl Sink for Out<'_> {
     }
 }
 
-fn filter(rules: &RuleSet, mask: &RuleMask, chunk: usize, only_spans: bool) -> Result<(), Stop> {
+fn filter(rules: &RuleSet, mut redactor: Redactor, chunk: usize, only_spans: bool) -> Result<(), Stop> {
     let mut input = io::stdin().lock();
     let mut output = io::BufWriter::new(io::stdout().lock());
-    let mut redactor = rules.redactor(mask);
     let mut out = Out {
         rules,
         text: Vec::new(),
@@ -125,7 +125,7 @@ fn filter(rules: &RuleSet, mask: &RuleMask, chunk: usize, only_spans: bool) -> R
     }
 }
 
-fn lines(rules: &RuleSet, mask: &RuleMask, chunk: usize) -> Result<(), Stop> {
+fn lines(rules: &RuleSet, engine: impl Fn() -> Redactor, chunk: usize) -> Result<(), Stop> {
     let mut output = io::BufWriter::new(io::stdout().lock());
     for (number, line) in io::stdin().lock().lines().enumerate() {
         let line = line?;
@@ -136,7 +136,7 @@ fn lines(rules: &RuleSet, mask: &RuleMask, chunk: usize) -> Result<(), Stop> {
         let value: serde_json::Value = serde_json::from_str(&line).map_err(|_| bad())?;
         let text = value.get("text").and_then(|t| t.as_str()).ok_or_else(bad)?;
         let id = value.get("id").ok_or_else(bad)?;
-        let mut redactor = rules.redactor(mask);
+        let mut redactor = engine();
         let mut out = Out {
             rules,
             text: Vec::new(),

@@ -107,7 +107,7 @@ mod tests {
         tokio::spawn(async move { axum::serve(listener, app).await });
         let reply = ask(port, "demo").await;
         assert!(reply.starts_with("HTTP/1.1 200"), "{reply}");
-        assert!(reply.contains("[REDACTED:github-pat]"), "{reply}");
+        assert!(reply.contains("[REDACTED:github-pat:"), "{reply}");
         assert!(ask(port, "stranger").await.starts_with("HTTP/1.1 401"));
     }
 }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use crate::detect::check::When;
 use crate::detect::rule::{RuleIndex, RuleMask};
+use crate::detect::scan::ScanOptions;
 use crate::detect::set::{Compiled, Rule};
 
 use super::nodes::{HeadIndex, NOWHERE, Opens};
@@ -120,6 +121,7 @@ impl Window<'_> {
 pub(super) struct Reading<'r> {
     pub(super) rules: &'r Compiled,
     pub(super) active: &'r RuleMask,
+    pub(super) options: &'r ScanOptions,
     pub(super) window: Window<'r>,
 }
 
@@ -128,9 +130,18 @@ impl Reading<'_> {
         self.rules.rule(index)
     }
 
-    /// Whether this text passes the check of its rule.
-    fn counts(&self, rule: &Rule, start: u64, end: u64) -> bool {
-        rule.check.passes(&self.window.text(start, end))
+    /// Whether a candidate's text counts: its rule's check, then what is let through.
+    fn counts(&self, index: RuleIndex, rule: &Rule, start: u64, end: u64) -> bool {
+        let text = self.window.text(start, end);
+        let allow = self.options.allow.as_deref();
+        (rule.check.when == When::Never || rule.check.passes(&text))
+            && !allow.is_some_and(|allow| allow.permits(index, &text))
+    }
+
+    /// Whether something is let through of what this rule matches.
+    fn is_allowed_for(&self, rule: RuleIndex) -> bool {
+        let allow = self.options.allow.as_deref();
+        allow.is_some_and(|allow| allow.concerns(rule))
     }
 }
 
@@ -313,7 +324,7 @@ impl Live {
             self.merge_contexts_at = self.contexts.len() * 2;
         }
         if self.secrets.len() > self.merge_secrets_at.max(MERGE_FROM) {
-            self.merge(reading.rules);
+            self.merge(reading);
             self.merge_secrets_at = self.secrets.len() * 2;
         }
     }
@@ -420,7 +431,7 @@ impl Live {
         }
         if c.committed {
             self.counted.push(c.counted());
-        } else if reading.counts(rule, c.start, c.matched) {
+        } else if reading.counts(c.rule, rule, c.start, c.matched) {
             self.counted.push(Counted {
                 since: now,
                 certain: c.matched,
@@ -430,9 +441,10 @@ impl Live {
     }
 
     /// Of candidates with the same future, the earliest is enough. A check tells them apart until it has passed.
-    fn merge(&mut self, rules: &Compiled) {
+    fn merge(&mut self, reading: &Reading<'_>) {
         let key = |c: &Candidate| {
-            let free = c.committed || rules.rule(c.rule).check.when == When::Never;
+            let free = c.committed
+                || reading.rule(c.rule).check.when == When::Never && !reading.is_allowed_for(c.rule);
             (c.rule, c.state, !free, c.start)
         };
         self.secrets.sort_unstable_by_key(key);
@@ -453,7 +465,8 @@ impl Live {
 #[inline]
 fn matched(reading: &Reading<'_>, rule: &Rule, c: &mut Candidate, end: u64, now: u64) -> bool {
     if !c.committed && rule.check.when != When::Longest {
-        if rule.check.when == When::Shortest && !reading.counts(rule, c.start, end) {
+        let asked = rule.check.when == When::Shortest || reading.is_allowed_for(c.rule);
+        if asked && !reading.counts(c.rule, rule, c.start, end) {
             return false;
         }
         c.committed = true;

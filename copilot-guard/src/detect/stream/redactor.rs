@@ -1,10 +1,14 @@
 //! One text stream: reads bytes, and lets each leave as soon as nothing can make it part of a secret.
 
 use std::fmt;
+use std::sync::Arc;
 
+use crate::detect::allow::AllowList;
 use crate::detect::rule::RuleMask;
+use crate::detect::scan::ScanOptions;
 use crate::detect::set::RuleSet;
 use crate::detect::sink::{Sink, Span};
+use crate::detect::tag::TagKey;
 
 use super::filter::PART;
 use super::live::{Live, Reading, Window};
@@ -20,6 +24,7 @@ use super::trigger::START;
 pub struct Redactor {
     rules: RuleSet,
     active: RuleMask,
+    options: ScanOptions,
     are_all_active: bool,
     /// The last bytes that were read; zeros before the first.
     last: [u8; LEVELS],
@@ -48,12 +53,27 @@ impl Redactor {
             are_all_active: active.len() == rules.rules().len(),
             rules,
             active,
+            options: ScanOptions::default(),
             last: [0; LEVELS],
             state: START,
             read: 0,
             released: 0,
             busy: None,
         }
+    }
+
+    /// The same with tags on the marks of tokens, made by this key. Set it before the first piece.
+    #[must_use]
+    pub fn with_tags(mut self, key: Arc<TagKey>) -> Self {
+        self.options.tags = Some(key);
+        self
+    }
+
+    /// The same with this list of what is let through. Set it before the first piece.
+    #[must_use]
+    pub fn with_allow(mut self, allow: Arc<AllowList>) -> Self {
+        self.options.allow = Some(allow).filter(|allow| !allow.is_empty());
+        self
     }
 
     /// Takes the next piece of text; what is decided by now goes to `sink`.
@@ -138,6 +158,7 @@ impl Redactor {
         let reading = Reading {
             rules: &self.rules.inner,
             active: &self.active,
+            options: &self.options,
             window: Window {
                 kept: &busy.kept,
                 from: base - busy.kept.len() as u64,
@@ -183,6 +204,7 @@ impl Redactor {
         let reading = Reading {
             rules: &self.rules.inner,
             active: &self.active,
+            options: &self.options,
             window: Window {
                 kept: &busy.kept,
                 from: self.read - busy.kept.len() as u64,

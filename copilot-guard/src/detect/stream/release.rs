@@ -1,6 +1,7 @@
 //! How much of a text is decided, and the marks that take the place of secrets.
 
-use crate::detect::sink::{Sink, Span};
+use crate::detect::sink::{Mark, Sink, Span};
+use crate::detect::tag::Tag;
 
 use super::live::{Counted, Live, Reading};
 
@@ -43,7 +44,11 @@ pub(super) fn release(
                     }
                     sink.span(group);
                 }
-                sink.mark(first.rule, first.start);
+                sink.mark(Mark {
+                    rule: first.rule,
+                    start: first.start,
+                    tag: tag(reading, &first),
+                });
                 *open = Some(Span {
                     start: first.start,
                     end: first.end,
@@ -72,4 +77,16 @@ pub(super) fn release(
     live.counted
         .extend(spans.filter(|(_, settled)| *settled).map(|(c, _)| c));
     at
+}
+
+/// The tag of a mark whose group begins with this span. The bytes are still in the window: they have not left.
+fn tag(reading: &Reading<'_>, first: &Counted) -> Option<Tag> {
+    let key = reading.options.tags.as_deref()?;
+    let info = reading.rules.infos.get(first.rule.as_usize())?;
+    if !info.tagged {
+        return None;
+    }
+    let mut tagging = key.begin(&info.id);
+    tagging.update(&reading.window.text(first.start, first.certain));
+    Some(tagging.finish())
 }

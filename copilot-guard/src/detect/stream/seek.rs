@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use crate::detect::bytes::is_word;
 use crate::detect::set::Compiled;
 
-use super::filter::{Bits, Filter, PART};
+use super::filter::{Bits, Filter};
 use super::nodes::{LEVELS, NOWHERE};
 use super::table::DEAD;
 use super::trigger::START;

@@ -50,7 +50,7 @@ export ALEX={alex}
 1. Allowed: Dana, a developer, asks something harmless.
 {allowed}
 
-2. Masked: the model answers with a token, cut into small pieces; it arrives as [REDACTED:github-pat].
+2. Masked: the model answers with a token, cut into small pieces; it arrives as [REDACTED:github-pat:…].
 {masked}
 
 3. Blocked: the policy forbids it; the model is never asked.

@@ -31,7 +31,7 @@ pub(super) async fn run(demo: &Demo) -> Result<bool, Failure> {
         row("allowed", "200, the model's answer", allowed(demo).await),
         row(
             "masked",
-            "200, [REDACTED:github-pat] in place of the token",
+            "200, [REDACTED:github-pat:…] in place of the token",
             masked(demo).await,
         ),
         row(
@@ -106,7 +106,7 @@ async fn masked(demo: &Demo) -> Result<(bool, String), Error> {
         .await?;
     let text = reply.chat_text();
     let right = reply.status == 200
-        && text.contains("[REDACTED:github-pat]")
+        && text.contains("[REDACTED:github-pat:")
         && text.ends_with("./deploy.sh --all\n")
         && !reply.body.contains(&planted_secret())
         && is_clean(&reply);

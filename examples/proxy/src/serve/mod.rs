@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use copilot_guard::clock::{Clock as _, SystemClock};
 use copilot_guard::guard::Guard;
+use copilot_guard::policy::reader::Elsewhere;
 use copilot_guard::policy::{Policy, PolicyOptions, Problem};
 use copilot_guard::secret::Secret;
 use copilot_guard::token::OidcVerifier;
@@ -63,7 +64,23 @@ pub(crate) fn load_policy(
     for (id, value) in exact {
         options = options.with_exact(id, value);
     }
+    let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+    options = options.with_elsewhere(move |place| elsewhere(&folder, place));
     Ok(Policy::parse(&text, &name, &options)?)
+}
+
+/// What `[[values]]` of a policy name. Nothing of the content is in an error.
+fn elsewhere(folder: &Path, place: &Elsewhere) -> Result<Secret, String> {
+    match place {
+        Elsewhere::Env(name) => match std::env::var(name) {
+            Ok(value) => Ok(Secret::new(value)),
+            Err(std::env::VarError::NotPresent) => Err("it is not set".to_owned()),
+            Err(std::env::VarError::NotUnicode(_)) => Err("it is not text".to_owned()),
+        },
+        Elsewhere::File(path) => std::fs::read_to_string(folder.join(path))
+            .map(Secret::new)
+            .map_err(|error| error.to_string()),
+    }
 }
 
 /// A running gateway.
