@@ -24,6 +24,14 @@ impl ByteSet {
             .all(|(mine, theirs)| theirs & !mine == 0)
     }
 
+    /// Whether some byte is in both.
+    pub(super) fn meets(&self, other: &Self) -> bool {
+        self.0
+            .iter()
+            .zip(other.0)
+            .any(|(mine, theirs)| mine & theirs != 0)
+    }
+
     /// Adds every byte of `other`.
     pub(super) fn join(&mut self, other: &Self) {
         self.0

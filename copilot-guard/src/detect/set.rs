@@ -49,6 +49,15 @@ pub(super) struct Rule {
     pub(super) secret: Arc<Table>,
     pub(super) after: Option<ByteSet>,
     pub(super) check: Check,
+    /// When the secret is one class so and so many times, and what follows it is of no such byte.
+    pub(super) run: Option<Run>,
+}
+
+/// A secret of bytes of one class, up to the first that is not: all that begin within one such run end together.
+pub(super) struct Run {
+    pub(super) class: ByteSet,
+    pub(super) least: u64,
+    pub(super) most: u64,
 }
 
 impl RuleSet {
@@ -379,12 +388,17 @@ impl Draft {
             }
             Some(_) => {}
         }
+        let run = secret.repetition().and_then(|(class, least, most)| {
+            let ends = self.parts.after.is_some_and(|after| !after.meets(&class));
+            ends.then_some(Run { class, least, most })
+        });
         Ok(Rule {
             not_word_before: self.parts.not_word_before,
             context,
             secret,
             after: self.parts.after,
             check: self.check.clone(),
+            run,
         })
     }
 }

@@ -1,9 +1,8 @@
 //! Long texts: where one of the rules may begin, for many places at once. It may say yes too often, never too seldom.
 
-use std::ops::Range;
-
 use crate::detect::bytes::ByteSet;
 
+use super::buckets::{Sample, assign};
 use super::nodes::{LEVELS, NOWHERE, Nodes};
 use super::simd::{self, BOUNDED, Buckets, GROUPS, IN_GROUP, WINDOW};
 
@@ -17,6 +16,9 @@ impl Default for Bits {
         Self([0; PART / 64])
     }
 }
+
+/// Where more than this share of places would be marked, looking at each byte is quicker.
+const MOST_MARKED: f64 = 0.25;
 
 /// The windows of four bytes that rules begin with.
 pub(in crate::detect) struct Filter {
@@ -32,8 +34,18 @@ impl Filter {
         let covers = |wide: &Path, path: &Path| wide.iter().zip(path).all(|(w, p)| w.contains_all(p));
         bounded.retain(|path| !anywhere.iter().any(|wide| covers(wide, path)));
         let mut buckets = Buckets::default();
-        let share = AFTER_NO_WORD * assign(&bounded, 0..BOUNDED * IN_GROUP, &mut buckets)
-            + assign(&anywhere, BOUNDED * IN_GROUP..GROUPS * IN_GROUP, &mut buckets);
+        let share = assign(
+            &bounded,
+            Sample::after_no_word(),
+            0..BOUNDED * IN_GROUP,
+            &mut buckets,
+        )
+        .max(assign(
+            &anywhere,
+            Sample::anywhere(),
+            BOUNDED * IN_GROUP..GROUPS * IN_GROUP,
+            &mut buckets,
+        ));
         (share < MOST_MARKED).then(|| Self {
             buckets,
             plain: Plain::new(bounded.iter().chain(&anywhere)),
@@ -59,7 +71,7 @@ impl Filter {
 }
 
 /// The sets of bytes along one way through the first levels.
-type Path = [ByteSet; WINDOW];
+pub(super) type Path = [ByteSet; WINDOW];
 
 /// All ways through the first levels of the nodes.
 fn paths(nodes: &Nodes, root: u16) -> Vec<Path> {
@@ -112,113 +124,6 @@ fn paths(nodes: &Nodes, root: u16) -> Vec<Path> {
         same
     });
     done
-}
-
-/// The share of all places that no word byte stands before, about.
-const AFTER_NO_WORD: f64 = 0.35;
-/// How often every path is asked whether another bucket would be better.
-const ROUNDS: usize = 3;
-/// Where more than this share of all places would be marked, looking at each byte is quicker.
-const MOST_MARKED: f64 = 0.2;
-
-/// Puts paths into the buckets from `first` on so that few other windows fall into the same. Gives the share of all
-/// places that is then marked, about.
-fn assign(paths: &[Path], range: Range<usize>, buckets: &mut Buckets) -> f64 {
-    let count = range.len();
-    let mut order: Vec<Nibbles> = paths.iter().map(Nibbles::of).collect();
-    order.sort_by(|a, b| b.weight().total_cmp(&a.weight()));
-    let mut home = vec![usize::MAX; order.len()];
-    let union = |home: &[usize], bucket: usize| {
-        let members = order.iter().zip(home).filter(|(_, h)| **h == bucket);
-        members.fold(Nibbles::default(), |all, (path, _)| all.or(path))
-    };
-    let mut unions = vec![(Nibbles::default(), 0.0); count];
-    for _ in 0..ROUNDS {
-        for (i, path) in order.iter().enumerate() {
-            let before = std::mem::replace(&mut home[i], usize::MAX);
-            if let Some(left) = unions.get_mut(before) {
-                let rest = union(&home, before);
-                *left = (rest, rest.weight());
-            }
-            let added = |bucket: usize| unions[bucket].0.or(path).weight() - unions[bucket].1;
-            let costs: Vec<f64> = (0..count).map(added).collect();
-            if let Some(best) = (0..count).min_by(|a, b| costs[*a].total_cmp(&costs[*b])) {
-                let joined = unions[best].0.or(path);
-                unions[best] = (joined, joined.weight());
-                home[i] = best;
-            }
-        }
-    }
-    for (n, (sets, _)) in unions.iter().enumerate() {
-        for place in 0..WINDOW {
-            for byte in (0..=u8::MAX).filter(|b| sets.holds(place, *b)) {
-                buckets.add(range.start + n, place, byte);
-            }
-        }
-    }
-    unions.iter().map(|(_, weight)| weight).sum()
-}
-
-/// What a bucket can tell apart: sets of low and of high nibbles.
-#[derive(Clone, Copy, Default)]
-struct Nibbles([(u16, u16); WINDOW]);
-
-impl Nibbles {
-    fn of(path: &Path) -> Self {
-        let mut sets = Self::default();
-        for (set, bytes) in sets.0.iter_mut().zip(path) {
-            for byte in (0..=u8::MAX).filter(|b| bytes.contains(*b)) {
-                set.0 |= 1 << (byte & 15);
-                set.1 |= 1 << (byte >> 4);
-            }
-        }
-        sets
-    }
-
-    fn or(&self, other: &Self) -> Self {
-        let mut sets = *self;
-        for (a, b) in sets.0.iter_mut().zip(other.0) {
-            a.0 |= b.0;
-            a.1 |= b.1;
-        }
-        sets
-    }
-
-    const fn holds(&self, place: usize, byte: u8) -> bool {
-        let (low, high) = self.0[place];
-        low >> (byte & 15) & 1 == 1 && high >> (byte >> 4) & 1 == 1
-    }
-
-    /// How often ordinary text has such a window, by how often it has each byte.
-    fn weight(&self) -> f64 {
-        let bits = |set: u16| (0..16u8).filter(move |bit| set >> bit & 1 == 1);
-        self.0
-            .iter()
-            .map(|(low, high)| {
-                let row = |high: u8| bits(*low).map(move |low| frequency(high << 4 | low)).sum::<f64>();
-                bits(*high).map(row).sum::<f64>()
-            })
-            .product()
-    }
-}
-
-/// How often a byte stands in source code and prose, for each hundred thousand; from a sample of both.
-const OF_HUNDRED_THOUSAND: [u16; 128] = [
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 2774, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-    21285, 182, 723, 271, 35, 21, 150, 396, 1095, 1095, 159, 47, 1426, 357, 758, 1206, 738, 512, 668, 540,
-    265, 202, 258, 151, 230, 152, 2218, 650, 184, 723, 336, 44, 9, 595, 242, 538, 453, 870, 363, 204, 180,
-    657, 17, 97, 414, 291, 501, 538, 453, 35, 613, 803, 768, 314, 164, 153, 74, 112, 28, 307, 123, 306, 7,
-    2362, 308, 2909, 1057, 2036, 1644, 5598, 1380, 835, 900, 2962, 42, 376, 2044, 1210, 3265, 2900, 1750,
-    127, 3195, 3255, 4461, 2249, 401, 524, 447, 669, 132, 323, 74, 322, 7, 0,
-];
-
-fn frequency(byte: u8) -> f64 {
-    let count = OF_HUNDRED_THOUSAND
-        .get(usize::from(byte))
-        .copied()
-        .unwrap_or_default();
-    // What the sample does not have is rare, not impossible.
-    (f64::from(count) + 1.0) / 100_000.0
 }
 
 /// Three bytes each, by a code of five bits for each byte: with what windows begin, and with what they end.

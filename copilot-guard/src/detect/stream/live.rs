@@ -8,6 +8,7 @@ use crate::detect::scan::ScanOptions;
 use crate::detect::set::{Compiled, Rule};
 
 use super::nodes::{HeadIndex, NOWHERE, Opens};
+use super::runs::Runs;
 use super::seek::Start;
 use super::table::DEAD;
 
@@ -126,12 +127,12 @@ pub(super) struct Reading<'r> {
 }
 
 impl Reading<'_> {
-    fn rule(&self, index: RuleIndex) -> &Rule {
+    pub(super) fn rule(&self, index: RuleIndex) -> &Rule {
         self.rules.rule(index)
     }
 
     /// Whether a candidate's text counts: its rule's check, then what is let through.
-    fn counts(&self, index: RuleIndex, rule: &Rule, start: u64, end: u64) -> bool {
+    pub(super) fn counts(&self, index: RuleIndex, rule: &Rule, start: u64, end: u64) -> bool {
         let text = self.window.text(start, end);
         let allow = self.options.allow.as_deref();
         (rule.check.when == When::Never || rule.check.passes(&text))
@@ -152,6 +153,7 @@ pub(super) struct Live {
     opening: Vec<(u64, u16)>,
     contexts: Vec<(HeadIndex, u32)>,
     secrets: Vec<Candidate>,
+    runs: Runs,
     /// Spans whose end is known.
     pub(super) counted: Vec<Counted>,
     merge_contexts_at: usize,
@@ -161,12 +163,19 @@ pub(super) struct Live {
 impl Live {
     #[inline]
     fn is_idle(&self) -> bool {
-        self.secrets.is_empty() && self.contexts.is_empty() && self.opening.is_empty()
+        self.secrets.is_empty()
+            && self.contexts.is_empty()
+            && self.opening.is_empty()
+            && self.runs.are_empty()
     }
 
     /// How much memory this keeps, in entries.
     pub(super) fn capacity(&self) -> usize {
-        self.opening.capacity() + self.contexts.capacity() + self.secrets.capacity() + self.counted.capacity()
+        self.opening.capacity()
+            + self.contexts.capacity()
+            + self.secrets.capacity()
+            + self.runs.capacity()
+            + self.counted.capacity()
     }
 
     /// Whether nothing may become a secret, and nothing that did has still to leave.
@@ -190,6 +199,7 @@ impl Live {
             .iter()
             .filter(|(_, node)| reading.rules.nodes.holds(*node, reading.active))
             .map(|(start, _)| *start)
+            .chain(self.runs.first())
             .fold(at, u64::min);
         let undecided = self.secrets.iter().map(Candidate::undecided_from);
         let starts = self.secrets.iter().map(|c| c.start);
@@ -200,7 +210,7 @@ impl Live {
     pub(super) fn needed_from(&self, at: u64) -> u64 {
         let opening = self.opening.iter().map(|(start, _)| *start);
         let secrets = self.secrets.iter().filter(|c| !c.committed).map(|c| c.start);
-        opening.chain(secrets).fold(at, u64::min)
+        opening.chain(secrets).chain(self.runs.first()).fold(at, u64::min)
     }
 
     /// Reads the piece at hand, of which `starts` says where rules begin, in order.
@@ -240,6 +250,7 @@ impl Live {
                 self.close(reading, rule, c, now + 1);
             }
         }
+        self.runs.end(reading, now, &mut self.counted);
         self.contexts.clear();
         self.opening.clear();
     }
@@ -252,7 +263,7 @@ impl Live {
             self.contexts.as_slice(),
             self.opening.as_slice(),
         ) {
-            ([only], [], []) => {
+            ([only], [], []) if self.runs.are_empty() => {
                 let mut c = *only;
                 let rule = reading.rule(c.rule);
                 for (byte, offset) in text[at..].iter().zip(at..) {
@@ -265,7 +276,7 @@ impl Live {
                 self.secrets.push(c);
                 text.len()
             }
-            ([], [(head, state)], []) => {
+            ([], [(head, state)], []) if self.runs.are_empty() => {
                 let (head, mut state) = (*head, *state);
                 let table = &reading.rules.nodes.head(head).table;
                 for (byte, offset) in text[at..].iter().zip(at + 1..) {
@@ -280,6 +291,7 @@ impl Live {
                 self.contexts.push((head, state));
                 text.len()
             }
+            ([], [], []) => self.runs.advance(reading, text, at, base, &mut self.counted),
             _ => {
                 self.step(reading, text[at], base + at as u64);
                 at + 1
@@ -293,6 +305,7 @@ impl Live {
         let mut secrets = std::mem::take(&mut self.secrets);
         secrets.retain_mut(|c| self.step_secret(reading, reading.rule(c.rule), c, byte, at));
         self.secrets = secrets;
+        self.runs.step(reading, byte, at, &mut self.counted);
         let first_new = self.secrets.len();
 
         let mut contexts = std::mem::take(&mut self.contexts);
@@ -345,6 +358,10 @@ impl Live {
             match &nodes.head(head).opens {
                 Opens::Secret(index) if reading.active.contains(*index) => {
                     let rule = reading.rule(*index);
+                    if rule.run.is_some() {
+                        self.runs.begin(*index, start);
+                        continue;
+                    }
                     let mut new = Candidate::new(*index, start, state);
                     if self.arrived(reading, rule, &mut new, now) {
                         self.secrets.push(new);
@@ -379,6 +396,10 @@ impl Live {
             return;
         };
         for &index in rules.iter().filter(|r| reading.active.contains(**r)) {
+            if reading.rule(index).run.is_some() {
+                self.runs.begin(index, now);
+                continue;
+            }
             let known = self.secrets[first_new..]
                 .iter()
                 .any(|c| (c.start, c.rule) == (now, index));

@@ -15,11 +15,13 @@
 //! Each byte is looked at once by step 2, and once by step 3 for each candidate alive; candidates of one rule in one
 //! state share their fate and become one. The lint bounds how long a rule may wait, so what is held is bounded too.
 
+mod buckets;
 pub(super) mod filter;
 pub(super) mod live;
 pub(super) mod nodes;
 mod redactor;
 mod release;
+mod runs;
 mod seek;
 mod simd;
 pub(super) mod table;

@@ -150,6 +150,30 @@ impl Table {
         self.flags(state) & MORE != 0
     }
 
+    /// When this is one class, so and so many times: the class, the least and the most.
+    pub(in crate::detect) fn repetition(&self) -> Option<(ByteSet, u64, u64)> {
+        let class = ByteSet::of(|byte| self.next(self.start, byte) != DEAD);
+        let byte = (0..=u8::MAX).find(|byte| class.contains(*byte))?;
+        let (mut state, mut least, mut most) = (self.start, None, 0);
+        while state != DEAD {
+            if self.accepts(state) {
+                least = least.or(Some(most));
+            } else if least.is_some() {
+                return None;
+            }
+            let next = self.next(state, byte);
+            let alike =
+                (0..=u8::MAX).all(|b| self.next(state, b) == if class.contains(b) { next } else { DEAD });
+            // A state that comes again repeats without end.
+            if !alike || next == state || most as usize > self.rows.len() {
+                return None;
+            }
+            state = next;
+            most += 1;
+        }
+        Some((class, least?, most - 1))
+    }
+
     /// Whether nothing at all matches.
     pub(in crate::detect) const fn is_empty(&self) -> bool {
         self.start == DEAD
