@@ -24,6 +24,7 @@ const MOST_MARKED: f64 = 0.25;
 pub(in crate::detect) struct Filter {
     buckets: Buckets,
     plain: Plain,
+    windows: Windows,
 }
 
 impl Filter {
@@ -49,13 +50,14 @@ impl Filter {
         (share < MOST_MARKED).then(|| Self {
             buckets,
             plain: Plain::new(bounded.iter().chain(&anywhere)),
+            windows: Windows::new(bounded.iter().chain(&anywhere)),
         })
     }
 
     /// Whether a place that was marked is worth a closer look.
     #[inline]
     pub(super) fn may_begin(&self, window: &[u8; WINDOW]) -> bool {
-        self.plain.may_begin(window)
+        self.windows.may_hold(u32::from_le_bytes(*window))
     }
 
     /// Marks every place where a rule begins, and some others. The last three bytes begin no window; `last` is the byte
@@ -126,9 +128,65 @@ fn paths(nodes: &Nodes, root: u16) -> Vec<Path> {
     done
 }
 
+/// Which windows rules begin with, whatever the case of their letters: a bit for each value of a hash. Weeds out most of
+/// what was marked in vain.
+struct Windows(Box<[u64; 1 << (HASH - 6)]>);
+
+const HASH: u32 = 17;
+/// A way with more windows than this is not listed: then every window may be one.
+const MOST_WINDOWS: usize = 1 << 14;
+
+impl Windows {
+    fn new<'p>(paths: impl Iterator<Item = &'p Path>) -> Self {
+        let mut windows = Self(Box::new([0; 1 << (HASH - 6)]));
+        for path in paths {
+            let sets = path.map(|set| {
+                let mut bytes: Vec<u8> = (0..=u8::MAX)
+                    .filter(|b| set.contains(*b))
+                    .map(|b| b | CASE)
+                    .collect();
+                bytes.sort_unstable();
+                bytes.dedup();
+                bytes
+            });
+            if sets.iter().map(Vec::len).product::<usize>() > MOST_WINDOWS {
+                windows.0.fill(u64::MAX);
+                return windows;
+            }
+            let mut all = vec![0u32];
+            for bytes in sets.iter().rev() {
+                all = all
+                    .iter()
+                    .flat_map(|window| bytes.iter().map(move |b| window << 8 | u32::from(*b)))
+                    .collect();
+            }
+            for window in all {
+                let (word, bit) = Self::place(window);
+                windows.0[word] |= 1 << bit;
+            }
+        }
+        windows
+    }
+
+    #[inline]
+    fn may_hold(&self, window: u32) -> bool {
+        let (word, bit) = Self::place(window | u32::from_le_bytes([CASE; WINDOW]));
+        self.0[word] >> bit & 1 == 1
+    }
+
+    #[inline]
+    const fn place(window: u32) -> (usize, u32) {
+        let hash = window.wrapping_mul(0x9e37_79b1) >> (u32::BITS - HASH);
+        ((hash / 64) as usize, hash % 64)
+    }
+}
+
+/// The bit that tells the cases of a letter apart.
+const CASE: u8 = 0x20;
+
 /// Three bytes each, by a code of five bits for each byte: with what windows begin, and with what they end.
 ///
-/// This is the form of the filter for any processor, and weeds out most of what the fast form marks in vain.
+/// This is the form of the filter for any processor.
 struct Plain {
     codes: Box<[u8; 256]>,
     fronts: Box<[u64; KEYS / 64]>,
@@ -164,13 +222,6 @@ impl Plain {
         bytes.iter().fold(0, |key, byte| {
             key << CODE | usize::from(self.codes[usize::from(*byte)])
         })
-    }
-
-    #[inline]
-    fn may_begin(&self, window: &[u8; WINDOW]) -> bool {
-        let [a, b, c, d] = *window;
-        let (front, end) = (self.key(&[a, b, c]), self.key(&[b, c, d]));
-        (self.fronts[front / 64] >> (front % 64)) & (self.ends[end / 64] >> (end % 64)) & 1 == 1
     }
 
     fn mark(&self, text: &[u8], marks: &mut [u64]) {
