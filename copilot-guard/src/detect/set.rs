@@ -406,16 +406,25 @@ impl Draft {
 /// The tables of the built-in rules: they are most of the work, and the same for every policy.
 fn builtin_tables() -> &'static HashMap<String, Arc<Table>> {
     static TABLES: LazyLock<HashMap<String, Arc<Table>>> = LazyLock::new(|| {
-        let mut tables = HashMap::new();
-        for draft in builtin::drafts()
-            .into_iter()
-            .flatten()
-            .filter(|d| d.info.pack.is_none())
-        {
-            // An error comes again, with its rule, where the rule itself is compiled.
-            let _ = draft.compile(&mut tables);
-        }
-        tables
+        let drafts = builtin::drafts().unwrap_or_default();
+        let drafts: Vec<&Draft> = drafts.iter().filter(|d| d.info.pack.is_none()).collect();
+        let hands = std::thread::available_parallelism().map_or(1, usize::from).min(4);
+        let compile = |share: usize| {
+            let mut tables = HashMap::new();
+            // The large ones stand together, so that each takes every so many.
+            for draft in drafts.iter().skip(share).step_by(hands) {
+                // An error comes again, with its rule, where the rule itself is compiled.
+                let _ = draft.compile(&mut tables);
+            }
+            tables
+        };
+        std::thread::scope(|scope| {
+            let others: Vec<_> = (1..hands).map(|share| scope.spawn(move || compile(share))).collect();
+            let mut tables = compile(0);
+            // What a thread could not do is done where the rule is compiled.
+            others.into_iter().filter_map(|t| t.join().ok()).for_each(|more| tables.extend(more));
+            tables
+        })
     });
     &TABLES
 }
