@@ -24,7 +24,7 @@ pub(super) struct Rule {
 
 pub(super) struct Oracle {
     pub(super) rules: Vec<Rule>,
-    words: toml::Table,
+    pub(super) words: toml::Table,
 }
 
 fn spelled_out(regex: &str) -> String {
