@@ -9,8 +9,8 @@ use super::oracle::Oracle;
 use super::{Heard, redact, stream};
 
 pub(super) static RULES: LazyLock<RuleSet> = LazyLock::new(|| RuleSet::builder().builtin().build().unwrap());
-static ORACLE: LazyLock<Oracle> = LazyLock::new(Oracle::builtin);
-static PERSONAL: LazyLock<RuleSet> = LazyLock::new(|| {
+pub(super) static ORACLE: LazyLock<Oracle> = LazyLock::new(Oracle::builtin);
+pub(super) static PERSONAL: LazyLock<RuleSet> = LazyLock::new(|| {
     RuleSet::builder()
         .builtin()
         .pack(Pack::PersonalData)
@@ -164,7 +164,7 @@ fn check(text: &[u8], chunks: &[usize]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-const CODE: [&str; 12] = [
+pub(super) const CODE: [&str; 12] = [
     "fn main() { println!(\"{}\", token); }\n",
     "const config = await fetch(url, { headers });\n",
     "Die Prüfung läuft über `ghp_`-Tokens – siehe 🔑 unten.\n",

@@ -7,13 +7,17 @@
 )]
 
 mod allow;
+mod bounds;
 mod builtin;
 mod fields;
 mod lint;
+mod long;
 mod oracle;
 mod tags;
 mod toy;
+mod utf8;
 mod values;
+mod witness;
 
 use copilot_guard::detect::{Mark, Redactor, RuleIndex, RuleMask, RuleSet, Sink, Span, Tag};
 

@@ -24,7 +24,7 @@ pub(super) struct Rule {
 
 pub(super) struct Oracle {
     pub(super) rules: Vec<Rule>,
-    words: toml::Table,
+    pub(super) words: toml::Table,
 }
 
 fn spelled_out(regex: &str) -> String {
@@ -194,7 +194,7 @@ fn has_right_crc(token: &str) -> bool {
         crc ^= u32::from(byte);
         for _ in 0..8 {
             crc = if crc % 2 == 1 {
-                crc / 2 ^ 0xEDB8_8320
+                (crc / 2) ^ 0xEDB8_8320
             } else {
                 crc / 2
             };

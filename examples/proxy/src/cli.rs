@@ -46,7 +46,7 @@ enum Command {
         #[command(subcommand)]
         command: PolicyCommand,
     },
-    /// Mask secrets from standard input to standard output.
+    /// Mask secrets from standard input to standard output, or say where they stand in files.
     Redact(redact::RedactArgs),
     /// Read the record.
     Audit {

@@ -12,6 +12,12 @@ impl Failure {
     pub(crate) fn new(what: impl fmt::Display, why: impl fmt::Display, mend: impl fmt::Display) -> Self {
         Self(format!("error: {what}: {why}: {mend}"))
     }
+
+    /// Several at once, each on a line of its own; none is no failure.
+    pub(crate) fn all(failures: &[Self]) -> Option<Self> {
+        let lines: Vec<_> = failures.iter().map(|f| f.0.as_str()).collect();
+        (!lines.is_empty()).then(|| Self(lines.join("\n")))
+    }
 }
 
 impl fmt::Display for Failure {

@@ -1,4 +1,6 @@
-//! `redact`: the same engine as a filter.
+//! `redact`: the same engine as a filter, and as a search through files.
+
+mod paths;
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead as _, Read as _, Write as _};
@@ -12,8 +14,16 @@ use copilot_guard::policy::{Policy, PolicyOptions, Query};
 use crate::failure::Failure;
 use crate::serve::load_policy;
 
+use self::paths::Search;
+
 #[derive(Debug, Args)]
 pub(crate) struct RedactArgs {
+    /// Say where secrets stand in these files, and in all files of these folders, as `path:line:column: rule`.
+    ///
+    /// Never the text itself. Passed over and counted are, within folders, hidden folders, symbolic links and what is no
+    /// file; and files that are not text (a NUL byte in the first 8 KiB).
+    #[arg(value_name = "PATH", conflicts_with = "jsonl")]
+    paths: Vec<PathBuf>,
     /// A policy: its patterns, fields and values are masked too, its marks are written, and what it allows everybody
     /// is let through.
     #[arg(long)]
@@ -21,7 +31,7 @@ pub(crate) struct RedactArgs {
     /// Feed the engine so many bytes at a time. The output is the same for every number.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     chunk: Option<u32>,
-    /// Print where secrets are, as JSON lines `{start,end,rule}`, instead of the text.
+    /// Print where secrets are, as JSON lines `{start,end,rule}`, instead of the text; with `path`, where paths are given.
     #[arg(long)]
     spans: bool,
     /// Each line is `{"id","text"}` and gives `{"id","text","spans"}`.
@@ -29,15 +39,26 @@ pub(crate) struct RedactArgs {
     jsonl: bool,
 }
 
-/// Runs the filter over standard input.
+/// Runs the filter over standard input, or the search over files.
 pub(crate) fn run(args: &RedactArgs) -> Result<(), Failure> {
     let policy = match &args.policy {
         Some(file) => load_policy(file, &[], Vec::new())?,
         None => Policy::allow_all(&PolicyOptions::new(SystemClock.now()))?,
     };
     let rules = policy.rule_set();
-    let chunk = args.chunk.map_or(64 << 10, |c| c as usize);
+    let chunk = args.chunk.map_or(usize::MAX, |c| c as usize);
     let everybody = policy.for_caller(&Query::new(&BTreeSet::new(), "", SystemClock.now()));
+    if !args.paths.is_empty() {
+        return search(
+            &args.paths,
+            &Search {
+                rules,
+                options: everybody.scan_options(),
+                chunk,
+                as_spans: args.spans,
+            },
+        );
+    }
     let engine = || rules.redactor_with(&rules.all(), everybody.scan_options());
     let result = if args.jsonl {
         lines(rules, engine, chunk)
@@ -58,6 +79,28 @@ pub(crate) fn run(args: &RedactArgs) -> Result<(), Failure> {
             r#"write each line as {"id":"…","text":"…"}"#,
         )),
         Ok(()) => Ok(()),
+    }
+}
+
+fn search(paths: &[PathBuf], search: &Search<'_>) -> Result<(), Failure> {
+    let mut output = io::BufWriter::new(io::stdout().lock());
+    let outcome = search
+        .run(paths, &mut output)
+        .and_then(|outcome| output.flush().map(|()| outcome));
+    match outcome {
+        // Whoever reads our output has had enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(Failure::new(
+            "what was found cannot be written",
+            error,
+            "check where the output goes",
+        )),
+        Ok(outcome) => {
+            if let Some(skipped) = outcome.skipped() {
+                eprintln!("{skipped}");
+            }
+            Failure::all(&outcome.unread).map_or(Ok(()), Err)
+        }
     }
 }
 
@@ -159,6 +202,9 @@ fn lines(rules: &RuleSet, engine: impl Fn() -> Redactor, chunk: usize) -> Result
 }
 
 fn span_json(rules: &RuleSet, span: &Span) -> serde_json::Value {
-    let rule = rules.info(span.rule).map_or("secret", |info| info.id.as_str());
-    serde_json::json!({ "start": span.start, "end": span.end, "rule": rule })
+    serde_json::json!({ "start": span.start, "end": span.end, "rule": rule_id(rules, span) })
+}
+
+fn rule_id<'r>(rules: &'r RuleSet, span: &Span) -> &'r str {
+    rules.info(span.rule).map_or("secret", |info| info.id.as_str())
 }
