@@ -419,10 +419,15 @@ fn builtin_tables() -> &'static HashMap<String, Arc<Table>> {
             tables
         };
         std::thread::scope(|scope| {
-            let others: Vec<_> = (1..hands).map(|share| scope.spawn(move || compile(share))).collect();
+            let others: Vec<_> = (1..hands)
+                .map(|share| scope.spawn(move || compile(share)))
+                .collect();
             let mut tables = compile(0);
             // What a thread could not do is done where the rule is compiled.
-            others.into_iter().filter_map(|t| t.join().ok()).for_each(|more| tables.extend(more));
+            others
+                .into_iter()
+                .filter_map(|t| t.join().ok())
+                .for_each(|more| tables.extend(more));
             tables
         })
     });

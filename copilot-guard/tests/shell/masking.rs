@@ -346,13 +346,13 @@ async fn the_tail_of_signed_reasoning_leaves_before_the_signature() {
 #[tokio::test]
 async fn without_the_pattern_it_would_pass() {
     let body = chat([
-        delta(0, json!({"content": "key ACME-EXT-2041-QX7RT9ZK4WLM"})),
+        delta(0, json!({"content": "part ACME-EXT-2041-QX7RT9ZK4WLM"})),
         finish(0, "stop"),
     ]);
     let got = through_plainly(body).await;
     assert_eq!(
         chat_texts(&got.body)["0.content"],
-        "key ACME-EXT-2041-QX7RT9ZK4WLM"
+        "part ACME-EXT-2041-QX7RT9ZK4WLM"
     );
 }
 

@@ -281,3 +281,53 @@ pub(super) const fn code(byte: u8) -> u8 {
         _ => 31,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::bytes::is_word;
+    use crate::detect::set::RuleSet;
+
+    /// What every form must mark: places from which the nodes lead somewhere.
+    fn begins(nodes: &Nodes, before: u8, window: &[u8]) -> bool {
+        let mut node = nodes.root(is_word(before));
+        for &byte in window {
+            if !nodes.is_leaf(node) {
+                node = nodes.next(node, byte);
+            }
+        }
+        node != NOWHERE
+    }
+
+    #[test]
+    fn no_form_misses_a_place_where_a_rule_begins() {
+        let rules = RuleSet::builder().builtin().build().unwrap();
+        let (nodes, filter) = (&rules.inner.nodes, rules.inner.filter.as_ref().unwrap());
+        // Ordinary windows, and the samples of rules.
+        let text = [
+            include_bytes!("windows.bin").as_slice(),
+            include_bytes!("../rules/source-hosts.toml"),
+            include_bytes!("../rules/fields.toml"),
+            include_bytes!("../rules/cloud.toml"),
+        ]
+        .concat();
+        let (mut begun, mut last) = (0, b' ');
+        for part in text.chunks(PART - 7) {
+            let (mut fast, mut plain) = (Bits::default(), Bits::default());
+            simd::mark(&filter.buckets, last, part, &mut fast.0);
+            filter.plain.mark(part, &mut plain.0);
+            for (place, window) in part.windows(WINDOW).enumerate() {
+                let before = if place == 0 { last } else { part[place - 1] };
+                if begins(nodes, before, window) {
+                    begun += 1;
+                    let shown = window.escape_ascii();
+                    assert!(fast.0[place / 64] >> (place % 64) & 1 == 1, "fast: {shown}");
+                    assert!(plain.0[place / 64] >> (place % 64) & 1 == 1, "plain: {shown}");
+                    assert!(filter.may_begin(window.try_into().unwrap()), "windows: {shown}");
+                }
+            }
+            last = part[part.len() - 1];
+        }
+        assert!(begun > 1000, "{begun}");
+    }
+}

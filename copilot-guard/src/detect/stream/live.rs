@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::detect::check::When;
 use crate::detect::rule::{RuleIndex, RuleMask};
 use crate::detect::scan::ScanOptions;
-use crate::detect::set::{Compiled, Rule};
+use crate::detect::set::{Compiled, LONGEST_WAIT, Rule};
 
 use super::nodes::{HeadIndex, NOWHERE, Opens};
 use super::runs::Runs;
@@ -437,6 +437,10 @@ impl Live {
         let accepts = rule.secret.accepts(c.state);
         if accepts && rule.after.is_none() && !matched(reading, rule, c, now, now) {
             return false;
+        }
+        if c.committed && now - c.matched > LONGEST_WAIT as u64 {
+            // What may yet become more of a secret has waited long enough: it is masked, so that nothing piles up.
+            c.matched = now;
         }
         let live = rule.secret.more(c.state) || accepts && rule.after.is_some();
         if !live {

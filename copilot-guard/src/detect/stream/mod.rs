@@ -1,4 +1,4 @@
-//! The engine: bytes in, released text and marks out, nothing read twice.
+//! The engine: bytes in, released text and marks out.
 //!
 //! 1. [`nodes`]: all rules as one automaton over the first bytes of what they look for, from one starting place.
 //! 2. [`seek`]: the places where a rule may have begun. A few bytes go through [`trigger`], one look-up each, which runs
@@ -12,8 +12,10 @@
 //!
 //! # Cost
 //!
-//! Each byte is looked at once by step 2, and once by step 3 for each candidate alive; candidates of one rule in one
-//! state share their fate and become one. The lint bounds how long a rule may wait, so what is held is bounded too.
+//! Each byte is looked at once by step 2; where something may have begun, up to 24 bytes are looked at ahead. Step 3 looks
+//! once for each candidate alive. When there are many, those of one rule in one state become one, and those of one class
+//! of bytes share a list ([`runs`]). The lint bounds how long a rule may wait until it is certain; what may follow a
+//! match, but has not become more of it within 4096 bytes, is masked. So what is held is bounded too.
 
 mod buckets;
 pub(super) mod filter;

@@ -231,6 +231,7 @@ mod spare {
     const LARGEST: usize = 1024;
 
     thread_local! {
+        #[expect(clippy::vec_box, reason = "boxes go in and out; what they hold is never moved")]
         static SPARE: RefCell<Vec<Box<Busy>>> = const { RefCell::new(Vec::new()) };
     }
 

@@ -96,6 +96,7 @@ const GO: usize = 256;
 /// Which of them are worth it is hard to foresee, for a processor too. So they are listed, and weeded out, without branches.
 fn confirm(rules: &Compiled, filter: &Filter, bits: &Bits, last: u8, text: &[u8], starts: &mut Starts) {
     let mut places = [0u16; GO];
+    let mut known = Known::default();
     let mut count = 0;
     for (word, base) in bits.0[..text.len().div_ceil(64)].iter().zip((0u16..).step_by(64)) {
         let mut word = *word;
@@ -106,17 +107,64 @@ fn confirm(rules: &Compiled, filter: &Filter, bits: &Bits, last: u8, text: &[u8]
         }
         count += marked;
         if count + 64 > GO {
-            confirm_each(rules, filter, &mut places[..count], last, text, starts);
+            confirm_each(
+                rules,
+                filter,
+                &mut places[..count],
+                &mut known,
+                last,
+                text,
+                starts,
+            );
             count = 0;
         }
     }
-    confirm_each(rules, filter, &mut places[..count], last, text, starts);
+    confirm_each(
+        rules,
+        filter,
+        &mut places[..count],
+        &mut known,
+        last,
+        text,
+        starts,
+    );
+}
+
+/// What the last windows came to: a text has few different ones, and a flood has one.
+struct Known([(u64, u16, u8); 32]);
+
+impl Default for Known {
+    fn default() -> Self {
+        Self([(0, NOWHERE, 0); 32])
+    }
+}
+
+impl Known {
+    /// The node that a window leads to, and how many of its bytes that took.
+    #[inline]
+    fn look_up(
+        &mut self,
+        window: [u8; LEVELS],
+        after_word: bool,
+        walk: impl FnOnce() -> (u16, u8),
+    ) -> (u16, u8) {
+        let window = u32::from_le_bytes(window);
+        // Never zero, which stands for none.
+        let key = u64::from(window) << 2 | u64::from(after_word) << 1 | 1;
+        let entry = &mut self.0[(window.wrapping_mul(0x9e37_79b1) >> 27) as usize];
+        if entry.0 != key {
+            let (node, back) = walk();
+            *entry = (key, node, back);
+        }
+        (entry.1, entry.2)
+    }
 }
 
 fn confirm_each(
     rules: &Compiled,
     filter: &Filter,
     places: &mut [u16],
+    known: &mut Known,
     last: u8,
     text: &[u8],
     starts: &mut Starts,
@@ -136,15 +184,18 @@ fn confirm_each(
         let Some(window) = window(place) else { continue };
         let place = usize::from(place);
         let before = if place == 0 { last } else { text[place - 1] };
-        let mut node = nodes.root(is_word(before));
-        let mut back = 0;
-        for &byte in window {
-            node = nodes.next(node, byte);
-            back += 1;
-            if nodes.is_leaf(node) {
-                break;
+        let (node, back) = known.look_up(*window, is_word(before), || {
+            let mut node = nodes.root(is_word(before));
+            let mut back = 0;
+            for &byte in window {
+                node = nodes.next(node, byte);
+                back += 1;
+                if nodes.is_leaf(node) {
+                    break;
+                }
             }
-        }
+            (node, back)
+        });
         let at = place + usize::from(back);
         if node != NOWHERE && lives(rules, node, &text[at..]) {
             starts.push(Start {

@@ -107,7 +107,7 @@ impl Table {
         let mut rows = Vec::with_capacity(raw.accept.len() * width);
         for ((row, accept), more) in raw.next.chunks(stride).zip(&raw.accept).zip(&more) {
             rows.extend(row.iter().map(|to| to * width as u32));
-            rows.push(u32::from(*accept) * ACCEPT | u32::from(*more) * MORE);
+            rows.push((u32::from(*accept) * ACCEPT) | (u32::from(*more) * MORE));
         }
         if u32::try_from(rows.len()).is_err() {
             return Err(too_large());

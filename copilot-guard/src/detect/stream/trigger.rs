@@ -56,7 +56,7 @@ impl Trigger {
     /// How many of the last bytes may be the beginning of a secret of any rule.
     #[inline]
     pub(super) fn held_for_all(&self, state: u16) -> usize {
-        usize::from(self.next[(usize::from(state) + 1 << self.width) - 1])
+        usize::from(self.next[((usize::from(state) + 1) << self.width) - 1])
     }
 
     /// How many of the last bytes may be the beginning of an active rule's secret.
@@ -110,7 +110,7 @@ impl States {
                 }
                 next.push(number);
             }
-            if states.len() > usize::from(u16::MAX) {
+            if states.len() >= usize::from(u16::MAX) {
                 return Err(LintError::new(
                     "*",
                     "all rules together begin in too many ways",
@@ -161,11 +161,11 @@ impl States {
             let state = &self.states[old];
             let to = &self.next[old * classes..][..classes];
             trigger.next.extend(to.iter().map(|to| renumbered[*to as usize]));
-            trigger.next.resize(trigger.next.len().next_multiple_of(row) - 1, 0);
-            let opened = open(state);
             trigger
                 .next
-                .push(opened.first().map_or(0, |f| u16::from(f.back)));
+                .resize(trigger.next.len().next_multiple_of(row) - 1, 0);
+            let opened = open(state);
+            trigger.next.push(opened.first().map_or(0, |f| u16::from(f.back)));
             trigger.open.push(opened);
             let all = found(state);
             if !all.is_empty() {
