@@ -4,11 +4,12 @@
 //!    it, and a *check* of its text. A start counts with its longest match.
 //! 2. What is masked is the union of all spans of all rules. Overlapping spans make one group and one mark; spans that
 //!    only touch make two. So a further rule never uncovers a byte, and the order of the rules changes names only.
-//! 3. A group is named by the span at its start; if other spans that overlap it had been certain before, by the first.
+//! 3. A group is named by the span at its start; of several that begin there, by the first to be certain.
 //! 4. The output does not depend on how the text was cut into pieces.
 //! 5. A byte leaves as soon as no continuation of the text can make it part of a secret. The mark leaves as soon as
 //!    every continuation does. A check that looks at the whole secret (quoted values) waits for its end.
-//! 6. No rule may wait without bound: [`LintError`] refuses such a rule and says how to mend it.
+//! 6. Whether a secret is one is certain within 4096 bytes of its start: [`LintError`] refuses a rule that may take longer,
+//!    and says how to mend it. Behind a match that is certain, what may lengthen it waits as well, without that bound.
 //!
 //! ```
 //! use copilot_guard::detect::RuleSet;
@@ -33,8 +34,9 @@
 //!
 //! # Cost
 //!
-//! One table look-up for each byte, and one more for each rule that may have begun. Nothing is read twice, and a
-//! stream's state is small while nothing has begun.
+//! To find where a rule may begin: in pieces of a few bytes one table look-up for each byte; in longer ones a filter over
+//! many places at once, and a closer look at the few that it marks. Then one look-up more for each byte and each rule
+//! that has begun. How much text came before costs nothing, and a stream's state is small while nothing has begun.
 //!
 //! # If this fails
 //!

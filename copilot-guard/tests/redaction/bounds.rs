@@ -91,3 +91,24 @@ fn a_mixture_is_held_within_bounds_too() {
         heard
     );
 }
+
+/// What may follow a match is not held without end either.
+#[test]
+fn what_may_follow_a_match_does_not_pile_up() {
+    let rules = RuleSet::builder()
+        .pattern("more", "abc(?:-+d)?")
+        .unwrap()
+        .build()
+        .unwrap();
+    for chunk in [1, 7, 4096, 60_000] {
+        let text = format!("abc{}", "-".repeat(50_000));
+        let mut redactor = rules.redactor(&rules.all());
+        let mut heard = Heard::default();
+        for piece in text.as_bytes().chunks(chunk) {
+            redactor.push(piece, &mut heard);
+            assert!(redactor.held() <= 4097, "{}", redactor.held());
+        }
+        redactor.finish(&mut heard);
+        assert_eq!(heard, stream(&mut redactor, text.as_bytes().chunks(1)));
+    }
+}
