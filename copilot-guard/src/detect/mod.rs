@@ -9,7 +9,8 @@
 //! 5. A byte leaves as soon as no continuation of the text can make it part of a secret. The mark leaves as soon as
 //!    every continuation does. A check that looks at the whole secret (quoted values) waits for its end.
 //! 6. Whether a secret is one is certain within 4096 bytes of its start: [`LintError`] refuses a rule that may take longer,
-//!    and says how to mend it. Behind a match that is certain, what may lengthen it waits as well, without that bound.
+//!    and says how to mend it. Behind a match that is certain, what may lengthen it waits as well; when it has not done
+//!    so within 4096 bytes, it is masked.
 //!
 //! ```
 //! use copilot_guard::detect::RuleSet;

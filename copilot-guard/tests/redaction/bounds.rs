@@ -3,6 +3,8 @@
 //! That the work is linear follows from the bound on live candidates, which cannot be seen from outside, and nothing
 //! here counts work: a test with a clock would say more about the machine. `benches` measures it.
 
+use copilot_guard::detect::RuleSet;
+
 use super::builtin::RULES;
 use super::{Heard, stream};
 
