@@ -48,8 +48,8 @@ pub(in crate::detect) struct Nodes {
     heads: Vec<Head>,
     classes: Box<[u8; 256]>,
     representatives: Vec<u8>,
-    /// A row has two to the power of this entries.
-    width: u32,
+    /// Entries of a row. Odd, so that what stands in one column does not crowd into a few lines of a cache.
+    width: usize,
     next: Vec<u16>,
     /// The node before any byte: after a word byte, and after another.
     roots: [u16; 2],
@@ -80,7 +80,7 @@ impl Nodes {
 
     #[inline]
     pub(super) fn next(&self, node: u16, byte: u8) -> u16 {
-        self.next[usize::from(node) << self.width | usize::from(self.classes[usize::from(byte)])]
+        self.next[usize::from(node) * self.width + usize::from(self.classes[usize::from(byte)])]
     }
 
     pub(super) const fn root(&self, after_word: bool) -> u16 {
@@ -354,8 +354,8 @@ impl Built {
         let mut nodes = Nodes {
             heads,
             classes,
-            width: stride.next_power_of_two().trailing_zeros(),
-            next: Vec::with_capacity(inner * stride.next_power_of_two()),
+            width: stride | 1,
+            next: Vec::with_capacity(inner * (stride | 1)),
             roots: self.roots.map(|r| renumbered[r as usize]),
             first_leaf: inner as u16,
             leaves: Vec::new(),
@@ -375,7 +375,7 @@ impl Built {
                 nodes.next.extend(row.iter().map(|to| renumbered[*to as usize]));
                 nodes
                     .next
-                    .resize(nodes.next.len().next_multiple_of(1 << nodes.width), NOWHERE);
+                    .resize(nodes.next.len().next_multiple_of(nodes.width), NOWHERE);
             }
             let rules: Vec<u16> = items
                 .iter()

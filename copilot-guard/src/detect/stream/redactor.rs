@@ -28,7 +28,7 @@ pub struct Redactor {
     are_all_active: bool,
     /// The last bytes that were read; zeros before the first.
     last: [u8; LEVELS],
-    state: u16,
+    state: u32,
     /// Offset after the last byte that was read.
     read: u64,
     /// Offset after the last byte that left or was masked.

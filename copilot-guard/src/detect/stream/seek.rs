@@ -32,14 +32,14 @@ const PROBE: usize = 24;
 /// Reads a piece of at most [`PART`] bytes from a state of the trigger. `last` is the byte before it. Says the state
 /// after it; what has begun, and not died within the piece, is in `starts`, in order.
 #[inline]
-pub(super) fn seek(rules: &Compiled, state: u16, last: u8, text: &[u8], starts: &mut Starts) -> u16 {
+pub(super) fn seek(rules: &Compiled, state: u32, last: u8, text: &[u8], starts: &mut Starts) -> u32 {
     match &rules.filter {
         Some(filter) if text.len() >= BULK => in_bulk(rules, filter, state, last, text, starts),
         _ => one_by_one(rules, state, text, text.len(), |start| starts.push(start)),
     }
 }
 
-fn in_bulk(rules: &Compiled, filter: &Filter, state: u16, last: u8, text: &[u8], starts: &mut Starts) -> u16 {
+fn in_bulk(rules: &Compiled, filter: &Filter, state: u32, last: u8, text: &[u8], starts: &mut Starts) -> u32 {
     // Places before the piece, then those whose window is in it, then those whose window its end cuts.
     one_by_one(rules, state, text, LEVELS - 1, |start| {
         if u32::from(start.back) > start.at {
@@ -65,11 +65,11 @@ fn in_bulk(rules: &Compiled, filter: &Filter, state: u16, last: u8, text: &[u8],
 #[inline]
 fn one_by_one(
     rules: &Compiled,
-    mut state: u16,
+    mut state: u32,
     text: &[u8],
     len: usize,
     mut begins: impl FnMut(Start),
-) -> u16 {
+) -> u32 {
     let trigger = &rules.trigger;
     for (i, byte) in text.iter().take(len).enumerate() {
         state = trigger.next(state, *byte);

@@ -9,15 +9,14 @@ use crate::detect::rule::RuleMask;
 
 use super::nodes::{LEVELS, NOWHERE, Nodes};
 
-/// Where rules may begin.
+/// Where rules may begin. A state is the offset of its row.
 pub(in crate::detect) struct Trigger {
     classes: Box<[u8; 256]>,
-    /// A row has two to the power of this entries.
-    width: u32,
-    /// For each state a row of states; the last entry is how many bytes it holds when every rule is active.
-    next: Vec<u16>,
+    stride: u32,
+    /// Rows of offsets; the last entry of a row is how many bytes a state holds when every rule is active.
+    next: Vec<u32>,
     /// States from here on have found something.
-    first_found: u16,
+    first_found: u32,
     found: Vec<Box<[Found]>>,
     /// For each state, nodes whose secret may have begun and how many bytes ago, furthest first.
     open: Vec<Box<[Found]>>,
@@ -31,7 +30,7 @@ pub(super) struct Found {
 }
 
 /// The state before any byte.
-pub(super) const START: u16 = 0;
+pub(super) const START: u32 = 0;
 
 impl Trigger {
     pub(in crate::detect) fn new(nodes: &Nodes) -> Result<Self, LintError> {
@@ -39,33 +38,33 @@ impl Trigger {
     }
 
     #[inline]
-    pub(super) fn next(&self, state: u16, byte: u8) -> u16 {
-        self.next[usize::from(state) << self.width | usize::from(self.classes[usize::from(byte)])]
+    pub(super) fn next(&self, state: u32, byte: u8) -> u32 {
+        self.next[state as usize + usize::from(self.classes[usize::from(byte)])]
     }
 
     #[inline]
-    pub(super) const fn has_found(&self, state: u16) -> bool {
+    pub(super) const fn has_found(&self, state: u32) -> bool {
         state >= self.first_found
     }
 
     /// What a state that [`has_found`](Self::has_found) something has found.
-    pub(super) fn found(&self, state: u16) -> &[Found] {
-        &self.found[usize::from(state - self.first_found)]
+    pub(super) fn found(&self, state: u32) -> &[Found] {
+        &self.found[((state - self.first_found) / self.stride) as usize]
     }
 
     /// How many of the last bytes may be the beginning of a secret of any rule.
     #[inline]
-    pub(super) fn held_for_all(&self, state: u16) -> usize {
-        usize::from(self.next[((usize::from(state) + 1) << self.width) - 1])
+    pub(super) fn held_for_all(&self, state: u32) -> usize {
+        self.next[(state + self.stride - 1) as usize] as usize
     }
 
     /// How many of the last bytes may be the beginning of an active rule's secret.
     #[inline]
-    pub(super) fn held(&self, nodes: &Nodes, state: u16, active: &RuleMask) -> usize {
+    pub(super) fn held(&self, nodes: &Nodes, state: u32, active: &RuleMask) -> usize {
         if self.held_for_all(state) == 0 {
             return 0;
         }
-        self.open[usize::from(state)]
+        self.open[(state / self.stride) as usize]
             .iter()
             .find(|open| nodes.holds(open.node, active))
             .map_or(0, |open| usize::from(open.back))
@@ -141,38 +140,38 @@ impl States {
             open.sort_by_key(|f| std::cmp::Reverse(f.back));
             open.into_boxed_slice()
         };
-        let classes = self.representatives.len();
-        let row = (classes + 1).next_power_of_two();
+        let width = self.representatives.len();
+        let stride = width as u32 + 1;
         let mut order: Vec<usize> = (0..self.states.len()).collect();
         order.sort_by_key(|i| !found(&self.states[*i]).is_empty());
-        let mut renumbered = vec![0u16; order.len()];
-        for (new, old) in (0u16..).zip(&order) {
-            renumbered[*old] = new;
+        let mut renumbered = vec![0u32; order.len()];
+        for (new, old) in (0u32..).zip(&order) {
+            renumbered[*old] = new * stride;
         }
         let mut trigger = Trigger {
             classes: self.classes,
-            width: row.trailing_zeros(),
-            next: Vec::with_capacity(order.len() * row),
+            stride,
+            next: Vec::with_capacity(order.len() * stride as usize),
             first_found: 0,
             found: Vec::new(),
             open: Vec::with_capacity(order.len()),
         };
         for &old in &order {
             let state = &self.states[old];
-            let to = &self.next[old * classes..][..classes];
-            trigger.next.extend(to.iter().map(|to| renumbered[*to as usize]));
-            trigger
-                .next
-                .resize(trigger.next.len().next_multiple_of(row) - 1, 0);
+            trigger.next.extend(
+                self.next[old * width..][..width]
+                    .iter()
+                    .map(|to| renumbered[*to as usize]),
+            );
             let opened = open(state);
-            trigger.next.push(opened.first().map_or(0, |f| u16::from(f.back)));
+            trigger.next.push(opened.first().map_or(0, |f| u32::from(f.back)));
             trigger.open.push(opened);
             let all = found(state);
             if !all.is_empty() {
                 trigger.found.push(all);
             }
         }
-        trigger.first_found = (order.len() - trigger.found.len()) as u16;
+        trigger.first_found = (order.len() - trigger.found.len()) as u32 * stride;
         trigger
     }
 }
