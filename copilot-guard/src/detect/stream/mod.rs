@@ -21,6 +21,7 @@ mod buckets;
 pub(super) mod filter;
 pub(super) mod live;
 pub(super) mod nodes;
+mod reading;
 mod redactor;
 mod release;
 mod runs;

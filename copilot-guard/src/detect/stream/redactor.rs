@@ -11,8 +11,9 @@ use crate::detect::sink::{Sink, Span};
 use crate::detect::tag::TagKey;
 
 use super::filter::PART;
-use super::live::{Live, Reading, Window};
+use super::live::Live;
 use super::nodes::LEVELS;
+use super::reading::{Reading, Window};
 use super::release::release;
 use super::seek::{Start, Starts, seek};
 use super::trigger::START;

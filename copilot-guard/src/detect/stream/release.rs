@@ -3,7 +3,8 @@
 use crate::detect::sink::{Mark, Sink, Span};
 use crate::detect::tag::Tag;
 
-use super::live::{Counted, Live, Reading};
+use super::live::{Counted, Live};
+use super::reading::Reading;
 
 /// Lets go of everything that is decided.
 ///

@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use crate::detect::rule::RuleIndex;
 use crate::detect::set::Run;
 
-use super::live::{Counted, Reading};
+use super::live::Counted;
+use super::reading::Reading;
 
 /// For each rule of this shape that has begun, where it has; earliest first.
 #[derive(Default)]
