@@ -41,7 +41,7 @@ impl Rule {
 /// Rules that are on by default, in the order of the table.
 pub(crate) fn read() -> Result<Vec<Rule>, Box<dyn Error>> {
     let detect = Path::new(env!("CARGO_MANIFEST_DIR")).join("../copilot-guard/src/detect");
-    let mut files = vec![detect.join("rules.toml")];
+    let mut files = Vec::new();
     if let Ok(entries) = fs::read_dir(detect.join("rules")) {
         for entry in entries {
             files.push(entry?.path());

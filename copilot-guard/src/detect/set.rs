@@ -281,12 +281,8 @@ impl RuleSetBuilder {
                 draft.check.marks = Some(self.marks.clone());
             }
         }
-        if self.drafts.len() > usize::from(u16::MAX) {
-            return Err(LintError::new(
-                "*",
-                "there are more than 65535 rules",
-                "use fewer",
-            ));
+        if self.drafts.len() >= usize::from(u16::MAX) {
+            return Err(LintError::new("*", "there are 65535 rules or more", "use fewer"));
         }
         let mut tables = if self.has_builtin {
             builtin_tables().clone()

@@ -97,6 +97,7 @@ const GO: usize = 256;
 fn confirm(rules: &Compiled, filter: &Filter, bits: &Bits, last: u8, text: &[u8], starts: &mut Starts) {
     let mut places = [0u16; GO];
     let mut known = Known::default();
+    let mut go = |places: &mut [u16]| confirm_each(rules, filter, places, &mut known, last, text, starts);
     let mut count = 0;
     for (word, base) in bits.0[..text.len().div_ceil(64)].iter().zip((0u16..).step_by(64)) {
         let mut word = *word;
@@ -107,27 +108,11 @@ fn confirm(rules: &Compiled, filter: &Filter, bits: &Bits, last: u8, text: &[u8]
         }
         count += marked;
         if count + 64 > GO {
-            confirm_each(
-                rules,
-                filter,
-                &mut places[..count],
-                &mut known,
-                last,
-                text,
-                starts,
-            );
+            go(&mut places[..count]);
             count = 0;
         }
     }
-    confirm_each(
-        rules,
-        filter,
-        &mut places[..count],
-        &mut known,
-        last,
-        text,
-        starts,
-    );
+    go(&mut places[..count]);
 }
 
 /// What the last windows came to: a text has few different ones, and a flood has one.

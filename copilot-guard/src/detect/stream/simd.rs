@@ -63,7 +63,7 @@ pub(super) fn is_fast() -> bool {
     }
 }
 
-/// What [`mark`] means.
+/// What [`mark`] means, and what it does on a processor without the fast form. The filter has a quicker one there.
 pub(super) fn mark_plain(buckets: &Buckets, mut last: u8, text: &[u8], marks: &mut [u64]) {
     for (place, window) in text.windows(WINDOW).enumerate() {
         let holds = |group: usize| {
