@@ -2,13 +2,15 @@
 //!
 //! No upstream framing byte reaches a client: what is decoded here is written afresh by [`encode`].
 
+use std::ops::Range;
+
 /// One event. `id` and `retry` fields are dropped; no model stream uses them.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Event {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Event<'a> {
     /// The `event` field; empty when there was none.
-    pub name: String,
+    pub name: &'a str,
     /// The `data` fields, joined by line feeds.
-    pub data: String,
+    pub data: &'a str,
 }
 
 /// Why a stream is not acceptable.
@@ -23,17 +25,33 @@ pub enum SseError {
     NotUtf8,
 }
 
-/// Takes bytes in any cut and gives whole events.
+/// Takes bytes in any cut and gives whole events, each a slice of its buffer.
 #[derive(Debug)]
 pub struct Decoder {
     limit: usize,
-    line: Vec<u8>,
-    event: Event,
-    has_data: bool,
-    /// The last byte was a CR: a LF right behind it belongs to the same line end.
+    /// Bytes that were not given out yet, behind `taken` bytes that were.
+    buffer: Vec<u8>,
+    taken: usize,
+    /// Where the current line begins, and how far its end was looked for.
+    line: usize,
+    looked: usize,
+    name: Range<usize>,
+    data: Data,
+    /// The last line ended with CR: a LF right behind it belongs to the same line end.
     after_cr: bool,
     /// Nothing was read yet: a byte order mark may stand here.
     at_start: bool,
+}
+
+/// The `data` of the event that is being read.
+#[derive(Debug, Default)]
+enum Data {
+    #[default]
+    None,
+    /// One line, where it stands in the buffer.
+    Line(Range<usize>),
+    /// Several lines, joined.
+    Lines(String),
 }
 
 impl Decoder {
@@ -41,79 +59,142 @@ impl Decoder {
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
-            line: Vec::new(),
-            event: Event::default(),
-            has_data: false,
+            buffer: Vec::new(),
+            taken: 0,
+            line: 0,
+            looked: 0,
+            name: 0..0,
+            data: Data::None,
             after_cr: false,
             at_start: true,
         }
     }
 
-    /// Takes the next bytes and appends the events that end in them.
+    /// Takes the next bytes.
+    pub fn push(&mut self, bytes: &[u8]) {
+        if self.taken > 0 {
+            let taken = std::mem::take(&mut self.taken);
+            self.buffer.drain(..taken);
+            self.line -= taken;
+            self.looked -= taken;
+            if self.line == 0 {
+                // What the last event held was given out.
+                self.data = Data::None;
+            }
+            if let Data::Line(line) = &mut self.data {
+                *line = line.start - taken..line.end - taken;
+            }
+            if !self.name.is_empty() {
+                self.name = self.name.start - taken..self.name.end - taken;
+            }
+        }
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// The next whole event; `None` when more bytes are needed.
     ///
     /// # Errors
     /// The stream is not acceptable; nothing more may be taken from it.
-    pub fn push(&mut self, mut bytes: &[u8], events: &mut Vec<Event>) -> Result<(), SseError> {
-        while !bytes.is_empty() {
-            if self.after_cr {
+    pub fn next_event(&mut self) -> Result<Option<Event<'_>>, SseError> {
+        if self.taken == self.line {
+            // What the last event held was given out.
+            self.data = Data::None;
+        }
+        loop {
+            if self.after_cr && self.line < self.buffer.len() {
                 self.after_cr = false;
-                if bytes.first() == Some(&b'\n') {
-                    bytes = &bytes[1..];
-                    continue;
+                if self.buffer[self.line] == b'\n' {
+                    self.line += 1;
+                    self.looked = self.line;
                 }
             }
-            let Some(end) = bytes.iter().position(|b| matches!(b, b'\n' | b'\r')) else {
-                return self.extend(bytes);
+            let unseen = self.buffer.get(self.looked..).unwrap_or_default();
+            let Some(end) = memchr::memchr2(b'\n', b'\r', unseen).map(|at| self.looked + at) else {
+                self.looked = self.buffer.len();
+                return if self.looked - self.taken > self.limit {
+                    Err(SseError::TooLong(self.limit))
+                } else {
+                    Ok(None)
+                };
             };
-            self.extend(&bytes[..end])?;
-            self.after_cr = bytes[end] == b'\r';
-            bytes = &bytes[end + 1..];
-            self.line_end(events)?;
+            if end - self.taken > self.limit {
+                return Err(SseError::TooLong(self.limit));
+            }
+            self.after_cr = self.buffer[end] == b'\r';
+            let line = self.line..end;
+            (self.line, self.looked) = (end + 1, end + 1);
+            if self.take_line(line)? {
+                break;
+            }
         }
-        Ok(())
+        self.taken = self.line;
+        let text = |range: Range<usize>| {
+            let bytes = self.buffer.get(range).unwrap_or_default();
+            std::str::from_utf8(bytes).map_err(|_| SseError::NotUtf8)
+        };
+        let name = text(std::mem::take(&mut self.name))?;
+        let data = match &self.data {
+            Data::None => "",
+            Data::Line(line) => text(line.clone())?,
+            Data::Lines(lines) => lines,
+        };
+        Ok(Some(Event { name, data }))
+    }
+
+    /// Bytes that were pushed and belong to no event that was given out.
+    pub fn waiting(&self) -> usize {
+        self.buffer.len() - self.taken
     }
 
     /// Whether a part of an event was read whose end has not come.
     pub fn is_mid_event(&self) -> bool {
-        self.has_data || !self.line.is_empty()
+        self.line < self.buffer.len() || (self.taken < self.line && !matches!(self.data, Data::None))
     }
 
-    fn extend(&mut self, bytes: &[u8]) -> Result<(), SseError> {
-        if self.line.len() + self.event.data.len() + bytes.len() > self.limit {
-            return Err(SseError::TooLong(self.limit));
+    /// Takes one line, without its end. `true`: an event with data ends here.
+    fn take_line(&mut self, line: Range<usize>) -> Result<bool, SseError> {
+        let mut line = line;
+        if std::mem::take(&mut self.at_start) && self.buffer[line.clone()].starts_with(b"\xef\xbb\xbf") {
+            line.start += 3;
         }
-        self.line.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn line_end(&mut self, events: &mut Vec<Event>) -> Result<(), SseError> {
-        let line = std::mem::take(&mut self.line);
-        let mut text = std::str::from_utf8(&line).map_err(|_| SseError::NotUtf8)?;
-        if std::mem::take(&mut self.at_start) {
-            text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        }
-        if text.is_empty() {
-            let event = std::mem::take(&mut self.event);
-            if std::mem::take(&mut self.has_data) {
-                events.push(event);
+        if line.is_empty() {
+            let whole = !matches!(self.data, Data::None);
+            if !whole {
+                self.name = 0..0;
+                self.taken = self.line;
             }
-            return Ok(());
+            return Ok(whole);
         }
-        let (field, value) = text.split_once(':').unwrap_or((text, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
-        match field {
-            "data" => {
-                if self.has_data {
-                    self.event.data.push('\n');
+        let bytes = &self.buffer[line.clone()];
+        let colon = memchr::memchr(b':', bytes).unwrap_or(bytes.len());
+        let mut value = line.start + (colon + 1).min(bytes.len())..line.end;
+        if self.buffer[value.clone()].first() == Some(&b' ') {
+            value.start += 1;
+        }
+        match &bytes[..colon] {
+            b"data" => {
+                let text = |range: Range<usize>| {
+                    std::str::from_utf8(&self.buffer[range]).map_err(|_| SseError::NotUtf8)
+                };
+                match &mut self.data {
+                    Data::None => self.data = Data::Line(value),
+                    Data::Line(first) => {
+                        let joined = format!("{}\n{}", text(first.clone())?, text(value)?);
+                        self.data = Data::Lines(joined);
+                    }
+                    Data::Lines(lines) => {
+                        lines.push('\n');
+                        lines.push_str(text(value)?);
+                    }
                 }
-                self.has_data = true;
-                self.event.data.push_str(value);
             }
-            "event" => value.clone_into(&mut self.event.name),
+            b"event" => self.name = value,
             // Comments (an empty field name), `id`, `retry` and unknown fields carry nothing for a model stream.
-            _ => {}
+            _ => {
+                std::str::from_utf8(bytes).map_err(|_| SseError::NotUtf8)?;
+            }
         }
-        Ok(())
+        Ok(false)
     }
 }
 
@@ -134,20 +215,20 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn decode(chunks: &[&[u8]]) -> Vec<Event> {
+    fn decode(chunks: &[&[u8]]) -> Vec<(String, String)> {
         let mut decoder = Decoder::new(1 << 16);
         let mut events = Vec::new();
         for chunk in chunks {
-            decoder.push(chunk, &mut events).unwrap();
+            decoder.push(chunk);
+            while let Some(Event { name, data }) = decoder.next_event().unwrap() {
+                events.push((name.to_owned(), data.to_owned()));
+            }
         }
         events
     }
 
-    fn event(name: &str, data: &str) -> Event {
-        Event {
-            name: name.into(),
-            data: data.into(),
-        }
+    fn event(name: &str, data: &str) -> (String, String) {
+        (name.to_owned(), data.to_owned())
     }
 
     #[test]
@@ -162,16 +243,31 @@ mod tests {
 
     #[test]
     fn refuses_long_and_broken() {
+        for (bytes, error) in [
+            (&[b'a'; 17][..], SseError::TooLong(16)),
+            (b"data: 1\ndata: 2\ndata: 3\n\n", SseError::TooLong(16)),
+            (b"data: \xff\n\n", SseError::NotUtf8),
+            (b"data: 1\ndata: \xff\n\n", SseError::NotUtf8),
+            (b"event: \xff\ndata: 1\n\n", SseError::NotUtf8),
+            (b": \xff\n", SseError::NotUtf8),
+        ] {
+            let mut decoder = Decoder::new(16);
+            decoder.push(bytes);
+            assert_eq!(decoder.next_event(), Err(error));
+        }
+        // The limit is an event's, not the stream's.
         let mut decoder = Decoder::new(16);
-        assert_eq!(
-            decoder.push(&[b'a'; 17], &mut Vec::new()),
-            Err(SseError::TooLong(16))
-        );
-        let mut decoder = Decoder::new(16);
-        assert_eq!(
-            decoder.push(b"data: \xff\n", &mut Vec::new()),
-            Err(SseError::NotUtf8)
-        );
+        decoder.push(&b"data: 12345678\n\n".repeat(4));
+        for _ in 0..4 {
+            assert_eq!(
+                decoder.next_event(),
+                Ok(Some(Event {
+                    name: "",
+                    data: "12345678"
+                }))
+            );
+        }
+        assert_eq!(decoder.next_event(), Ok(None));
     }
 
     proptest! {

@@ -376,7 +376,7 @@ impl ChatStream {
 impl StreamRewriter for ChatStream {
     fn event(
         &mut self,
-        event: &Event,
+        event: Event<'_>,
         inspector: &mut dyn Inspector,
         out: &mut Vec<u8>,
     ) -> Result<Flow, Malformed> {

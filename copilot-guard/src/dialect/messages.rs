@@ -353,7 +353,7 @@ impl MessagesStream {
 impl StreamRewriter for MessagesStream {
     fn event(
         &mut self,
-        event: &Event,
+        event: Event<'_>,
         inspector: &mut dyn Inspector,
         out: &mut Vec<u8>,
     ) -> Result<Flow, Malformed> {

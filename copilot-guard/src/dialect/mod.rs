@@ -8,11 +8,15 @@ mod chat_calls;
 mod chat_nested;
 mod chat_plain;
 mod chat_write;
+mod completions;
+mod embeddings;
+mod mcp;
 mod messages;
 mod messages_plain;
 mod messages_write;
 mod refusal;
 mod request;
+mod responses;
 mod routes;
 
 use std::fmt;
@@ -32,8 +36,19 @@ pub use routes::{Route, RouteSet, RouteTable, UnknownRouteSet};
 pub enum Dialect {
     /// OpenAI chat completions.
     Chat,
+    /// OpenAI's legacy completions.
+    Completions,
+    /// Completions as an editor asks for them at each keystroke: never held, and refused without a word, since text
+    /// would go into the code.
+    GhostText,
+    /// OpenAI Responses.
+    Responses,
     /// Anthropic messages.
     Messages,
+    /// Embeddings: text goes up, numbers come down.
+    Embeddings,
+    /// JSON-RPC of the Model Context Protocol over HTTP: calls of tools, and their results.
+    Mcp,
 }
 
 impl Dialect {
@@ -41,23 +56,38 @@ impl Dialect {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Chat => "chat",
+            Self::Completions => "completions",
+            Self::GhostText => "ghost_text",
+            Self::Responses => "responses",
             Self::Messages => "messages",
+            Self::Embeddings => "embeddings",
+            Self::Mcp => "mcp",
         }
     }
 
-    /// Reads a request.
+    /// Reads a request. `model` is the one that the path names, where it does.
     ///
     /// # Errors
     /// The body is not an acceptable request of this dialect.
-    pub fn parse_request(self, body: &[u8], limits: crate::json::Limits) -> Result<ParsedRequest, Malformed> {
-        request::parse(self, body, limits)
+    pub fn parse_request(
+        self,
+        body: &[u8],
+        model: Option<&str>,
+        limits: crate::json::Limits,
+    ) -> Result<ParsedRequest, Malformed> {
+        request::parse(self, body, model, limits)
     }
 
     /// Starts rewriting a streamed answer. `envelope` is used for events of our own before upstream has spoken.
     pub fn stream(self, envelope: Envelope) -> Box<dyn StreamRewriter> {
         match self {
             Self::Chat => Box::new(chat::ChatStream::new(envelope)),
+            Self::Completions => Box::new(completions::CompletionsStream::new(envelope, false)),
+            Self::GhostText => Box::new(completions::CompletionsStream::new(envelope, true)),
+            Self::Responses => Box::new(responses::ResponsesStream::new(envelope)),
             Self::Messages => Box::new(messages::MessagesStream::new(envelope)),
+            Self::Embeddings => Box::new(embeddings::NoStream),
+            Self::Mcp => Box::new(mcp::McpStream::new()),
         }
     }
 
@@ -69,7 +99,11 @@ impl Dialect {
     pub fn plain(self, body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain, Malformed> {
         match self {
             Self::Chat => chat_plain::plain(body, inspector),
+            Self::Completions | Self::GhostText => completions::plain(body, inspector),
+            Self::Responses => responses::plain(body, inspector),
             Self::Messages => messages_plain::plain(body, inspector),
+            Self::Embeddings => embeddings::plain(body, inspector),
+            Self::Mcp => mcp::plain(body, inspector),
         }
     }
 
@@ -77,16 +111,28 @@ impl Dialect {
     pub fn message_id(self, exchange: &str) -> String {
         match self {
             Self::Chat => format!("chatcmpl-{exchange}"),
+            Self::Completions | Self::GhostText => format!("cmpl-{exchange}"),
+            Self::Responses => format!("resp_{exchange}"),
             Self::Messages => format!("msg_{exchange}"),
+            Self::Embeddings | Self::Mcp => exchange.to_owned(),
         }
     }
 
-    /// A whole plain answer that says `text` and ends normally.
-    pub fn plain_notice(self, envelope: &Envelope, text: &str) -> String {
+    /// A whole plain answer that says `text` and ends normally; `None` where an answer holds no text for a person.
+    pub fn plain_notice(self, envelope: &Envelope, text: &str) -> Option<String> {
         match self {
-            Self::Chat => chat_write::plain_notice(envelope, text),
-            Self::Messages => messages_write::plain_notice(envelope, text),
+            Self::Chat => Some(chat_write::plain_notice(envelope, text)),
+            Self::Completions => Some(completions::plain_notice(envelope, text)),
+            Self::GhostText => Some(completions::plain_nothing(envelope)),
+            Self::Responses => Some(responses::plain_notice(envelope, text)),
+            Self::Messages => Some(messages_write::plain_notice(envelope, text)),
+            Self::Embeddings | Self::Mcp => None,
         }
+    }
+
+    /// Whether its users bear to wait for a person's vote.
+    pub const fn can_be_held(self) -> bool {
+        !matches!(self, Self::GhostText)
     }
 }
 
@@ -222,7 +268,7 @@ pub trait StreamRewriter: Send {
     /// The event is not acceptable; end the answer.
     fn event(
         &mut self,
-        event: &Event,
+        event: Event<'_>,
         inspector: &mut dyn Inspector,
         out: &mut Vec<u8>,
     ) -> Result<Flow, Malformed>;

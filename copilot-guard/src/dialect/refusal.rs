@@ -10,7 +10,17 @@ pub fn error_body(dialect: Dialect, status: u16, code: &str, message: &str, exch
     let text = quote(&format!("{message} (exchange {exchange})"));
     let code = quote(code);
     match dialect {
-        Dialect::Chat => {
+        Dialect::Mcp => {
+            // JSON-RPC 2.0, section 5.1: a server's own code, and no id, since the request's was not taken.
+            format!(
+                r#"{{"jsonrpc":"2.0","id":null,"error":{{"code":-32000,"message":{text},"data":{{"code":{code}}}}}}}"#
+            )
+        }
+        Dialect::Chat
+        | Dialect::Completions
+        | Dialect::GhostText
+        | Dialect::Responses
+        | Dialect::Embeddings => {
             let kind = match status {
                 401 => "authentication_error",
                 404 => "not_found_error",

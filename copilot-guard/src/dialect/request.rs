@@ -60,24 +60,74 @@ impl ParsedRequest {
     }
 }
 
-pub(super) fn parse(dialect: Dialect, body: &[u8], limits: Limits) -> Result<ParsedRequest, Malformed> {
+pub(super) fn parse(
+    dialect: Dialect,
+    body: &[u8],
+    model: Option<&str>,
+    limits: Limits,
+) -> Result<ParsedRequest, Malformed> {
     let doc = Document::parse(body, limits)?;
     let root = doc.root();
     if !root.is_object() {
         return Err(Malformed::new("the request is not a JSON object"));
     }
-    let model = root
-        .get_str("model")
-        .ok_or_else(|| Malformed::new("`model` is missing or not a string"))?;
     let stream = match root.get_some("stream") {
         None => false,
         Some(v) => v
             .as_bool()
             .ok_or_else(|| Malformed::new("`stream` is not a boolean"))?,
     };
+    let mut walk = Walk::default();
+    // Of the members, these are read by the dialect; the rest is looked at here.
+    let own = match dialect {
+        Dialect::Chat | Dialect::Messages => messages(root, &mut walk)?,
+        Dialect::Completions | Dialect::GhostText => texts(root, "prompt", &mut walk)?,
+        Dialect::Embeddings => texts(root, "input", &mut walk)?,
+        Dialect::Responses => responses_input(root, &mut walk)?,
+        Dialect::Mcp => "",
+    };
+    let named = model.is_some() || dialect == Dialect::Mcp;
+    let model = match (root.get("model").filter(|_| dialect != Dialect::Mcp), model) {
+        (Some(value), path) => {
+            let name = value
+                .as_str()
+                .ok_or_else(|| Malformed::new("`model` is not a string"))?;
+            // Whoever serves this may go by either.
+            if path.is_some_and(|path| path != name) {
+                return Err(Malformed::new("`model` and the path name different models"));
+            }
+            name.into_owned()
+        }
+        (None, Some(path)) => path.to_owned(),
+        (None, None) if named => String::new(),
+        (None, None) => return Err(Malformed::new("`model` is missing")),
+    };
+    for (name, member) in root.entries() {
+        if name != own && (name != "model" || dialect == Dialect::Mcp) {
+            let place = walk.name(&name);
+            walk.value(member, place, "request", Stage::Prompt);
+        }
+    }
+    walk.finish();
+    if walk.parts.len() > MAX_PARTS {
+        return Err(Malformed::new(format!("more than {MAX_PARTS} texts")));
+    }
+    Ok(ParsedRequest {
+        dialect,
+        model,
+        stream,
+        tools: tools(root),
+        parts: walk.parts,
+        not_scanned: walk.not_scanned,
+        body: doc.text().to_owned(),
+        limits,
+    })
+}
+
+/// `messages` of chat completions and Anthropic. Gives the member's name.
+fn messages(root: Value<'_>, walk: &mut Walk) -> Result<&'static str, Malformed> {
     let messages = root.get("messages").filter(|v| v.is_array());
     let messages = messages.ok_or_else(|| Malformed::new("`messages` is missing or not an array"))?;
-    let mut walk = Walk::default();
     for (i, message) in messages.items().enumerate() {
         let role = message
             .get_str("role")
@@ -89,37 +139,49 @@ pub(super) fn parse(dialect: Dialect, body: &[u8], limits: Limits) -> Result<Par
         };
         walk.value(message, &format!("messages[{i}]"), &role, stage);
     }
-    for (name, member) in root.entries() {
-        if name != "messages" && name != "model" {
-            let place = walk.name(&name);
-            walk.value(member, place, "request", Stage::Prompt);
-        }
+    Ok("messages")
+}
+
+/// A text or a list of texts, said by the user. Token numbers are texts that nothing could look at.
+fn texts(root: Value<'_>, member: &'static str, walk: &mut Walk) -> Result<&'static str, Malformed> {
+    let value = root
+        .get(member)
+        .ok_or_else(|| Malformed::new(format!("`{member}` is missing")))?;
+    let is_text = |v: Value<'_>| v.as_str().is_some();
+    if !is_text(value) && !(value.is_array() && value.items().all(is_text)) {
+        let what = format!("`{member}` is neither a text nor a list of texts");
+        return Err(Malformed::new(what));
     }
-    walk.finish();
-    if walk.parts.len() > MAX_PARTS {
-        return Err(Malformed::new(format!("more than {MAX_PARTS} texts")));
+    walk.value(value, member, "user", Stage::Prompt);
+    Ok(member)
+}
+
+/// `input` of the Responses API: a text, or items.
+fn responses_input(root: Value<'_>, walk: &mut Walk) -> Result<&'static str, Malformed> {
+    let input = root
+        .get("input")
+        .ok_or_else(|| Malformed::new("`input` is missing"))?;
+    if input.as_str().is_none() && !input.is_array() {
+        return Err(Malformed::new("`input` is neither a text nor a list of items"));
     }
+    walk.value(input, "input", "user", Stage::Prompt);
+    Ok("input")
+}
+
+/// Names of the tools that the request brings.
+fn tools(root: Value<'_>) -> Vec<String> {
     let tools = root.get("tools").into_iter().flat_map(Value::items).chain(
         // The legacy form of chat completions.
         root.get("functions").into_iter().flat_map(Value::items),
     );
-    let tools = tools.filter_map(|tool| {
+    let named = tools.filter_map(|tool| {
         let function = tool.get("function").unwrap_or(tool);
         function
             .get_str("name")
             .or_else(|| tool.get_str("type"))
             .map(std::borrow::Cow::into_owned)
     });
-    Ok(ParsedRequest {
-        dialect,
-        model: model.into_owned(),
-        stream,
-        tools: tools.collect(),
-        parts: walk.parts,
-        not_scanned: walk.not_scanned,
-        body: doc.text().to_owned(),
-        limits,
-    })
+    named.collect()
 }
 
 /// Most texts of one request. Long histories of agents have a few thousand.
@@ -264,7 +326,7 @@ mod tests {
             {"role":"tool","content":[{"type":"text","text":"result"}]},
             {"role":"user","content":[{"type":"tool_result","content":"inner"},
                {"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]} ] }"#;
-        let request = parse(Dialect::Chat, body.as_bytes(), Limits::default()).unwrap();
+        let request = parse(Dialect::Chat, body.as_bytes(), None, Limits::default()).unwrap();
         let seen: Vec<_> = request
             .parts
             .iter()
@@ -307,7 +369,7 @@ mod tests {
             r#"{"role":"user","content":"x","format":"y","data":"project bluebird"}"#,
         ] {
             let body = format!(r#"{{"model":"m","messages":[{hidden}]}}"#);
-            let request = parse(Dialect::Chat, body.as_bytes(), Limits::default()).unwrap();
+            let request = parse(Dialect::Chat, body.as_bytes(), None, Limits::default()).unwrap();
             let wanted = if hidden.contains("bluebird") {
                 "bluebird"
             } else {
@@ -341,7 +403,7 @@ mod tests {
             r#"{"model":"m","model":"n","messages":[]}"#,
         ] {
             assert!(
-                parse(Dialect::Chat, bad.as_bytes(), Limits::default()).is_err(),
+                parse(Dialect::Chat, bad.as_bytes(), None, Limits::default()).is_err(),
                 "accepted {bad}"
             );
         }

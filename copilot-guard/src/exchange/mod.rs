@@ -10,14 +10,12 @@
 mod judge;
 mod plain;
 
-use std::collections::VecDeque;
-
 use crate::audit::{MaskCount, Outcome};
 use crate::decision::{Action, RuleHit};
 use crate::detect::RuleSet;
 use crate::dialect::{Dialect, Envelope, Flow, Place, StreamRewriter};
 use crate::policy::CallerPolicy;
-use crate::sse::{Decoder, Event};
+use crate::sse::Decoder;
 
 use judge::Judge;
 pub use judge::{CallAnswer, CallQuestion, notice};
@@ -82,9 +80,6 @@ pub struct Exchange {
     judge: Judge,
     rewriter: Box<dyn StreamRewriter>,
     decoder: Decoder,
-    events: VecDeque<Event>,
-    /// Bytes of `events`.
-    waiting: usize,
     out: Vec<u8>,
     state: State,
     upstream: Upstream,
@@ -124,8 +119,6 @@ impl Exchange {
             judge: Judge::new(rules, policy, exchange.into()),
             rewriter: dialect.stream(envelope),
             decoder: Decoder::new(MAX_EVENT),
-            events: VecDeque::new(),
-            waiting: 0,
             out: Vec::new(),
             state: State::Open,
             upstream: Upstream::Open,
@@ -139,13 +132,7 @@ impl Exchange {
         if matches!(self.state, State::Ended(_)) || self.upstream != Upstream::Open {
             return;
         }
-        let mut events = Vec::new();
-        let result = self.decoder.push(bytes, &mut events);
-        self.waiting += events.iter().map(|e| e.data.len()).sum::<usize>();
-        self.events.extend(events);
-        if result.is_err() {
-            self.upstream = Upstream::Failed("malformed_stream");
-        }
+        self.decoder.push(bytes);
     }
 
     /// Upstream's body has ended.
@@ -214,7 +201,7 @@ impl Exchange {
         self.upstream == Upstream::Open
             && match self.state {
                 State::Open => true,
-                State::Waiting { .. } => self.waiting < MAX_WAITING,
+                State::Waiting { .. } => self.decoder.waiting() < MAX_WAITING,
                 State::Ended(_) => false,
             }
     }
@@ -267,11 +254,15 @@ impl Exchange {
 
     fn advance(&mut self) {
         while self.state == State::Open {
-            if let Some(event) = self.events.pop_front() {
-                self.waiting = self.waiting.saturating_sub(event.data.len());
-                let result = self.rewriter.event(&event, &mut self.judge, &mut self.out);
-                self.after(result);
-                continue;
+            match self.decoder.next_event() {
+                Ok(Some(event)) => {
+                    let result = self.rewriter.event(event, &mut self.judge, &mut self.out);
+                    self.after(result);
+                    continue;
+                }
+                Ok(None) => {}
+                // Whatever else has happened: this is where the answer breaks.
+                Err(_) => self.upstream = Upstream::Failed("malformed_stream"),
             }
             match self.upstream {
                 Upstream::Open => return,

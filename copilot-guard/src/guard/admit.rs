@@ -20,7 +20,7 @@ use crate::approval::{Approval, ApprovalState, Claim, Digest, ListFilter};
 use crate::audit::{Actor, AuditEvent, Closing, EventKind, Opening, Outcome};
 use crate::decision::{Action, Stage};
 use crate::detect::TagKey;
-use crate::dialect::Envelope;
+use crate::dialect::{Dialect, Envelope};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::json::Limits;
@@ -54,7 +54,7 @@ impl Guard {
         let policy = self.policy();
         let limits = Limits::with_bytes(self.inner.settings.max_request_bytes);
         let judged = catch(|| {
-            let request = dialect.parse_request(&body, limits)?;
+            let request = dialect.parse_request(&body, None, limits)?;
             let query = Query::new(&identified.identity.groups, &request.model, identified.now);
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
@@ -459,7 +459,7 @@ pub(super) fn policy_denial(
     form: RefusalForm,
     exchange: ExchangeId,
     envelope: &Envelope,
-    dialect: crate::dialect::Dialect,
+    dialect: Dialect,
     stream: bool,
     code: &'static str,
     message: &str,
@@ -470,16 +470,19 @@ pub(super) fn policy_denial(
         message
     };
     let mut denial = Denial::new(exchange, dialect, StatusCode::BAD_REQUEST, code, message);
-    if form == RefusalForm::AssistantText {
-        denial.status = StatusCode::OK;
+    // An editor that asks at each keystroke is to stay quiet.
+    if form == RefusalForm::AssistantText || dialect == Dialect::GhostText {
         let text = crate::exchange::notice(message, &exchange.to_string());
-        denial.body = Some(if stream {
-            let mut out = Vec::new();
-            dialect.stream(envelope.clone()).end_with(&text, &mut out);
-            ("text/event-stream", String::from_utf8_lossy(&out).into_owned())
-        } else {
-            ("application/json", dialect.plain_notice(envelope, &text))
-        });
+        if let Some(plain) = dialect.plain_notice(envelope, &text) {
+            denial.status = StatusCode::OK;
+            denial.body = Some(if stream {
+                let mut out = Vec::new();
+                dialect.stream(envelope.clone()).end_with(&text, &mut out);
+                ("text/event-stream", String::from_utf8_lossy(&out).into_owned())
+            } else {
+                ("application/json", plain)
+            });
+        }
     }
     denial
 }

@@ -202,8 +202,21 @@ impl Guard {
                     break (text, ended.outcome, ended.code);
                 }
                 Some(Ok(PlainStep::Blocked(notice))) => {
-                    let text = session.route.dialect.plain_notice(&session.envelope, &notice);
-                    break (text, Outcome::Blocked, Some("blocked_by_policy"));
+                    let dialect = session.route.dialect;
+                    if let Some(text) = dialect.plain_notice(&session.envelope, &notice) {
+                        break (text, Outcome::Blocked, Some("blocked_by_policy"));
+                    }
+                    let exchange = session.ticket.exchange();
+                    let denial = Denial::new(
+                        exchange,
+                        dialect,
+                        StatusCode::BAD_REQUEST,
+                        "blocked_by_policy",
+                        notice,
+                    );
+                    return self
+                        .finish(session, denial.with_decision("block"), Outcome::Blocked)
+                        .await;
                 }
                 Some(Ok(PlainStep::Ask(question))) => {
                     let number = question.call.number;
