@@ -244,19 +244,19 @@ mod tests {
     #[test]
     fn refuses_long_and_broken() {
         for (bytes, error) in [
-            (&[b'a'; 17][..], SseError::TooLong(16)),
-            (b"data: 1\ndata: 2\ndata: 3\n\n", SseError::TooLong(16)),
+            (&[b'a'; 25][..], SseError::TooLong(24)),
+            (b"data: 1\ndata: 2\ndata: 3\ndata: 4\n\n", SseError::TooLong(24)),
             (b"data: \xff\n\n", SseError::NotUtf8),
             (b"data: 1\ndata: \xff\n\n", SseError::NotUtf8),
             (b"event: \xff\ndata: 1\n\n", SseError::NotUtf8),
             (b": \xff\n", SseError::NotUtf8),
         ] {
-            let mut decoder = Decoder::new(16);
+            let mut decoder = Decoder::new(24);
             decoder.push(bytes);
             assert_eq!(decoder.next_event(), Err(error));
         }
         // The limit is an event's, not the stream's.
-        let mut decoder = Decoder::new(16);
+        let mut decoder = Decoder::new(24);
         decoder.push(&b"data: 12345678\n\n".repeat(4));
         for _ in 0..4 {
             assert_eq!(

@@ -14,6 +14,7 @@ mod mcp;
 mod messages;
 mod messages_plain;
 mod messages_write;
+pub(crate) mod models;
 mod refusal;
 mod request;
 mod responses;
@@ -27,7 +28,7 @@ use crate::sse::Event;
 
 pub use refusal::error_body;
 pub use request::{ParsedRequest, Part};
-pub use routes::{Route, RouteSet, RouteTable, UnknownRouteSet};
+pub use routes::{Route, RouteSet, RouteTable, StaticReply, TokenExchange, Traffic, UnknownRouteSet};
 
 /// A wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::Summary;
 use crate::audit::MaskCount;
 use crate::decision::{Action, Decision, RuleHit};
 use crate::detect::{Mark, MarkFormat, Redactor, RuleIndex, RuleSet, Sink, Span};
@@ -99,17 +100,21 @@ impl Judge {
         self.decision
     }
 
-    pub(super) fn masks(&self) -> Vec<MaskCount> {
+    pub(super) fn summary(&self) -> Summary {
+        Summary {
+            decision: self.decision,
+            masks: self.masks(),
+            not_scanned: self.not_scanned.clone(),
+        }
+    }
+
+    fn masks(&self) -> Vec<MaskCount> {
         let count = |((rule, channel), count): (&(String, String), &u64)| MaskCount {
             rule: rule.clone(),
             channel: channel.clone(),
             count: *count,
         };
         self.masks.iter().map(count).collect()
-    }
-
-    pub(super) fn not_scanned(&self) -> &[String] {
-        &self.not_scanned
     }
 
     /// Runs `step` with the channel's redactor; gives what may be shown.

@@ -7,6 +7,7 @@
 //!    handed in meanwhile; they wait, bounded.
 //! 4. [`Step::Done`] is the last step. [`Exchange::summary`] tells what the record needs.
 
+mod inspection;
 mod judge;
 mod plain;
 
@@ -17,6 +18,7 @@ use crate::dialect::{Dialect, Envelope, Flow, Place, StreamRewriter};
 use crate::policy::CallerPolicy;
 use crate::sse::Decoder;
 
+pub use inspection::Inspection;
 use judge::Judge;
 pub use judge::{CallAnswer, CallQuestion, notice};
 pub use plain::{PlainExchange, PlainStep};
@@ -245,11 +247,7 @@ impl Exchange {
 
     /// What the record needs at the end.
     pub fn summary(&self) -> Summary {
-        Summary {
-            decision: self.judge.decision(),
-            masks: self.judge.masks(),
-            not_scanned: self.judge.not_scanned().to_vec(),
-        }
+        self.judge.summary()
     }
 
     fn advance(&mut self) {

@@ -74,10 +74,6 @@ impl PlainExchange {
 
     /// What the record needs at the end.
     pub fn summary(&self) -> Summary {
-        Summary {
-            decision: self.judge.decision(),
-            masks: self.judge.masks(),
-            not_scanned: self.judge.not_scanned().to_vec(),
-        }
+        self.judge.summary()
     }
 }

@@ -20,7 +20,7 @@ use crate::approval::{Approval, ApprovalState, Claim, Digest, ListFilter};
 use crate::audit::{Actor, AuditEvent, Closing, EventKind, Opening, Outcome};
 use crate::decision::{Action, Stage};
 use crate::detect::TagKey;
-use crate::dialect::{Dialect, Envelope};
+use crate::dialect::{Dialect, Envelope, Traffic};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::json::Limits;
@@ -29,6 +29,11 @@ use crate::policy::Query;
 impl Guard {
     /// Judges a whole request and records it. `body` is complete and within the limit.
     pub async fn admit(&self, identified: Identified, parts: &Parts, body: Bytes) -> Admission {
+        match identified.route.traffic {
+            Traffic::TokenExchange(form) => return self.exchange_token(&identified, form).await,
+            Traffic::Models => return self.admit_models(identified, parts).await,
+            _ => {}
+        }
         let dialect = identified.route.dialect;
         let exchange = identified.exchange;
         let malformed = |what: &str| {
@@ -54,7 +59,7 @@ impl Guard {
         let policy = self.policy();
         let limits = Limits::with_bytes(self.inner.settings.max_request_bytes);
         let judged = catch(|| {
-            let request = dialect.parse_request(&body, None, limits)?;
+            let request = dialect.parse_request(&body, identified.route.model.as_deref(), limits)?;
             let query = Query::new(&identified.identity.groups, &request.model, identified.now);
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
@@ -163,6 +168,19 @@ impl Guard {
                 }),
                 Err(denial) => Admission::Refuse(denial),
             },
+            // Useless after a second or two, and nobody would see why it waits.
+            Action::RequireApproval if !dialect.can_be_held() => {
+                let denial = self.policy_denial(
+                    &identified,
+                    request.stream,
+                    &request.model,
+                    "approval_required",
+                    "block",
+                    &judged.decision.message,
+                );
+                self.refuse_opened(&identified, denial, opening, Outcome::Blocked)
+                    .await
+            }
             Action::RequireApproval => {
                 let rules = judged.decision.rules_with(Action::RequireApproval);
                 // What is asked of the request as a whole is bound to the whole request: nothing else rides on it.
@@ -345,7 +363,7 @@ impl Guard {
     }
 
     /// Records that the exchange is open. Nothing may be forwarded before.
-    async fn open(&self, identified: &Identified, opening: Opening) -> Result<Ticket, Denial> {
+    pub(super) async fn open(&self, identified: &Identified, opening: Opening) -> Result<Ticket, Denial> {
         let exchange = identified.exchange;
         let decision = opening.decision;
         let event = AuditEvent::new(exchange, 0, identified.now, EventKind::Opened(Box::new(opening)));
@@ -359,7 +377,7 @@ impl Guard {
         .map_err(|NotRecorded| self.not_recorded(identified))
     }
 
-    fn not_recorded(&self, identified: &Identified) -> Denial {
+    pub(super) fn not_recorded(&self, identified: &Identified) -> Denial {
         Denial::new(
             identified.exchange,
             identified.route.dialect,
@@ -370,11 +388,16 @@ impl Guard {
     }
 
     /// Refuses an identified caller before the request was judged.
-    async fn refuse_identified(&self, identified: &Identified, denial: Denial, request: &str) -> Admission {
+    pub(super) async fn refuse_identified(
+        &self,
+        identified: &Identified,
+        denial: Denial,
+        request: &str,
+    ) -> Admission {
         let opening = Opening {
             actor: Actor::from(&identified.identity),
             upstream: identified.route.upstream.clone(),
-            dialect: identified.route.dialect.as_str().to_owned(),
+            dialect: identified.route.traffic.as_str().to_owned(),
             model: String::new(),
             stream: false,
             session: None,
@@ -393,7 +416,7 @@ impl Guard {
     }
 
     /// Records opening and closing in one step and refuses.
-    async fn refuse_opened(
+    pub(super) async fn refuse_opened(
         &self,
         identified: &Identified,
         denial: Denial,
@@ -487,7 +510,7 @@ pub(super) fn policy_denial(
     denial
 }
 
-fn upstream_request(parts: &Parts, identified: &Identified, body: String) -> Request<Bytes> {
+pub(super) fn upstream_request(parts: &Parts, identified: &Identified, body: String) -> Request<Bytes> {
     let mut request = Request::new(Bytes::from(body));
     *request.method_mut() = parts.method.clone();
     // Origin form: the authority that a client writes decides nothing.
@@ -515,7 +538,7 @@ const SESSION_HEADERS: [&str; 3] = [
 ];
 
 /// The client's session, for the record. An interaction is better than nothing.
-fn session_of(parts: &Parts, token: &str) -> Option<String> {
+pub(super) fn session_of(parts: &Parts, token: &str) -> Option<String> {
     SESSION_HEADERS
         .iter()
         .chain(&["x-interaction-id"])
@@ -523,7 +546,7 @@ fn session_of(parts: &Parts, token: &str) -> Option<String> {
 }
 
 /// A header for the record, unless it holds the caller's token.
-fn text_of(parts: &Parts, name: &str, token: &str) -> Option<String> {
+pub(super) fn text_of(parts: &Parts, name: &str, token: &str) -> Option<String> {
     let text = parts.headers.get(name)?.to_str().ok()?;
     if headers::contains(text.as_bytes(), token.as_bytes()) {
         return None;

@@ -19,6 +19,7 @@ use super::upstream_error::{self, Shape};
 use super::{Guard, headers};
 use crate::audit::{EventKind, Outcome};
 use crate::decision::Action;
+use crate::dialect::Traffic;
 use crate::exchange::{CallAnswer, Ended, PlainExchange, PlainStep, notice};
 
 /// An error of the inner service or of its body.
@@ -78,6 +79,7 @@ impl Guard {
     {
         match admission {
             Admission::Refuse(denial) => denial.into_response().into(),
+            Admission::Reply(response) => response.into(),
             Admission::Forward(permit) => self.forward(permit, call).await,
             Admission::Hold(pending) if pending.permit.session.stream => {
                 let mut session = pending.permit.session;
@@ -157,6 +159,14 @@ impl Guard {
             Err(_) => return self.fail(session, "upstream_timeout").await,
         };
         match upstream_error::shape(reply.status, &reply.headers) {
+            // MCP: a notification was taken, and there is nothing to say.
+            _ if session.route.traffic == Traffic::Tools && reply.status == StatusCode::ACCEPTED => {
+                self.accepted(session, &reply.headers).await
+            }
+            Shape::Plain if session.route.traffic == Traffic::Models => self.models(session, reply).await,
+            Shape::Stream if session.route.traffic == Traffic::Models => {
+                self.fail(session, "upstream_content_type").await
+            }
             Shape::Stream => self.stream(session, reply),
             Shape::Plain => self.plain(session, reply).await,
             Shape::Error => self.error(session, reply).await,
@@ -255,6 +265,24 @@ impl Guard {
         response.into()
     }
 
+    /// A reply without a body.
+    async fn accepted<D>(&self, mut session: Session, headers: &HeaderMap) -> Reply<D> {
+        session.ticket.set_status(StatusCode::ACCEPTED.as_u16());
+        let closed = session
+            .ticket
+            .close(Vec::new(), Outcome::Completed, None, 503)
+            .await;
+        if closed.is_err() {
+            return not_recorded(&session).into_response().into();
+        }
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = StatusCode::ACCEPTED;
+        *response.headers_mut() = self.down_headers(&session, headers);
+        let decision = decision_label(session.decision);
+        stamp(response.headers_mut(), session.ticket.exchange(), Some(decision));
+        response.into()
+    }
+
     /// Asks a person about a call of a plain answer, within the time that a plain answer may be held.
     async fn vote_on_call(
         &self,
@@ -296,7 +324,7 @@ impl Guard {
     }
 
     /// Upstream cannot be passed on: 502, and why is for the record.
-    async fn fail<D>(&self, session: Session, code: &'static str) -> Reply<D> {
+    pub(super) async fn fail<D>(&self, session: Session, code: &'static str) -> Reply<D> {
         let denial = Denial::new(
             session.ticket.exchange(),
             session.route.dialect,
@@ -335,7 +363,7 @@ impl Guard {
         response.into()
     }
 
-    async fn collect<S>(&self, body: S, limit: usize) -> Result<Vec<u8>, &'static str>
+    pub(super) async fn collect<S>(&self, body: S, limit: usize) -> Result<Vec<u8>, &'static str>
     where
         S: Stream<Item = Result<Bytes, BoxError>>,
     {
@@ -353,7 +381,7 @@ impl Guard {
         }
     }
 
-    fn down_headers(&self, session: &Session, from: &HeaderMap) -> HeaderMap {
+    pub(super) fn down_headers(&self, session: &Session, from: &HeaderMap) -> HeaderMap {
         let rules = session.policy.rule_set();
         headers::downward(from, |value| {
             !rules.scan(session.caller.output().mask(), value).is_empty()
@@ -416,7 +444,7 @@ fn unavailable(session: &Session) -> Denial {
     )
 }
 
-fn not_recorded(session: &Session) -> Denial {
+pub(super) fn not_recorded(session: &Session) -> Denial {
     Denial::new(
         session.ticket.exchange(),
         session.route.dialect,

@@ -12,7 +12,7 @@ use crate::dialect::RouteTable;
 use crate::identity::Identity;
 use crate::memory::MemoryStore;
 use crate::policy::Policy;
-use crate::token::{TokenError, TokenVerifier};
+use crate::token::{GatewayTokens, TokenError, TokenVerifier};
 
 /// The builder needs a token verifier next.
 #[derive(Debug)]
@@ -42,6 +42,7 @@ pub struct Ready {
     admin: Option<super::admin::AdminAccess>,
     routes: RouteTable,
     tag_key: Option<TagKey>,
+    gateway_tokens: Option<GatewayTokens>,
     settings: Settings,
     clock: Arc<dyn Clock>,
 }
@@ -125,6 +126,7 @@ impl GuardBuilder<WantsAudit> {
                 admin: None,
                 routes: RouteTable::new(),
                 tag_key: None,
+                gateway_tokens: None,
                 settings: Settings::default(),
                 clock: Arc::new(SystemClock),
             },
@@ -185,6 +187,14 @@ impl GuardBuilder<Ready> {
         self
     }
 
+    /// Who makes and checks the gateway's own tokens. Without it their key is random: they end with the process, and
+    /// no other replica takes them.
+    #[must_use]
+    pub fn with_gateway_tokens(mut self, tokens: GatewayTokens) -> Self {
+        self.state.gateway_tokens = Some(tokens);
+        self
+    }
+
     /// Limits and times.
     #[must_use]
     pub fn with_settings(mut self, settings: Settings) -> Self {
@@ -213,6 +223,7 @@ impl GuardBuilder<Ready> {
             admin,
             routes,
             tag_key,
+            gateway_tokens,
             settings,
             clock,
         } = self.state;
@@ -221,7 +232,11 @@ impl GuardBuilder<Ready> {
         }
         let tag_key = match tag_key {
             Some(key) => key,
-            None => random_key()?,
+            None => TagKey::new(*random_key()?),
+        };
+        let gateway_tokens = match gateway_tokens {
+            Some(tokens) => tokens,
+            None => GatewayTokens::new(*random_key()?),
         };
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let writer = Writer::start(sink, settings.on_audit_failure, &runtime);
@@ -234,6 +249,7 @@ impl GuardBuilder<Ready> {
             admin,
             routes,
             tag_key,
+            gateway_tokens,
             settings,
             clock,
             writer,
@@ -244,10 +260,10 @@ impl GuardBuilder<Ready> {
     }
 }
 
-fn random_key() -> Result<TagKey, BuildError> {
+fn random_key() -> Result<zeroize::Zeroizing<[u8; 32]>, BuildError> {
     let mut key = zeroize::Zeroizing::new([0; 32]);
     getrandom::fill(key.as_mut_slice()).map_err(|_| BuildError::NoRandomness)?;
-    Ok(TagKey::new(*key))
+    Ok(key)
 }
 
 /// Ways to leave out what protects. Each is one line to find in a review.

@@ -14,7 +14,7 @@ pub const DECISION_HEADER: HeaderName = HeaderName::from_static("x-copilot-guard
 /// Copilot clients take no reply without it for GitHub's.
 pub const GITHUB_REQUEST_ID: HeaderName = HeaderName::from_static("x-github-request-id");
 
-/// A refusal, in the caller's dialect. Holds no content of the request.
+/// A refusal, in the caller's dialect, or an answer that everybody gets. Holds no content of the request.
 #[derive(Debug, Clone)]
 pub struct Denial {
     pub(crate) exchange: ExchangeId,
@@ -26,9 +26,18 @@ pub struct Denial {
     /// A whole reply body instead of an error: the assistant-text form.
     pub(crate) body: Option<(&'static str, String)>,
     pub(crate) retry_after: Option<HeaderValue>,
+    /// Not a refusal at all, but an answer that everybody gets.
+    answer: Option<Box<Response<Bytes>>>,
 }
 
 impl Denial {
+    /// A reply that is the same for everybody, so that nobody was asked who they are.
+    pub(crate) fn reply(exchange: ExchangeId, response: Response<Bytes>) -> Self {
+        let mut reply = Self::new(exchange, Dialect::Chat, response.status(), "answered_here", "");
+        reply.answer = Some(Box::new(response));
+        reply
+    }
+
     pub(crate) fn new(
         exchange: ExchangeId,
         dialect: Dialect,
@@ -45,6 +54,7 @@ impl Denial {
             decision: None,
             body: None,
             retry_after: None,
+            answer: None,
         }
     }
 
@@ -71,6 +81,9 @@ impl Denial {
 
     /// The reply.
     pub fn into_response(self) -> Response<Bytes> {
+        if let Some(answer) = self.answer {
+            return *answer;
+        }
         let (content_type, body) = self.body.unwrap_or_else(|| {
             let exchange = self.exchange.to_string();
             let body = error_body(

@@ -48,6 +48,7 @@ const DOWN: &[&str] = &[
     "x-copilot-experiment",
     "copilot-edits-session",
     "azureml-model-deployment",
+    "mcp-session-id",
 ];
 const DOWN_PREFIXES: &[&str] = &["x-ratelimit-", "anthropic-ratelimit-", "x-quota-snapshot-"];
 

@@ -16,6 +16,8 @@ mod drive;
 mod headers;
 mod hold;
 mod judge;
+mod local;
+mod models;
 mod refusals;
 mod session;
 mod settings;
@@ -34,7 +36,7 @@ pub use builder::{BuildError, Dangerous, GuardBuilder, Ready, WantsAudit, WantsP
 pub use denial::{DECISION_HEADER, Denial, EXCHANGE_HEADER, GITHUB_REQUEST_ID};
 pub use drive::Driver;
 pub use session::{Admission, Identified, Pending, Permit, UpstreamName};
-pub use settings::{OnFailure, RefusalForm, Settings};
+pub use settings::{CopilotEndpoints, OnFailure, RefusalForm, Settings};
 
 use refusals::Refusals;
 use writer::{NotRecorded, Writer};
@@ -43,10 +45,11 @@ use crate::approval::ApprovalStore;
 use crate::audit::{AuditEvent, AuditReader, EventKind};
 use crate::clock::{Clock, Timestamp};
 use crate::detect::TagKey;
-use crate::dialect::{Dialect, RouteTable};
+use crate::dialect::{Dialect, RouteTable, Traffic};
 use crate::id::{Entropy, ExchangeId};
+use crate::identity::Identity;
 use crate::policy::Policy;
-use crate::token::{TokenError, TokenVerifier, credential};
+use crate::token::{GatewayTokens, TokenError, TokenVerifier, credential, exchange_credential};
 
 /// The assembled guard. Cheap to clone; clones are the same guard.
 #[derive(Clone)]
@@ -63,6 +66,7 @@ struct Inner {
     routes: RouteTable,
     /// Of which every session's key for tags is made.
     tag_key: TagKey,
+    gateway_tokens: GatewayTokens,
     settings: Settings,
     clock: Arc<dyn Clock>,
     writer: Writer,
@@ -115,16 +119,23 @@ impl Guard {
     ///
     /// # Errors
     /// 404 without a route, 401 without an acceptable token, 503 when tokens cannot be checked. The refusal is recorded.
+    /// What is answered without asking who (telemetry, experiments) is a reply here too.
     pub async fn identify(&self, parts: &Parts) -> Result<Identified, Denial> {
         let now = self.now();
         let exchange = ExchangeId::new(now, entropy());
         let path = parts.uri.path();
-        let Some(route) = self.inner.routes.find(&parts.method, path) else {
+        let Some(route) = self.inner.routes.find(&parts.method, None, path) else {
             let dialect = RouteTable::dialect_hint(path);
             let message = "There is no such route on this gateway. Check the base URL and the path.";
             return Err(self.refuse(exchange, dialect, StatusCode::NOT_FOUND, "unknown_route", message));
         };
         let dialect = route.dialect;
+        match route.traffic {
+            // Nothing is asked and nothing told that is about anybody.
+            Traffic::Telemetry => return Err(Denial::reply(exchange, local::telemetry(exchange))),
+            Traffic::Static(what) => return Err(Denial::reply(exchange, local::fixed(exchange, what))),
+            _ => {}
+        }
         if parts.headers.contains_key(http::header::UPGRADE) {
             let message = "This gateway does not upgrade connections. Use plain HTTP.";
             return Err(self.refuse(
@@ -135,24 +146,35 @@ impl Guard {
                 message,
             ));
         }
-        let token = match credential(&parts.headers) {
+        let found = match route.traffic {
+            Traffic::TokenExchange(_) => exchange_credential(&parts.headers),
+            _ => credential(&parts.headers),
+        };
+        let token = match found {
             Ok(token) => token,
             Err(_) if !self.inner.verifier.needs_token() => "",
             Err(error) => return Err(self.refuse_token(exchange, dialect, &error)),
         };
-        let verified = catch::catch_async(std::panic::AssertUnwindSafe(
-            self.inner.verifier.verify(token, now),
-        ));
-        match verified.await.unwrap_or(Err(TokenError::Unavailable)) {
+        match self.verify(token, now).await {
             Ok(identity) => Ok(Identified {
                 exchange,
-                route: route.clone(),
+                route,
                 identity,
                 token: crate::secret::Secret::new(token),
                 now,
             }),
             Err(error) => Err(self.refuse_token(exchange, dialect, &error)),
         }
+    }
+
+    /// Whom a token names: one of the gateway's own, or one that the verifier knows.
+    async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
+        if GatewayTokens::is_one(token) {
+            return self.inner.gateway_tokens.verify(token, now);
+        }
+        let verified = std::panic::AssertUnwindSafe(self.inner.verifier.verify(token, now));
+        let verified = catch::catch_async(verified).await;
+        verified.unwrap_or(Err(TokenError::Unavailable))
     }
 
     /// The refusal of a body that is too large to be read.
@@ -187,21 +209,19 @@ impl Guard {
     }
 
     fn refuse_token(&self, exchange: ExchangeId, dialect: Dialect, error: &TokenError) -> Denial {
-        let (status, message) = match error {
-            TokenError::Unavailable => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Identity cannot be checked right now. Try again in a moment.",
-            ),
-            TokenError::GroupsOverage => (
-                StatusCode::BAD_REQUEST,
-                "Your token's group list is cut off by the identity provider. Ask your administrator to limit the groups it carries.",
-            ),
-            _ => (
-                StatusCode::UNAUTHORIZED,
-                "This gateway needs a valid token of your organisation. Sign in again and use the fresh token as API key.",
-            ),
-        };
+        let (status, message) = token_refusal(error);
         self.refuse(exchange, dialect, status, error.code(), message)
+    }
+
+    /// The same, of somebody who is known: recorded by the caller.
+    fn token_denial(&self, exchange: ExchangeId, dialect: Dialect, error: &TokenError) -> Denial {
+        let (status, message) = token_refusal(error);
+        let code = match error {
+            TokenError::GroupsOverage => "groups_overage",
+            TokenError::Unavailable => "keys_unavailable",
+            _ => "invalid_token",
+        };
+        Denial::new(exchange, dialect, status, code, message)
     }
 
     /// A refusal before anybody is known (or anything is judged), recorded within the quota of such refusals.
@@ -274,6 +294,24 @@ impl Guard {
                 .await
                 .map_err(|_| NotRecorded)?;
         }
+    }
+}
+
+/// Status and words for a token that was not accepted.
+fn token_refusal(error: &TokenError) -> (StatusCode, &'static str) {
+    match error {
+        TokenError::Unavailable => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Identity cannot be checked right now. Try again in a moment.",
+        ),
+        TokenError::GroupsOverage => (
+            StatusCode::BAD_REQUEST,
+            "Your token's group list is cut off by the identity provider. Ask your administrator to limit the groups it carries.",
+        ),
+        _ => (
+            StatusCode::UNAUTHORIZED,
+            "This gateway needs a valid token of your organisation. Sign in again and use the fresh token as API key.",
+        ),
     }
 }
 

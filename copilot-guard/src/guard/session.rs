@@ -62,6 +62,8 @@ pub enum Admission {
     Hold(Pending),
     /// It may not.
     Refuse(Denial),
+    /// The gateway answers it itself, and that is on record.
+    Reply(http::Response<Bytes>),
 }
 
 /// Proof that policy allowed one request and that this is on record. Only [`Guard::admit`](super::Guard::admit) makes one.

@@ -32,6 +32,55 @@ pub struct Settings {
     pub max_undurable: usize,
     /// How a refusal by policy is worded.
     pub refusal: RefusalForm,
+    /// Where Copilot clients are sent that ask for their endpoints; `None` refuses to say.
+    pub copilot_endpoints: Option<CopilotEndpoints>,
+}
+
+/// Addresses that Copilot clients take from the reply to their token exchange, without a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CopilotEndpoints {
+    /// Chat and agents.
+    pub api: String,
+    /// Ghost text.
+    pub proxy: String,
+    /// What clients report of themselves.
+    pub telemetry: String,
+    /// Citations of public code.
+    pub origin_tracker: String,
+}
+
+impl CopilotEndpoints {
+    /// All of them at one address: this gateway's own, such as `https://copilot.example.com`.
+    pub fn at(address: &str) -> Self {
+        let address = address.trim_end_matches('/');
+        Self {
+            api: address.to_owned(),
+            proxy: address.to_owned(),
+            telemetry: address.to_owned(),
+            origin_tracker: address.to_owned(),
+        }
+    }
+
+    /// GitHub's own names, for clients that reach this gateway as a forward proxy.
+    pub fn hosted() -> Self {
+        Self {
+            api: "https://api.githubcopilot.com".to_owned(),
+            proxy: "https://copilot-proxy.githubusercontent.com".to_owned(),
+            telemetry: "https://copilot-telemetry.githubusercontent.com".to_owned(),
+            origin_tracker: "https://origin-tracker.githubusercontent.com".to_owned(),
+        }
+    }
+
+    pub(crate) fn to_json(&self) -> String {
+        use crate::json::quote;
+        format!(
+            r#"{{"api":{},"proxy":{},"telemetry":{},"origin-tracker":{}}}"#,
+            quote(&self.api),
+            quote(&self.proxy),
+            quote(&self.telemetry),
+            quote(&self.origin_tracker)
+        )
+    }
 }
 
 impl Default for Settings {
@@ -50,6 +99,7 @@ impl Default for Settings {
             on_audit_failure: OnFailure::Deny,
             max_undurable: 0,
             refusal: RefusalForm::Error,
+            copilot_endpoints: None,
         }
     }
 }

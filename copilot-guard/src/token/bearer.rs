@@ -27,6 +27,19 @@ const KEY_FIELDS: [&str; 2] = ["x-api-key", "api-key"];
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn credential(headers: &HeaderMap) -> Result<&str, TokenError> {
+    one_of(headers, &["bearer"])
+}
+
+/// The same for requests that ask for a token: editors send theirs as `Authorization: token T`, as GitHub's own API
+/// takes it.
+///
+/// # Errors
+/// As for [`credential`].
+pub fn exchange_credential(headers: &HeaderMap) -> Result<&str, TokenError> {
+    one_of(headers, &["bearer", "token"])
+}
+
+fn one_of<'h>(headers: &'h HeaderMap, schemes: &[&str]) -> Result<&'h str, TokenError> {
     let bearer = headers.get_all(AUTHORIZATION).iter().map(|value| (true, value));
     let keys = KEY_FIELDS
         .iter()
@@ -40,7 +53,11 @@ pub fn credential(headers: &HeaderMap) -> Result<&str, TokenError> {
         return Err(TokenError::Missing("credential_ambiguous"));
     }
     let text = text_of(value)?;
-    token_of(if is_bearer { after_scheme(text)? } else { text })
+    token_of(if is_bearer {
+        after_scheme(text, schemes)?
+    } else {
+        text
+    })
 }
 
 fn text_of(value: &HeaderValue) -> Result<&str, TokenError> {
@@ -50,9 +67,9 @@ fn text_of(value: &HeaderValue) -> Result<&str, TokenError> {
 }
 
 /// RFC 6750: the scheme in any case, then one space.
-fn after_scheme(text: &str) -> Result<&str, TokenError> {
+fn after_scheme<'t>(text: &'t str, schemes: &[&str]) -> Result<&'t str, TokenError> {
     match text.split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token),
+        Some((scheme, token)) if schemes.iter().any(|s| scheme.eq_ignore_ascii_case(s)) => Ok(token),
         _ => Err(TokenError::Invalid("not_bearer")),
     }
 }
@@ -91,6 +108,16 @@ mod tests {
             read(&[("api-key", "a.b.c"), ("cookie", "token=x")]),
             Ok("a.b.c".into())
         );
+    }
+
+    #[test]
+    fn another_scheme_counts_where_a_token_is_asked_for() {
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", HeaderValue::from_static("token a.b.c"));
+        assert_eq!(exchange_credential(&headers), Ok("a.b.c"));
+        assert!(credential(&headers).is_err());
+        headers.insert("authorization", HeaderValue::from_static("Basic a.b.c"));
+        assert!(exchange_credential(&headers).is_err());
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod config;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod fetcher;
+mod gateway;
 #[cfg(feature = "tower")]
 mod issuer;
 #[cfg_attr(
@@ -46,12 +47,13 @@ mod tests;
 mod url;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use bearer::credential;
+pub use bearer::{credential, exchange_credential};
 pub use claims::{Expected, GroupSource, Shape};
 pub use config::{IssuerConfig, IssuerConfigError};
 #[cfg(feature = "fetch")]
 pub use fetch::HttpFetcher;
 pub use fetcher::{FetchError, Fetched, KeyFetcher, MAX_DOCUMENT, NoFetch};
+pub use gateway::{GatewayTokens, Issued};
 #[cfg(feature = "tower")]
 pub use oidc::{OidcVerifier, OidcVerifierBuilder};
 

@@ -161,6 +161,7 @@ async fn nothing_prints_the_token() {
             Admission::Forward(permit) => clean("Permit", format!("{permit:?}")),
             Admission::Hold(pending) => clean("Pending", format!("{pending:?}")),
             Admission::Refuse(denial) => clean("Denial", format!("{denial:?}")),
+            Admission::Reply(_) => panic!("a model's route is not answered here"),
         }
         drop(admission);
     }

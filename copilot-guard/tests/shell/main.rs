@@ -12,6 +12,7 @@ mod support;
 mod approvals;
 mod audit_failure;
 mod broken_store;
+mod copilot;
 mod credentials;
 mod gone;
 mod masking;

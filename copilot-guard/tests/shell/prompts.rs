@@ -234,7 +234,7 @@ async fn sizes_routes_and_upgrades() {
         "{got:?}"
     );
     for (method, path) in [
-        ("POST", "/v1/responses"),
+        ("POST", "/v1/assistants"),
         ("GET", CHAT),
         ("POST", "/v1/chat/completions/"),
         ("POST", "//v1/chat/completions"),

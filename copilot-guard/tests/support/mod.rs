@@ -88,6 +88,13 @@ action = "require_approval"
 message = "Deployments need a reviewer."
 
 [[rules]]
+id = "forbidden-models"
+on = "request"
+models = ["forbidden-*"]
+action = "block"
+message = "Not this model."
+
+[[rules]]
 id = "omega"
 on = "output"
 match = { regex = ['OMEGA-[0-9]{4}'] }
@@ -109,7 +116,10 @@ impl TokenVerifier for Names {
         };
         match name {
             Some("panic") => panic!("told to"),
-            Some(name) => Ok(Identity::new("https://idp.example", name, NOW).with_groups(["developers"])),
+            Some(name) => {
+                let until = NOW.plus(std::time::Duration::from_secs(3600));
+                Ok(Identity::new("https://idp.example", name, until).with_groups(["developers"]))
+            }
             None => Err(TokenError::Invalid("bad_signature")),
         }
     }
@@ -188,6 +198,7 @@ impl House {
         let mut routes = RouteTable::new();
         routes.add_set("model", RouteSet::OpenAi);
         routes.add_set("model", RouteSet::Anthropic);
+        routes.add_set("model", RouteSet::Copilot);
         let builder = Guard::builder()
             .with_verifier(verifier)
             .with_policy(policy())

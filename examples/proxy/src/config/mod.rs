@@ -30,6 +30,8 @@ pub(crate) struct Config {
     /// The policy file.
     pub(crate) policy: PathBuf,
     pub(crate) store: Store,
+    /// The key file.
+    pub(crate) keys: Option<PathBuf>,
     pub(crate) approvals: Approvals,
     pub(crate) audit: Audit,
     pub(crate) admin: Admin,
@@ -135,16 +137,18 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
     let store = context
         .section(&mut file, "store")
         .and_then(|t| store::read_store(context, t));
-    if let Some(table) = file.take("keys").and_then(Value::table) {
-        warnings.push(context.problems.problem(
-            table.at(),
-            "the key file is not used",
-            "what needs keys is not built in this version",
-            "keep it for a later version, or leave it out",
-        ));
-        // Read all the same: a path that is wrong today would be found out by the upgrade.
-        let _ = context.only_file(table);
-    }
+    let keys = match file.take("keys").and_then(Value::table) {
+        Some(table) => Some(context.only_file(table)?),
+        None => {
+            warnings.push(context.problems.problem(
+                file.at(),
+                "there is no key file",
+                "tags and gateway tokens end with the process, and other replicas do not know them",
+                "make one with `keys init`, and name it in `[keys]`",
+            ));
+            None
+        }
+    };
     let approvals = match file.take("approvals") {
         Some(value) => value.table().and_then(|t| store::read_approvals(context, t)),
         None => Some(Approvals::default()),
@@ -163,6 +167,7 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
         upstreams,
         policy: policy?,
         store: store?,
+        keys,
         approvals: approvals?,
         audit: audit?,
         admin: admin?,

@@ -16,6 +16,8 @@ pub(crate) struct Server {
     pub(crate) admin_listen: SocketAddr,
     pub(crate) tls: Option<Tls>,
     pub(crate) refusal: Refusal,
+    /// Where clients reach the data plane, when Copilot clients ask where to go.
+    pub(crate) public_url: Option<String>,
     /// The largest request that is read.
     pub(crate) max_request_bytes: u64,
 }
@@ -64,6 +66,11 @@ pub(super) fn read(context: &Context<'_>, mut table: Table<'_>) -> Option<Server
         ("assistant-text", Refusal::AssistantText),
     ];
     let refusal = table.take("refusal").and_then(|v| v.one_of(&refusals));
+    let public_url = table
+        .take("public_url")
+        .and_then(Value::string)
+        .and_then(|text| context.url(&text, true))
+        .map(|url| url.to_string());
     let max = table.take("max_request_bytes").and_then(Value::bytes);
     if let Some(mode) = mode.filter(|m| m.value == Mode::Forward) {
         context.add(
@@ -92,9 +99,16 @@ pub(super) fn read(context: &Context<'_>, mut table: Table<'_>) -> Option<Server
         );
     }
     table.finish();
+    let listen = listen?.value;
     Some(Server {
-        listen: listen?.value,
+        listen,
         admin_listen: admin?.value,
+        // A free port is known only later, and an unspecified address leads nowhere.
+        public_url: public_url.or_else(|| {
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            let leads_here = listen.port() != 0 && !listen.ip().is_unspecified();
+            leads_here.then(|| format!("{scheme}://{listen}"))
+        }),
         tls: match tls {
             Some(tls) => Some(tls?),
             None => None,

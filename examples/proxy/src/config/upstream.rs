@@ -38,8 +38,11 @@ pub(crate) struct OwnPath {
 pub(crate) enum Dialect {
     Chat,
     Completions,
+    GhostText,
     Responses,
     Messages,
+    Embeddings,
+    Mcp,
 }
 
 /// What the upstream is shown.
@@ -67,8 +70,11 @@ const ROUTES: &[(&str, RouteSet)] = &[
 const DIALECTS: &[(&str, Dialect)] = &[
     ("chat", Dialect::Chat),
     ("completions", Dialect::Completions),
+    ("ghost_text", Dialect::GhostText),
     ("responses", Dialect::Responses),
     ("messages", Dialect::Messages),
+    ("embeddings", Dialect::Embeddings),
+    ("mcp", Dialect::Mcp),
 ];
 
 const KINDS: &[(&str, Kind)] = &[
@@ -177,7 +183,10 @@ fn own_path(context: &Context<'_>, mut table: Table<'_>) -> Option<(At, OwnPath)
         "write the path, such as \"/v1/chat/completions\"",
     );
     let dialect = table
-        .require("dialect", "write one of chat, completions, responses, messages")
+        .require(
+            "dialect",
+            "write one of chat, completions, ghost_text, responses, messages, embeddings, mcp",
+        )
         .and_then(|v| v.one_of(DIALECTS));
     table.finish();
     let path = path?;

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use copilot_guard::audit::{AuditError, AuditEvent, AuditSink, Durable, JsonLinesSink};
 use copilot_guard::clock::{Clock as _, SystemClock};
+use copilot_guard::detect::TagKey;
 use copilot_guard::dialect::{Dialect, RouteSet, RouteTable};
 use copilot_guard::guard::admin::AdminAccess;
-use copilot_guard::guard::{Guard, OnFailure, RefusalForm, Settings};
+use copilot_guard::guard::{CopilotEndpoints, Guard, OnFailure, RefusalForm, Settings};
 use copilot_guard::policy::Policy;
 use copilot_guard::secret::Secret;
 use copilot_guard::token::{
-    GroupSource, HttpFetcher, IssuerConfig, KeyFetcher, OidcVerifier, TokenError, TokenVerifier,
+    GatewayTokens, GroupSource, HttpFetcher, IssuerConfig, KeyFetcher, OidcVerifier, TokenError,
+    TokenVerifier,
 };
 use copilot_guard_sqlite::SqliteStore;
 
@@ -22,6 +24,7 @@ use crate::config::server::Refusal;
 use crate::config::store::{OnFailure as ConfiguredFailure, Store};
 use crate::config::upstream::{Credential, Dialect as ConfiguredDialect, RouteSet as ConfiguredRoutes};
 use crate::failure::Failure;
+use crate::keys::Keys;
 
 /// Everything a running gateway is made of.
 pub(super) struct Assembled {
@@ -40,6 +43,9 @@ pub(crate) fn check(config: &Config) -> Result<Policy, Failure> {
     Forward::new(config)?;
     if let Some(tls) = &config.server.tls {
         super::listen::tls(tls)?;
+    }
+    if let Some(path) = &config.keys {
+        Keys::load(path)?;
     }
     policy(config)
 }
@@ -102,7 +108,7 @@ pub(super) fn assemble(config: &Config) -> Result<Assembled, Failure> {
         access.login_max_age = Some(config.admin.login_max_age);
         access
     };
-    let guard = Guard::builder()
+    let mut builder = Guard::builder()
         .with_shared_verifier(Arc::new(Shared(verifiers.clone(), 0)))
         .with_policy(policy)
         .with_audit(sink)
@@ -110,7 +116,14 @@ pub(super) fn assemble(config: &Config) -> Result<Assembled, Failure> {
         .with_reader(store)
         .with_admin(access)
         .with_routes(routes(config)?)
-        .with_settings(settings(config))
+        .with_settings(settings(config));
+    if let Some(path) = &config.keys {
+        let keys = Keys::load(path)?;
+        builder = builder
+            .with_tag_key(TagKey::new(keys.derive("tags")?))
+            .with_gateway_tokens(GatewayTokens::new(keys.derive("gateway tokens")?));
+    }
+    let guard = builder
         .build()
         .map_err(|error| Failure::new("the gateway cannot be built", error, "check the configuration"))?;
     Ok(Assembled {
@@ -157,6 +170,7 @@ fn settings(config: &Config) -> Settings {
     settings.pending_ttl = config.approvals.pending_ttl;
     settings.ride_window = config.approvals.ride_window;
     settings.ride_uses = config.approvals.ride_uses;
+    settings.copilot_endpoints = config.server.public_url.as_deref().map(CopilotEndpoints::at);
     settings.max_undurable = usize::try_from(config.audit.max_undurable).unwrap_or(usize::MAX);
     settings.on_audit_failure = match config.audit.on_failure {
         ConfiguredFailure::Deny => OnFailure::Deny,
@@ -183,14 +197,12 @@ fn routes(config: &Config) -> Result<RouteTable, Failure> {
         for own in &upstream.paths {
             let dialect = match own.dialect {
                 ConfiguredDialect::Chat => Dialect::Chat,
+                ConfiguredDialect::Completions => Dialect::Completions,
+                ConfiguredDialect::GhostText => Dialect::GhostText,
+                ConfiguredDialect::Responses => Dialect::Responses,
                 ConfiguredDialect::Messages => Dialect::Messages,
-                ConfiguredDialect::Completions | ConfiguredDialect::Responses => {
-                    return Err(Failure::new(
-                        format!("the path `{}` cannot be served", own.path),
-                        "its dialect is not built in this version",
-                        "use `chat` or `messages`, or leave the path out",
-                    ));
-                }
+                ConfiguredDialect::Embeddings => Dialect::Embeddings,
+                ConfiguredDialect::Mcp => Dialect::Mcp,
             };
             clash(table.add_path(&upstream.name, &own.path, dialect))?;
         }

@@ -1,0 +1,33 @@
+//! Texts that are no answer of a model, looked at with the caller's rules.
+
+use super::Summary;
+use super::judge::Judge;
+use crate::decision::RuleHit;
+use crate::detect::RuleSet;
+use crate::dialect::Inspector;
+use crate::policy::CallerPolicy;
+
+/// The caller's rules, and what they found.
+pub struct Inspection(Judge);
+
+impl Inspection {
+    /// For the caller whose rules `policy` holds. `exchange` ends every notice.
+    pub fn new(rules: RuleSet, policy: CallerPolicy, exchange: impl Into<String>) -> Self {
+        Self(Judge::new(rules, policy, exchange.into()))
+    }
+
+    /// To be shown the texts.
+    pub fn inspector(&mut self) -> &mut dyn Inspector {
+        &mut self.0
+    }
+
+    /// Rules that matched since the last call.
+    pub fn take_hits(&mut self) -> Vec<RuleHit> {
+        self.0.take_hits()
+    }
+
+    /// What the record needs at the end.
+    pub fn summary(&self) -> Summary {
+        self.0.summary()
+    }
+}
