@@ -14,10 +14,10 @@ use super::chat_calls::{Choice, HeldCall, MAX_ENTRIES};
 use super::chat_nested::{Nested, Tail};
 use super::chat_write::{chunk, delta};
 use super::{
-    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict,
-    inspect_all, is_opaque_member, is_usual_word,
+    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, Slot, SlotKind, StreamRewriter, ToolCall,
+    Verdict, inspect_all, is_opaque_member, is_usual_word,
 };
-use crate::json::{Document, Edits, Limits, Value};
+use crate::json::{Document, Edits, Kind, Limits, Value};
 use crate::sse::{Event, encode};
 
 pub(super) struct ChatStream {
@@ -26,6 +26,8 @@ pub(super) struct ChatStream {
     judged: u32,
     /// The chunk that ends a choice, written but for its finish reason, and the calls to judge before it leaves.
     deferred: Option<Deferred>,
+    /// Where the next chunk may differ from the last.
+    slots: Vec<Slot>,
     over: bool,
 }
 
@@ -51,6 +53,7 @@ impl ChatStream {
             choices: BTreeMap::new(),
             judged: 0,
             deferred: None,
+            slots: Vec::new(),
             over: false,
         }
     }
@@ -115,7 +118,7 @@ impl ChatStream {
                             return Ok(Err(blocked));
                         }
                     }
-                    None if name == "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
+                    None if name == "logprobs" => no_logprobs(member, edits),
                     None => {
                         let mut nested = Nested::new(index, &name, member);
                         if let Err(blocked) = nested.take(inspector, edits, texts) {
@@ -175,7 +178,7 @@ impl ChatStream {
         let mut shown: Vec<(u32, Texts)> = Vec::new();
         for (name, member) in root.entries() {
             if name == "logprobs" {
-                edits.set_raw(member.index(), "null".to_owned());
+                no_logprobs(member, &mut edits);
             } else if name != "choices"
                 && let Err(stop) = inspect_all(member, &name, inspector, &mut edits)
             {
@@ -213,7 +216,7 @@ impl ChatStream {
                             Err(stop) => blocked = Some(stop),
                         }
                     }
-                    "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
+                    "logprobs" => no_logprobs(member, &mut edits),
                     // Text outside of a delta, as other formats have it: no client of this dialect needs it, and pieces
                     // of it could not be looked at as one, nor calls in it be held.
                     "text" | "message" => edits.remove(member),
@@ -246,6 +249,9 @@ impl ChatStream {
                 }
             }
             return Ok(Flow::Blocked(stop.notice));
+        }
+        if ending.is_empty() {
+            self.slots = slots(root, &edits).unwrap_or_default();
         }
         let data = doc.to_text(&edits);
         self.end_choices(&ending, Some(data), inspector, out)
@@ -380,6 +386,7 @@ impl StreamRewriter for ChatStream {
         inspector: &mut dyn Inspector,
         out: &mut Vec<u8>,
     ) -> Result<Flow, Malformed> {
+        self.slots.clear();
         if self.over {
             return Ok(Flow::Done);
         }
@@ -407,6 +414,10 @@ impl StreamRewriter for ChatStream {
             return Ok(Flow::UpstreamError);
         }
         self.chunk_event(root, &doc, inspector, out)
+    }
+
+    fn repeats(&mut self) -> Vec<Slot> {
+        std::mem::take(&mut self.slots)
     }
 
     fn resume(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<u8>) -> Result<Flow, Malformed> {
@@ -452,6 +463,44 @@ impl StreamRewriter for ChatStream {
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
+}
+
+/// They repeat the text token by token.
+fn no_logprobs(member: Value<'_>, edits: &mut Edits) {
+    if !member.is_null() {
+        edits.set_raw(member.index(), "null".to_owned());
+    }
+}
+
+/// The one text of a chunk that brings nothing else to its one choice.
+fn slots(root: Value<'_>, edits: &Edits) -> Option<Vec<Slot>> {
+    let mut choices = root.get("choices")?.items();
+    let choice = choices.next().filter(|_| choices.next().is_none())?;
+    let index = match choice.get("index") {
+        None => 0,
+        Some(index) => u32::try_from(index.as_u64()?).ok()?,
+    };
+    let mut texts = choice
+        .get("delta")?
+        .entries()
+        .filter(|(name, member)| !member.is_null() && (name != "role" || !is_usual_word(*member)));
+    let (name, text) = texts.next().filter(|_| texts.next().is_none())?;
+    if text.kind() != Kind::String || is_opaque_member(&name) || !edits.only(text) {
+        return None;
+    }
+    let mut slots = vec![Slot {
+        range: text.place(),
+        kind: SlotKind::Delta(Channel::new(index, name)),
+    }];
+    // Padding, another one in each chunk.
+    if let Some(padding) = root.get("obfuscation").filter(|v| v.kind() == Kind::String) {
+        slots.push(Slot {
+            range: padding.place(),
+            kind: SlotKind::Whole("obfuscation".to_owned()),
+        });
+        slots.sort_by_key(|slot| slot.range.start);
+    }
+    Some(slots)
 }
 
 /// Cuts a chunk that ends choices in two: everything but the ends, and the ends alone.

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 use super::messages_write::{block_delta, block_stop, message_end, message_start, message_stop, text_block};
 use super::{
-    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, ToolCall, Verdict,
-    inspect_all, is_opaque_member,
+    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, Slot, SlotKind, StreamRewriter, ToolCall,
+    Verdict, inspect_all, is_opaque_member,
 };
 use crate::json::{Document, Edits, Limits, Value};
 use crate::sse::{Event, encode};
@@ -32,6 +32,8 @@ pub(super) struct MessagesStream {
     calls_replaced: bool,
     /// The message delta has left: only the stop may follow.
     ending: bool,
+    /// Where the next event may differ from the last.
+    slots: Vec<Slot>,
     over: bool,
 }
 
@@ -65,6 +67,7 @@ impl MessagesStream {
             calls_kept: false,
             calls_replaced: false,
             ending: false,
+            slots: Vec::new(),
             over: false,
         }
     }
@@ -237,6 +240,19 @@ impl MessagesStream {
                 }
             }
         }
+        let mut texts = delta.entries().filter(|(name, _)| name != "type");
+        if let (Some((name, text)), None) = (texts.next(), texts.next())
+            && text.as_str().is_some()
+            && !is_opaque_member(&name)
+            && edits.only(text)
+        {
+            let name = name.into_owned();
+            let channel = Channel { index, name, signed };
+            self.slots.push(Slot {
+                range: text.place(),
+                kind: SlotKind::Delta(channel),
+            });
+        }
         encode("content_block_delta", &doc.to_text(&edits), out);
         Ok(Flow::More)
     }
@@ -357,6 +373,7 @@ impl StreamRewriter for MessagesStream {
         inspector: &mut dyn Inspector,
         out: &mut Vec<u8>,
     ) -> Result<Flow, Malformed> {
+        self.slots.clear();
         if self.over {
             return Ok(Flow::Done);
         }
@@ -404,6 +421,10 @@ impl StreamRewriter for MessagesStream {
                 Ok(Flow::More)
             }
         }
+    }
+
+    fn repeats(&mut self) -> Vec<Slot> {
+        std::mem::take(&mut self.slots)
     }
 
     fn resume(&mut self, inspector: &mut dyn Inspector, out: &mut Vec<u8>) -> Result<Flow, Malformed> {

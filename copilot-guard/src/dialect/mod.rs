@@ -11,6 +11,7 @@ mod chat_write;
 mod completions;
 mod embeddings;
 mod mcp;
+pub(crate) mod memo;
 mod messages;
 mod messages_plain;
 mod messages_write;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::sse::Event;
 
+pub use memo::{Slot, SlotKind};
 pub use refusal::error_body;
 pub use request::{ParsedRequest, Part};
 pub use routes::{Route, RouteSet, RouteTable, StaticReply, TokenExchange, Traffic, UnknownRouteSet};
@@ -273,6 +275,13 @@ pub trait StreamRewriter: Send {
         inspector: &mut dyn Inspector,
         out: &mut Vec<u8>,
     ) -> Result<Flow, Malformed>;
+
+    /// Where the next event may differ from the one just taken and still say the same but for its text: then it needs
+    /// not be read in full. Empty when that event moved the answer on, or anything of it but the text of its slots was
+    /// changed. What is the same between the slots is written as it came.
+    fn repeats(&mut self) -> Vec<Slot> {
+        Vec::new()
+    }
 
     /// Goes on after [`Flow::Wait`].
     ///

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Dialect, Malformed, is_opaque_member};
 use crate::decision::Stage;
-use crate::json::{Document, Edits, Limits, Value};
+use crate::json::{Document, Edits, Limits, Parsed, Value};
 
 /// One text of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,16 +38,16 @@ pub struct ParsedRequest {
     /// Places that hold what cannot be looked at.
     pub not_scanned: Vec<String>,
     body: String,
-    limits: Limits,
+    parsed: Parsed,
 }
 
 impl ParsedRequest {
     /// The request written afresh (no blanks between tokens), with the texts of some parts replaced.
     ///
     /// # Errors
-    /// Never for an index of [`parts`](Self::parts); it parses its own body again, which has been parsed before.
+    /// Never for an index of [`parts`](Self::parts).
     pub fn write(&self, replacements: &[(usize, String)]) -> Result<String, Malformed> {
-        let doc = Document::parse(self.body.as_bytes(), self.limits)?;
+        let doc = self.parsed.of(&self.body);
         let mut edits = Edits::default();
         for (index, text) in replacements {
             let part = self
@@ -120,7 +120,7 @@ pub(super) fn parse(
         parts: walk.parts,
         not_scanned: walk.not_scanned,
         body: doc.text().to_owned(),
-        limits,
+        parsed: doc.into_parsed(),
     })
 }
 

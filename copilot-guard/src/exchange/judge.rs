@@ -48,6 +48,8 @@ pub(super) struct Judge {
     not_scanned: Vec<String>,
     question: Option<CallQuestion>,
     answers: HashMap<u32, CallAnswer>,
+    /// What a redactor released, before it is text: kept for its memory.
+    scratch: Vec<u8>,
 }
 
 /// One channel. What is shown comes from `acting`; the others only look, so that no match hides in a group that
@@ -77,6 +79,7 @@ impl Judge {
             not_scanned: Vec::new(),
             question: None,
             answers: HashMap::new(),
+            scratch: Vec::new(),
         }
     }
 
@@ -128,28 +131,40 @@ impl Judge {
         if let Some(stopped) = &self.stopped {
             return Err(stopped.clone());
         }
-        let policy = self.policy.clone();
-        let rules = policy.output();
-        if !self.channels.contains_key(channel) && self.channels.len() >= MAX_CHANNELS {
-            return Err(self.stop("The answer has too many parts.", None));
+        if !self.channels.contains_key(channel) {
+            if self.channels.len() >= MAX_CHANNELS {
+                return Err(self.stop("The answer has too many parts.", None));
+            }
+            let rules = self.policy.output();
+            let redactor = |mask| self.rules.redactor_with(mask, self.policy.scan_options());
+            let watched = Watched {
+                acting: redactor(rules.mask()),
+                blocking: rules.block().map(redactor),
+                observing: rules.observe().map(redactor),
+                position: 0,
+                carriage_return: false,
+            };
+            self.channels.insert(channel.clone(), watched);
         }
-        let redactor = |mask| self.rules.redactor_with(mask, policy.scan_options());
-        let watched = self.channels.entry(channel.clone()).or_insert_with(|| Watched {
-            acting: redactor(rules.mask()),
-            blocking: rules.block().map(redactor),
-            observing: rules.observe().map(redactor),
-            position: 0,
-            carriage_return: false,
-        });
-        let place = channel.to_string();
+        let Self {
+            policy,
+            channels,
+            scratch,
+            masks,
+            hits,
+            decision,
+            ..
+        } = self;
+        let Some(watched) = channels.get_mut(channel) else {
+            return Ok(());
+        };
+        let rules = policy.output();
         if let Some(observing) = &mut watched.observing {
             let mut seen = Marks::default();
             step(observing, &mut Watch::Look(&mut seen));
             for (rule, _) in seen.0 {
-                rules
-                    .hits(rule, &place)
-                    .into_iter()
-                    .for_each(|hit| add_hit(&mut self.hits, hit));
+                let found = rules.hits(rule, &channel.to_string());
+                found.into_iter().for_each(|hit| add_hit(hits, hit));
             }
         }
         let mut blocked_at = None;
@@ -167,30 +182,37 @@ impl Judge {
             signed: channel.signed,
             position: watched.position,
             until: blocked_at.map(|(_, start)| start),
-            text: Vec::new(),
+            text: std::mem::take(scratch),
             marks: Vec::new(),
             stopped: None,
         };
         step(&mut watched.acting, &mut Watch::Show(&mut shown));
         watched.position = shown.position;
         let Shown {
-            text, marks, stopped, ..
+            mut text,
+            marks,
+            stopped,
+            ..
         } = shown;
         if watched.carriage_return && (!text.is_empty() || is_last) {
             watched.carriage_return = false;
             out.push('\r');
         }
-        let mut text = text;
         if !is_last && text.last() == Some(&b'\r') {
             text.pop();
             watched.carriage_return = true;
         }
-        out.push_str(&String::from_utf8(text).unwrap_or_else(|e| {
-            // The engine cuts at code points of valid text; this is the closed form of a fault in it.
-            String::from_utf8_lossy(e.as_bytes()).into_owned()
-        }));
+        // The engine cuts at code points of valid text; what is lossy is the closed form of a fault in it.
+        out.push_str(&String::from_utf8_lossy(&text));
+        text.clear();
+        *scratch = text;
         for rule in marks {
-            self.count(rules, rule, &place);
+            let place = channel.to_string();
+            *decision = (*decision).max(Action::Mask);
+            *masks
+                .entry((rules.kind(rule).to_owned(), place.clone()))
+                .or_default() += 1;
+            add_hit(hits, rules.hit(rule, &place));
         }
         match stopped.or(blocked_at.map(|(rule, _)| rule)) {
             None => Ok(()),
@@ -200,21 +222,12 @@ impl Judge {
                 } else {
                     rules.message(rule)
                 };
-                let mut hit = rules.hit(rule, &place);
+                let mut hit = rules.hit(rule, &channel.to_string());
                 hit.action = Action::Block;
-                Err(self.stop(message, Some(hit)))
+                let message = message.to_owned();
+                Err(self.stop(&message, Some(hit)))
             }
         }
-    }
-
-    /// Notes one mask.
-    fn count(&mut self, rules: &OutputRules, rule: RuleIndex, place: &str) {
-        self.decision = self.decision.max(Action::Mask);
-        *self
-            .masks
-            .entry((rules.kind(rule).to_owned(), place.to_owned()))
-            .or_default() += 1;
-        add_hit(&mut self.hits, rules.hit(rule, place));
     }
 
     fn stop(&mut self, message: &str, hit: Option<RuleHit>) -> Blocked {

@@ -14,6 +14,7 @@ mod plain;
 use crate::audit::{MaskCount, Outcome};
 use crate::decision::{Action, RuleHit};
 use crate::detect::RuleSet;
+use crate::dialect::memo::Memo;
 use crate::dialect::{Dialect, Envelope, Flow, Place, StreamRewriter};
 use crate::policy::CallerPolicy;
 use crate::sse::Decoder;
@@ -82,6 +83,7 @@ pub struct Exchange {
     judge: Judge,
     rewriter: Box<dyn StreamRewriter>,
     decoder: Decoder,
+    memo: Memo,
     out: Vec<u8>,
     state: State,
     upstream: Upstream,
@@ -121,6 +123,7 @@ impl Exchange {
             judge: Judge::new(rules, policy, exchange.into()),
             rewriter: dialect.stream(envelope),
             decoder: Decoder::new(MAX_EVENT),
+            memo: Memo::default(),
             out: Vec::new(),
             state: State::Open,
             upstream: Upstream::Open,
@@ -232,6 +235,15 @@ impl Exchange {
         }
     }
 
+    /// How many bytes are ready for the client while the answer goes on; 0 when [`poll`](Self::poll) has more to say.
+    pub fn ready(&mut self) -> usize {
+        self.advance();
+        match self.state {
+            State::Open => self.out.len(),
+            State::Waiting { .. } | State::Ended(_) => 0,
+        }
+    }
+
     /// How it ended, once there is nothing left to deliver.
     pub fn ended(&self) -> Option<Ended> {
         match self.state {
@@ -254,7 +266,18 @@ impl Exchange {
         while self.state == State::Open {
             match self.decoder.next_event() {
                 Ok(Some(event)) => {
-                    let result = self.rewriter.event(event, &mut self.judge, &mut self.out);
+                    let result = match self.memo.write(event, &mut self.judge, &mut self.out) {
+                        Some(Ok(())) => continue,
+                        Some(Err(blocked)) => Ok(Flow::Blocked(blocked.notice)),
+                        None => {
+                            let result = self.rewriter.event(event, &mut self.judge, &mut self.out);
+                            match self.rewriter.repeats() {
+                                slots if slots.is_empty() || result != Ok(Flow::More) => self.memo.clear(),
+                                slots => self.memo.learn(event, slots),
+                            }
+                            result
+                        }
+                    };
                     self.after(result);
                     continue;
                 }

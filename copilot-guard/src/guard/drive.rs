@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_core::Stream;
 use http::Request;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 use super::Guard;
 use super::answer::{BoxError, EXPIRED, STILL_WAITING, UNAVAILABLE, UpstreamReply};
@@ -21,6 +21,11 @@ use super::writer::{Ack, NotRecorded};
 use crate::audit::{AuditEvent, EventKind, Outcome};
 use crate::exchange::{CallAnswer, CallQuestion, Ended, Exchange, Step, notice};
 
+/// Once so many bytes are ready, they leave.
+const GATHER: usize = 16 << 10;
+/// How often more is asked for when nothing is there.
+const TURNS: u32 = 2;
+
 /// A streamed reply. Ask for pieces with [`next`](Self::next); drop it when the client leaves.
 pub struct Driver<C, F, S> {
     guard: Guard,
@@ -29,6 +34,9 @@ pub struct Driver<C, F, S> {
     phase: Phase<C, F, S>,
     question: Option<Question>,
     keep_alive_at: Instant,
+    /// When upstream last sent something, and a timer that fires no later than its silence is too long.
+    heard_at: Instant,
+    silence: Pin<Box<Sleep>>,
     /// Delivered but not yet durable: length and acknowledgement.
     undurable: VecDeque<(usize, Ack)>,
 }
@@ -107,7 +115,11 @@ where
             session.caller.clone(),
             session.ticket.exchange().to_string(),
         );
-        let keep_alive_at = Instant::now() + guard.inner.settings.keep_alive;
+        let now = Instant::now();
+        let keep_alive_at = now + guard.inner.settings.keep_alive;
+        let silence = Box::pin(tokio::time::sleep_until(
+            now + guard.inner.settings.upstream_silence,
+        ));
         Self {
             guard,
             session,
@@ -115,6 +127,8 @@ where
             phase,
             question: None,
             keep_alive_at,
+            heard_at: now,
+            silence,
             undurable: VecDeque::new(),
         }
     }
@@ -126,6 +140,14 @@ where
         loop {
             if matches!(self.phase, Phase::Over) {
                 return None;
+            }
+            if self.may_gather()
+                && let Some(data) = self.gather().await
+            {
+                match self.take(Woken::Data(data)) {
+                    Some(bytes) => return self.deliver(bytes).await,
+                    None => continue,
+                }
             }
             match catch(|| self.exchange.poll()) {
                 Some(Step::Deliver(bytes)) => return self.deliver(bytes).await,
@@ -147,17 +169,46 @@ where
         }
     }
 
+    /// Whether there is something for the client, and room to add what upstream has sent since.
+    fn may_gather(&mut self) -> bool {
+        matches!(self.phase, Phase::Streaming { .. })
+            && self.question.is_none()
+            && catch(|| self.exchange.ready()).is_some_and(|ready| ready > 0 && ready < GATHER)
+    }
+
+    /// More of what upstream has sent already, so that events which came together leave together: each piece is one
+    /// write to the client and one entry of the record. `None`: there is nothing more now.
+    ///
+    /// An HTTP/1.1 client hands on one event for each turn of its task, so that nothing is there now only when a later
+    /// turn has brought nothing; and a server may ask for its body twice in one turn.
+    async fn gather(&mut self) -> Option<Option<Result<Bytes, BoxError>>> {
+        let Phase::Streaming { body } = &mut self.phase else {
+            return None;
+        };
+        let mut turns = 0;
+        std::future::poll_fn(|cx| match poll(body.as_mut(), cx) {
+            Poll::Ready(data) => Poll::Ready(Some(data)),
+            Poll::Pending if turns == TURNS => Poll::Ready(None),
+            Poll::Pending => {
+                turns += 1;
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
     /// Waits for the next thing to happen. Holds nothing that dropping would lose.
     async fn wait(&mut self) -> Woken<S> {
-        let settings = &self.guard.inner.settings;
-        let silence = settings.upstream_silence;
-        let keep_alive = tokio::time::sleep_until(self.keep_alive_at);
+        let silence = self.guard.inner.settings.upstream_silence;
+        let keep_alive_at = self.keep_alive_at;
+        let keep_alive = || tokio::time::sleep_until(keep_alive_at);
         match &mut self.phase {
             Phase::Holding { wait, until, .. } => tokio::select! {
                 biased;
                 held = wait => Woken::Held(held),
                 () = tokio::time::sleep_until(*until) => Woken::HeldOver,
-                () = keep_alive => Woken::KeepAlive,
+                () = keep_alive() => Woken::KeepAlive,
             },
             Phase::Calling { call, until } => tokio::select! {
                 biased;
@@ -165,7 +216,7 @@ where
                     reply.unwrap_or_else(|| Err(BoxError::from("the inner service panicked"))),
                 ),
                 () = tokio::time::sleep_until(*until) => Woken::Silence,
-                () = keep_alive => Woken::KeepAlive,
+                () = keep_alive() => Woken::KeepAlive,
             },
             Phase::Streaming { body } => match &mut self.question {
                 Some(question) => {
@@ -174,13 +225,23 @@ where
                         biased;
                         held = &mut question.wait => Woken::Answered(held),
                         () = tokio::time::sleep_until(question.until) => Woken::Unanswered,
-                        () = keep_alive => Woken::KeepAlive,
+                        () = keep_alive() => Woken::KeepAlive,
                         data = next(body.as_mut()), if wants_data => Woken::Data(data),
                     }
                 }
-                None => match tokio::time::timeout(silence, next(body.as_mut())).await {
-                    Ok(data) => Woken::Data(data),
-                    Err(_) => Woken::Silence,
+                // One timer for all pieces: each moves the time of silence on, and the timer asks when it fires.
+                None => loop {
+                    tokio::select! {
+                        biased;
+                        data = next(body.as_mut()) => break Woken::Data(data),
+                        () = self.silence.as_mut() => {
+                            let until = self.heard_at + silence;
+                            if Instant::now() >= until {
+                                break Woken::Silence;
+                            }
+                            self.silence.as_mut().reset(until);
+                        }
+                    }
                 },
             },
             Phase::Over => Woken::Data(None),
@@ -198,6 +259,7 @@ where
             Woken::HeldOver => self.stop(STILL_WAITING, Outcome::HeldOver, "approval_pending"),
             Woken::Called(Ok(reply)) => match shape(reply.status, &reply.headers) {
                 Shape::Stream => {
+                    self.heard_at = Instant::now();
                     self.phase = Phase::Streaming {
                         body: Box::pin(reply.body),
                     }
@@ -210,6 +272,7 @@ where
                 self.exchange.handle_failure("upstream_unreachable");
             }
             Woken::Data(Some(Ok(bytes))) => {
+                self.heard_at = Instant::now();
                 if catch(|| self.exchange.handle_data(&bytes)).is_none() {
                     return self.after_panic();
                 }
@@ -285,6 +348,7 @@ where
 
     fn answer(&mut self, answer: CallAnswer) {
         if let Some(question) = self.question.take() {
+            self.heard_at = Instant::now();
             let exchange = &mut self.exchange;
             if catch(|| exchange.handle_answer(question.number, answer)).is_none() {
                 self.stop(
@@ -429,11 +493,15 @@ pub(super) async fn next<S>(mut body: Pin<&mut S>) -> Option<S::Item>
 where
     S: Stream<Item = Result<Bytes, BoxError>>,
 {
-    std::future::poll_fn(|cx| {
-        catch(|| body.as_mut().poll_next(cx))
-            .unwrap_or_else(|| Poll::Ready(Some(Err(BoxError::from("the inner body panicked")))))
-    })
-    .await
+    std::future::poll_fn(|cx| poll(body.as_mut(), cx)).await
+}
+
+fn poll<S>(body: Pin<&mut S>, cx: &mut Context<'_>) -> Poll<Option<S::Item>>
+where
+    S: Stream<Item = Result<Bytes, BoxError>>,
+{
+    catch(|| body.poll_next(cx))
+        .unwrap_or_else(|| Poll::Ready(Some(Err(BoxError::from("the inner body panicked")))))
 }
 
 /// Later than any answer.

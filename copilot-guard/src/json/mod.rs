@@ -10,6 +10,8 @@ mod write;
 
 use std::borrow::Cow;
 
+pub(crate) use parse::{string_end, unescape_into};
+pub(crate) use write::escape_into;
 pub use write::{Edits, quote, quote_into};
 
 /// Bounds for one document.
@@ -100,7 +102,27 @@ struct Node {
 #[derive(Debug)]
 pub struct Document<'t> {
     text: &'t str,
+    nodes: Cow<'t, [Node]>,
+    /// There is a blank between two tokens.
+    has_blanks: bool,
+}
+
+/// What is known of a text that was parsed: with the text it is a [`Document`] again.
+#[derive(Debug, Clone)]
+pub(crate) struct Parsed {
     nodes: Vec<Node>,
+    has_blanks: bool,
+}
+
+impl Parsed {
+    /// The document. `text` is the one that was parsed.
+    pub(crate) fn of<'t>(&'t self, text: &'t str) -> Document<'t> {
+        Document {
+            text,
+            nodes: Cow::Borrowed(&self.nodes),
+            has_blanks: self.has_blanks,
+        }
+    }
 }
 
 impl<'t> Document<'t> {
@@ -120,6 +142,14 @@ impl<'t> Document<'t> {
     /// The text it was parsed from.
     pub fn text(&self) -> &'t str {
         self.text
+    }
+
+    /// What is known of the text, without the text.
+    pub(crate) fn into_parsed(self) -> Parsed {
+        Parsed {
+            nodes: self.nodes.into_owned(),
+            has_blanks: self.has_blanks,
+        }
     }
 
     /// The value of a node index that [`Value::index`] gave for the same text.
@@ -143,6 +173,13 @@ impl<'d> Value<'d> {
     /// Names this value within its document; stable for the same text.
     pub fn index(self) -> u32 {
         self.index
+    }
+
+    /// Where it stands in the text: for a string, what is between its quotes.
+    pub(crate) fn place(self) -> std::ops::Range<usize> {
+        let node = self.node();
+        let quote = u32::from(node.kind == Kind::String);
+        (node.start + quote) as usize..(node.end - quote) as usize
     }
 
     /// Its type.

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::{Document, JsonError, Kind, Limits, Node};
 
 /// Up to so many members are compared pair by pair; above, by a set.
-const PAIRWISE: usize = 12;
+const PAIRWISE: usize = 16;
 
 pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Document<'_>, JsonError> {
     if bytes.len() > limits.bytes.min(u32::MAX as usize) {
@@ -24,6 +24,8 @@ pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Document<'_>, JsonEr
         bytes,
         at: 0,
         nodes: Vec::with_capacity(bytes.len() / 24 + 4),
+        keys: Vec::new(),
+        has_blanks: false,
     };
     parser.blank();
     parser.value(limits.depth, (0, 0))?;
@@ -33,8 +35,24 @@ pub(super) fn parse(bytes: &[u8], limits: Limits) -> Result<Document<'_>, JsonEr
     }
     Ok(Document {
         text,
-        nodes: parser.nodes,
+        nodes: Cow::Owned(parser.nodes),
+        has_blanks: parser.has_blanks,
     })
+}
+
+/// The end of a string's text (the place of its closing quote) that begins at `at`, behind the opening quote; `None`
+/// when it is no string.
+pub(crate) fn string_end(text: &str, at: usize) -> Option<usize> {
+    let mut parser = Parser {
+        text,
+        bytes: text.as_bytes(),
+        at: at.checked_sub(1)?,
+        nodes: Vec::new(),
+        keys: Vec::new(),
+        has_blanks: false,
+    };
+    parser.string().ok()?;
+    parser.at.checked_sub(1)
 }
 
 struct Parser<'t> {
@@ -42,6 +60,10 @@ struct Parser<'t> {
     bytes: &'t [u8],
     at: usize,
     nodes: Vec<Node>,
+    /// Spans of the member names of all open objects.
+    keys: Vec<(u32, u32)>,
+    /// There was a blank between two tokens.
+    has_blanks: bool,
 }
 
 impl Parser<'_> {
@@ -56,6 +78,7 @@ impl Parser<'_> {
     fn blank(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
+            self.has_blanks = true;
         }
     }
 
@@ -146,14 +169,14 @@ impl Parser<'_> {
     fn string(&mut self) -> Result<(), JsonError> {
         self.at += 1;
         loop {
+            self.at += plain(self.bytes.get(self.at..).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
                     return Ok(());
                 }
                 Some(b'\\') => self.escape()?,
-                Some(0..=0x1f) => return Err(self.error("control character in a string")),
-                Some(_) => self.at += 1,
+                Some(_) => return Err(self.error("control character in a string")),
                 None => return Err(self.error("the document ends early")),
             }
         }
@@ -228,7 +251,8 @@ impl Parser<'_> {
     }
 
     fn object(&mut self, depth: u32) -> Result<(), JsonError> {
-        let mut seen = Keys::default();
+        let first = self.keys.len();
+        let mut many = HashSet::new();
         self.at += 1;
         self.blank();
         if self.peek() == Some(b'}') {
@@ -243,12 +267,13 @@ impl Parser<'_> {
             let start = self.at;
             self.string()?;
             let span = (start as u32, self.at as u32);
-            if !seen.insert(unescape(&self.text[start..self.at])) {
+            if !self.is_new_key(span, first, &mut many) {
                 return Err(JsonError {
                     what: "duplicate member name",
                     at: start,
                 });
             }
+            self.keys.push(span);
             self.blank();
             if self.peek() != Some(b':') {
                 return Err(self.error("expected `:`"));
@@ -261,6 +286,7 @@ impl Parser<'_> {
                 Some(b',') => self.at += 1,
                 Some(b'}') => {
                     self.at += 1;
+                    self.keys.truncate(first);
                     return Ok(());
                 }
                 _ => return Err(self.error("expected `,` or `}`")),
@@ -269,37 +295,76 @@ impl Parser<'_> {
     }
 }
 
-/// The member names of one object: a list while they are few, a set when they are many.
-#[derive(Default)]
-struct Keys<'t> {
-    few: Vec<Cow<'t, str>>,
-    many: HashSet<Cow<'t, str>>,
+impl<'t> Parser<'t> {
+    /// Whether an object whose names begin at `first` has no member of that name yet. `many` holds its names once they
+    /// are more than a few.
+    fn is_new_key(&self, span: (u32, u32), first: usize, many: &mut HashSet<Cow<'t, str>>) -> bool {
+        let text: &'t str = self.text;
+        let raw = |(start, end): (u32, u32)| &text[start as usize..end as usize];
+        let known = self.keys.get(first..).unwrap_or_default();
+        let key = raw(span);
+        if known.len() < PAIRWISE {
+            let plain = memchr::memchr(b'\\', key.as_bytes()).is_none();
+            return known.iter().all(|other| {
+                let other = raw(*other);
+                if plain && other.len() == key.len() && !other.contains('\\') {
+                    other != key
+                } else {
+                    // Names of different lengths can be equal only by an escape.
+                    (plain && !other.contains('\\')) || unescape(other) != unescape(key)
+                }
+            });
+        }
+        if many.is_empty() {
+            many.extend(known.iter().map(|other| unescape(raw(*other))));
+        }
+        many.insert(unescape(key))
+    }
 }
 
-impl<'t> Keys<'t> {
-    /// `false` when the name was there already.
-    fn insert(&mut self, key: Cow<'t, str>) -> bool {
-        if self.few.len() < PAIRWISE {
-            if self.few.contains(&key) {
-                return false;
-            }
-            self.few.push(key);
-            return true;
+/// How many bytes go by before a quote, a backslash or a control character: eight at a time.
+fn plain(bytes: &[u8]) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & HIGH;
+    let mut words = bytes.chunks_exact(8);
+    let mut at = 0;
+    for word in &mut words {
+        let mut eight = [0; 8];
+        eight.copy_from_slice(word);
+        let word = u64::from_le_bytes(eight);
+        // Below 0x20, with bytes over 0x7f left out.
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGH;
+        let found =
+            zeros(word ^ (ONES * u64::from(b'"'))) | zeros(word ^ (ONES * u64::from(b'\\'))) | control;
+        if found != 0 {
+            // The lowest mark is right; only those above it may be wrong.
+            return at + (found.trailing_zeros() / 8) as usize;
         }
-        if self.many.is_empty() {
-            self.many.extend(self.few.iter().cloned());
-        }
-        self.many.insert(key)
+        at += 8;
     }
+    let rest = words.remainder();
+    let stops = |b: &u8| matches!(b, b'"' | b'\\' | 0..=0x1f);
+    at + rest.iter().position(stops).unwrap_or(rest.len())
 }
 
 /// The text of a string literal that has passed [`Parser::string`].
 pub(super) fn unescape(raw: &str) -> Cow<'_, str> {
     let inner = raw.get(1..raw.len().saturating_sub(1)).unwrap_or_default();
-    let Some(first) = inner.find('\\') else {
-        return Cow::Borrowed(inner);
+    let mut text = String::new();
+    match unescape_into(inner, &mut text) {
+        true => Cow::Owned(text),
+        false => Cow::Borrowed(inner),
+    }
+}
+
+/// Puts the text of a string (without its quotes) in `text`; `false` when it is the same and `text` was left alone.
+pub(crate) fn unescape_into(inner: &str, text: &mut String) -> bool {
+    let Some(first) = memchr::memchr(b'\\', inner.as_bytes()) else {
+        return false;
     };
-    let mut text = String::with_capacity(inner.len());
+    text.clear();
+    text.reserve(inner.len());
     text.push_str(&inner[..first]);
     let mut chars = inner[first..].chars();
     while let Some(c) = chars.next() {
@@ -327,7 +392,7 @@ pub(super) fn unescape(raw: &str) -> Cow<'_, str> {
             None => {}
         }
     }
-    Cow::Owned(text)
+    true
 }
 
 fn hex(chars: &mut std::str::Chars<'_>) -> u32 {

@@ -20,6 +20,11 @@ impl Edits {
         self.0.is_empty()
     }
 
+    /// Whether nothing but this value is changed.
+    pub(crate) fn only(&self, value: Value<'_>) -> bool {
+        self.0.keys().all(|index| *index == value.index())
+    }
+
     /// Puts a string in the value's place.
     pub fn set_str(&mut self, value: Value<'_>, text: &str) {
         self.set_raw(value.index(), quote(text));
@@ -49,7 +54,31 @@ impl Document<'_> {
     /// strings byte for byte. The result has no line breaks.
     pub fn write(&self, edits: &Edits, out: &mut String) {
         out.reserve(self.text().len());
-        write_value(self.root(), edits, out);
+        if self.has_blanks || edits.0.values().any(|edit| matches!(edit, Edit::Remove)) {
+            write_value(self.root(), edits, out);
+        } else {
+            self.splice(edits, out);
+        }
+    }
+
+    /// The text as it is, with other values in some places. Edits are in the order of the text.
+    fn splice(&self, edits: &Edits, out: &mut String) {
+        let (text, mut at) = (self.text(), 0);
+        for (index, edit) in &edits.0 {
+            let Some(node) = self.nodes.get(*index as usize) else {
+                continue;
+            };
+            // Within another that was replaced.
+            if (node.start as usize) < at {
+                continue;
+            }
+            if let Edit::Raw(json) = edit {
+                out.push_str(text.get(at..node.start as usize).unwrap_or_default());
+                out.push_str(json);
+                at = node.end as usize;
+            }
+        }
+        out.push_str(text.get(at..).unwrap_or_default());
     }
 
     /// [`write`](Self::write) into a new string.
@@ -104,23 +133,66 @@ pub fn quote(text: &str) -> String {
 
 /// Appends a JSON string literal.
 pub fn quote_into(text: &str, out: &mut String) {
-    use std::fmt::Write as _;
     out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if (c as u32) < 0x20 || c == '\u{7f}' => {
-                // Writing to a String cannot fail.
-                let _ = write!(out, "\\u{:04x}", c as u32);
-            }
-            c => out.push(c),
+    let mut at = 0;
+    for (i, byte) in text.bytes().enumerate() {
+        if let Some(escape) = escape(byte) {
+            out.push_str(text.get(at..i).unwrap_or_default());
+            out.push_str(escape.as_str());
+            at = i + 1;
         }
     }
+    out.push_str(text.get(at..).unwrap_or_default());
     out.push('"');
+}
+
+/// Appends what stands between the quotes of a JSON string literal.
+pub(crate) fn escape_into(text: &str, out: &mut Vec<u8>) {
+    let mut at = 0;
+    for (i, byte) in text.bytes().enumerate() {
+        if let Some(escape) = escape(byte) {
+            out.extend_from_slice(text.get(at..i).unwrap_or_default().as_bytes());
+            out.extend_from_slice(escape.as_str().as_bytes());
+            at = i + 1;
+        }
+    }
+    out.extend_from_slice(text.get(at..).unwrap_or_default().as_bytes());
+}
+
+/// How a byte is written that may not stand in a string; all of them are ASCII.
+fn escape(byte: u8) -> Option<Escape> {
+    Some(match byte {
+        b'"' => Escape::Short(*b"\\\""),
+        b'\\' => Escape::Short(*b"\\\\"),
+        b'\n' => Escape::Short(*b"\\n"),
+        b'\r' => Escape::Short(*b"\\r"),
+        b'\t' => Escape::Short(*b"\\t"),
+        0..0x20 | 0x7f => {
+            let digit = |nibble: u8| {
+                b"0123456789abcdef"
+                    .get(usize::from(nibble))
+                    .copied()
+                    .unwrap_or(b'0')
+            };
+            Escape::Long([b'\\', b'u', b'0', b'0', digit(byte >> 4), digit(byte & 15)])
+        }
+        _ => return None,
+    })
+}
+
+enum Escape {
+    Short([u8; 2]),
+    Long([u8; 6]),
+}
+
+impl Escape {
+    fn as_str(&self) -> &str {
+        let bytes: &[u8] = match self {
+            Self::Short(bytes) => bytes,
+            Self::Long(bytes) => bytes,
+        };
+        std::str::from_utf8(bytes).unwrap_or_default()
+    }
 }
 
 #[cfg(test)]

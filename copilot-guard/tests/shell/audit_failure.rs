@@ -111,7 +111,7 @@ async fn while_the_sink_stalls_nothing_goes_up() {
 
 /// The sink fails after `n` pieces have been delivered: no later byte comes down, and the message ends in its format.
 async fn fails_after(path: &str, pieces: Vec<String>, n: usize, mode: SinkMode) -> Got {
-    let house = House::new(Model::one(Answer::pieces(pieces)));
+    let house = House::new(Model::one(Answer::spaced(pieces)));
     let mut response = house.send(streamed(path, "hi")).await;
     let mut body = String::new();
     for _ in 0..n {
@@ -229,7 +229,7 @@ async fn best_effort_goes_on() {
 #[tokio::test]
 async fn every_byte_is_on_record_before_it_is_handed_out() {
     for (path, pieces) in [(CHAT, chat_pieces()), (MESSAGES, message_pieces())] {
-        let house = House::new(Model::one(Answer::pieces(pieces)));
+        let house = House::new(Model::one(Answer::spaced(pieces)));
         let mut response = house.send(streamed(path, "hi")).await;
         let mut body = String::new();
         while let Some(piece) = one_piece(response.body_mut()).await {
@@ -247,7 +247,7 @@ async fn no_more_than_max_undurable_runs_ahead() {
     let pieces: Vec<String> = (0..40)
         .map(|i| chat_chunk(&format!("piece {i:02} "), "null"))
         .collect();
-    let house = House::with(Model::one(Answer::pieces(pieces)), |s| s.max_undurable = 1000);
+    let house = House::with(Model::one(Answer::spaced(pieces)), |s| s.max_undurable = 1000);
     let mut response = house.send(streamed(CHAT, "hi")).await;
     house.sink.set_mode(SinkMode::Stall);
     let mut ahead = 0;

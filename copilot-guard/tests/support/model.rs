@@ -33,6 +33,8 @@ pub enum Answer {
         headers: Vec<(&'static str, String)>,
         pieces: Vec<Piece>,
     },
+    /// A stream of these pieces, each a while after the last, so that they are delivered one by one.
+    Spaced(Vec<Piece>),
     /// A stream that the test feeds.
     Fed(mpsc::UnboundedReceiver<Piece>),
     /// Never answers.
@@ -74,6 +76,11 @@ impl Answer {
             headers,
             pieces: pieces.into_iter().map(|p| Ok(p.into())).collect(),
         }
+    }
+
+    /// A stream of these pieces, one by one.
+    pub fn spaced<B: Into<Bytes>>(pieces: impl IntoIterator<Item = B>) -> Self {
+        Self::Spaced(pieces.into_iter().map(|p| Ok(p.into())).collect())
     }
 
     /// The same with one more header.
@@ -191,6 +198,7 @@ impl Service<Request<Full<Bytes>>> for Model {
                     headers,
                     pieces,
                 } => (status, headers, Source::Pieces(pieces.into())),
+                Answer::Spaced(pieces) => (200, event_stream(), Source::Spaced(pieces.into(), SPACE)),
                 Answer::Fed(pieces) => (200, event_stream(), Source::Fed(pieces)),
                 Answer::PanicAfter(pieces) => (200, event_stream(), Source::PanicAfter(pieces.into())),
                 Answer::Silence => std::future::pending().await,
@@ -215,8 +223,12 @@ fn event_stream() -> Vec<(&'static str, String)> {
     vec![("content-type", "text/event-stream".to_owned())]
 }
 
+/// How often a spaced stream has nothing before its next piece: more often than a guard asks.
+const SPACE: u32 = 8;
+
 enum Source {
     Pieces(VecDeque<Piece>),
+    Spaced(VecDeque<Piece>, u32),
     Fed(mpsc::UnboundedReceiver<Piece>),
     PanicAfter(VecDeque<Piece>),
 }
@@ -237,6 +249,15 @@ impl Body for ModelBody {
     ) -> Poll<Option<Result<Frame<Bytes>, std::io::Error>>> {
         let piece = match &mut self.source {
             Source::Pieces(pieces) => pieces.pop_front(),
+            Source::Spaced(_, left @ 1..) => {
+                *left -= 1;
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            Source::Spaced(pieces, left) => {
+                *left = SPACE;
+                pieces.pop_front()
+            }
             Source::Fed(pieces) => std::task::ready!(pieces.poll_recv(cx)),
             Source::PanicAfter(pieces) => Some(pieces.pop_front().expect("the body was told to panic")),
         };
