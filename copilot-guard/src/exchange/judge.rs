@@ -1,6 +1,7 @@
 //! The inspector of one answer: runs the caller's rules over every text and tool call the dialect finds.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 use super::Summary;
 use crate::audit::MaskCount;
@@ -42,12 +43,20 @@ pub(super) struct Judge {
     exchange: String,
     channels: HashMap<Channel, Watched>,
     stopped: Option<Blocked>,
-    masks: BTreeMap<(String, String), u64>,
-    hits: Vec<RuleHit>,
-    decision: Action,
+    findings: Findings,
     not_scanned: Vec<String>,
     question: Option<CallQuestion>,
     answers: HashMap<u32, CallAnswer>,
+    /// For texts that come whole: redactors between two texts, and what may be shown of one. Kept for their memory.
+    whole: Option<Watched>,
+    shown: String,
+}
+
+/// What was found so far.
+struct Findings {
+    masks: BTreeMap<(String, String), u64>,
+    hits: Vec<RuleHit>,
+    decision: Action,
     /// What a redactor released, before it is text: kept for its memory.
     scratch: Vec<u8>,
 }
@@ -65,6 +74,110 @@ struct Watched {
     carriage_return: bool,
 }
 
+impl Watched {
+    fn new(rules: &RuleSet, policy: &CallerPolicy) -> Self {
+        let redactor = |mask| rules.redactor_with(mask, policy.scan_options());
+        let output = policy.output();
+        Self {
+            acting: redactor(output.mask()),
+            blocking: output.block().map(redactor),
+            observing: output.observe().map(redactor),
+            position: 0,
+            carriage_return: false,
+        }
+    }
+
+    /// Runs `step` with the redactors, and appends what may be shown.
+    ///
+    /// # Errors
+    /// The answer ends here: what the reader is told, and the rule.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, from two places, of what they share"
+    )]
+    fn run(
+        &mut self,
+        policy: &CallerPolicy,
+        findings: &mut Findings,
+        place: &dyn fmt::Display,
+        signed: bool,
+        out: &mut String,
+        is_last: bool,
+        step: impl Fn(&mut Redactor, &mut Watch<'_, '_>),
+    ) -> Result<(), (String, RuleHit)> {
+        let rules = policy.output();
+        if let Some(observing) = &mut self.observing {
+            let mut seen = Marks::default();
+            step(observing, &mut Watch::Look(&mut seen));
+            for (rule, _) in seen.0 {
+                let found = rules.hits(rule, &place.to_string());
+                found.into_iter().for_each(|hit| add_hit(&mut findings.hits, hit));
+            }
+        }
+        let mut blocked_at = None;
+        if let Some(blocking) = &mut self.blocking {
+            let mut seen = Marks::default();
+            step(blocking, &mut Watch::Look(&mut seen));
+            blocked_at = seen
+                .0
+                .into_iter()
+                .find(|(rule, _)| rules.action(*rule) == OutputAction::Block);
+        }
+        let mut shown = Shown {
+            rules,
+            marks_as: policy.marks(),
+            signed,
+            position: self.position,
+            until: blocked_at.map(|(_, start)| start),
+            text: std::mem::take(&mut findings.scratch),
+            marks: Vec::new(),
+            stopped: None,
+        };
+        step(&mut self.acting, &mut Watch::Show(&mut shown));
+        self.position = shown.position;
+        let Shown {
+            mut text,
+            marks,
+            stopped,
+            ..
+        } = shown;
+        if self.carriage_return && (!text.is_empty() || is_last) {
+            self.carriage_return = false;
+            out.push('\r');
+        }
+        if !is_last && text.last() == Some(&b'\r') {
+            text.pop();
+            self.carriage_return = true;
+        }
+        // The engine cuts at code points of valid text; what is lossy is the closed form of a fault in it.
+        out.push_str(&String::from_utf8_lossy(&text));
+        text.clear();
+        findings.scratch = text;
+        for rule in marks {
+            let place = place.to_string();
+            findings.decision = findings.decision.max(Action::Mask);
+            *findings
+                .masks
+                .entry((rules.kind(rule).to_owned(), place.clone()))
+                .or_default() += 1;
+            add_hit(&mut findings.hits, rules.hit(rule, &place));
+        }
+        match stopped.or(blocked_at.map(|(rule, _)| rule)) {
+            None => Ok(()),
+            Some(rule) => {
+                let message = if signed && rules.action(rule) != OutputAction::Block {
+                    "The model's signed reasoning held a secret; it was cut off there."
+                } else {
+                    rules.message(rule)
+                };
+                let mut hit = rules.hit(rule, &place.to_string());
+                hit.action = Action::Block;
+                Err((message.to_owned(), hit))
+            }
+        }
+    }
+}
+
 impl Judge {
     pub(super) fn new(rules: RuleSet, policy: CallerPolicy, exchange: String) -> Self {
         Self {
@@ -73,13 +186,17 @@ impl Judge {
             exchange,
             channels: HashMap::new(),
             stopped: None,
-            masks: BTreeMap::new(),
-            hits: Vec::new(),
-            decision: Action::Allow,
+            findings: Findings {
+                masks: BTreeMap::new(),
+                hits: Vec::new(),
+                decision: Action::Allow,
+                scratch: Vec::new(),
+            },
             not_scanned: Vec::new(),
             question: None,
             answers: HashMap::new(),
-            scratch: Vec::new(),
+            whole: None,
+            shown: String::new(),
         }
     }
 
@@ -96,16 +213,16 @@ impl Judge {
     }
 
     pub(super) fn take_hits(&mut self) -> Vec<RuleHit> {
-        std::mem::take(&mut self.hits)
+        std::mem::take(&mut self.findings.hits)
     }
 
     pub(super) fn decision(&self) -> Action {
-        self.decision
+        self.findings.decision
     }
 
     pub(super) fn summary(&self) -> Summary {
         Summary {
-            decision: self.decision,
+            decision: self.findings.decision,
             masks: self.masks(),
             not_scanned: self.not_scanned.clone(),
         }
@@ -117,10 +234,10 @@ impl Judge {
             channel: channel.clone(),
             count: *count,
         };
-        self.masks.iter().map(count).collect()
+        self.findings.masks.iter().map(count).collect()
     }
 
-    /// Runs `step` with the channel's redactor; gives what may be shown.
+    /// Runs `step` with the channel's redactors; gives what may be shown.
     fn run(
         &mut self,
         channel: &Channel,
@@ -135,104 +252,28 @@ impl Judge {
             if self.channels.len() >= MAX_CHANNELS {
                 return Err(self.stop("The answer has too many parts.", None));
             }
-            let rules = self.policy.output();
-            let redactor = |mask| self.rules.redactor_with(mask, self.policy.scan_options());
-            let watched = Watched {
-                acting: redactor(rules.mask()),
-                blocking: rules.block().map(redactor),
-                observing: rules.observe().map(redactor),
-                position: 0,
-                carriage_return: false,
-            };
+            let watched = Watched::new(&self.rules, &self.policy);
             self.channels.insert(channel.clone(), watched);
         }
-        let Self {
-            policy,
-            channels,
-            scratch,
-            masks,
-            hits,
-            decision,
-            ..
-        } = self;
-        let Some(watched) = channels.get_mut(channel) else {
+        let Some(watched) = self.channels.get_mut(channel) else {
             return Ok(());
         };
-        let rules = policy.output();
-        if let Some(observing) = &mut watched.observing {
-            let mut seen = Marks::default();
-            step(observing, &mut Watch::Look(&mut seen));
-            for (rule, _) in seen.0 {
-                let found = rules.hits(rule, &channel.to_string());
-                found.into_iter().for_each(|hit| add_hit(hits, hit));
-            }
-        }
-        let mut blocked_at = None;
-        if let Some(blocking) = &mut watched.blocking {
-            let mut seen = Marks::default();
-            step(blocking, &mut Watch::Look(&mut seen));
-            blocked_at = seen
-                .0
-                .into_iter()
-                .find(|(rule, _)| rules.action(*rule) == OutputAction::Block);
-        }
-        let mut shown = Shown {
-            rules,
-            marks_as: policy.marks(),
-            signed: channel.signed,
-            position: watched.position,
-            until: blocked_at.map(|(_, start)| start),
-            text: std::mem::take(scratch),
-            marks: Vec::new(),
-            stopped: None,
-        };
-        step(&mut watched.acting, &mut Watch::Show(&mut shown));
-        watched.position = shown.position;
-        let Shown {
-            mut text,
-            marks,
-            stopped,
-            ..
-        } = shown;
-        if watched.carriage_return && (!text.is_empty() || is_last) {
-            watched.carriage_return = false;
-            out.push('\r');
-        }
-        if !is_last && text.last() == Some(&b'\r') {
-            text.pop();
-            watched.carriage_return = true;
-        }
-        // The engine cuts at code points of valid text; what is lossy is the closed form of a fault in it.
-        out.push_str(&String::from_utf8_lossy(&text));
-        text.clear();
-        *scratch = text;
-        for rule in marks {
-            let place = channel.to_string();
-            *decision = (*decision).max(Action::Mask);
-            *masks
-                .entry((rules.kind(rule).to_owned(), place.clone()))
-                .or_default() += 1;
-            add_hit(hits, rules.hit(rule, &place));
-        }
-        match stopped.or(blocked_at.map(|(rule, _)| rule)) {
-            None => Ok(()),
-            Some(rule) => {
-                let message = if channel.signed && rules.action(rule) != OutputAction::Block {
-                    "The model's signed reasoning held a secret; it was cut off there."
-                } else {
-                    rules.message(rule)
-                };
-                let mut hit = rules.hit(rule, &channel.to_string());
-                hit.action = Action::Block;
-                let message = message.to_owned();
-                Err(self.stop(&message, Some(hit)))
-            }
-        }
+        let stopped = watched.run(
+            &self.policy,
+            &mut self.findings,
+            channel,
+            channel.signed,
+            out,
+            is_last,
+            step,
+        );
+        stopped.map_err(|(message, hit)| self.stop(&message, Some(hit)))
     }
 
     fn stop(&mut self, message: &str, hit: Option<RuleHit>) -> Blocked {
-        hit.into_iter().for_each(|hit| add_hit(&mut self.hits, hit));
-        self.decision = Action::Block;
+        hit.into_iter()
+            .for_each(|hit| add_hit(&mut self.findings.hits, hit));
+        self.findings.decision = Action::Block;
         let blocked = Blocked {
             notice: self.notice(message),
         };
@@ -298,14 +339,46 @@ impl Inspector for Judge {
         if text.is_empty() {
             return Ok(None);
         }
-        // A channel of its own, ended at once.
-        let channel = Channel::new(u32::MAX, place);
-        let mut out = String::with_capacity(text.len());
-        let result = self
-            .delta(&channel, text, &mut out)
-            .and_then(|()| self.finish(&channel, &mut out));
-        self.channels.remove(&channel);
-        result.map(|()| (out != text).then_some(out))
+        if let Some(stopped) = &self.stopped {
+            return Err(stopped.clone());
+        }
+        let mut watched = self
+            .whole
+            .take()
+            .unwrap_or_else(|| Watched::new(&self.rules, &self.policy));
+        let mut out = std::mem::take(&mut self.shown);
+        out.clear();
+        let mut result = Ok(());
+        for is_last in [false, true] {
+            let step = |redactor: &mut Redactor, watch: &mut Watch<'_, '_>| match is_last {
+                false => redactor.push(text.as_bytes(), watch),
+                true => redactor.finish(watch),
+            };
+            result = result.and_then(|()| {
+                watched.run(
+                    &self.policy,
+                    &mut self.findings,
+                    &place,
+                    false,
+                    &mut out,
+                    is_last,
+                    step,
+                )
+            });
+        }
+        match result {
+            Err((message, hit)) => Err(self.stop(&message, Some(hit))),
+            Ok(()) => {
+                // Its text has ended, and the next begins afresh.
+                watched.position = 0;
+                self.whole = Some(watched);
+                if out != text {
+                    return Ok(Some(out));
+                }
+                self.shown = out;
+                Ok(None)
+            }
+        }
     }
 
     fn tool_call(&mut self, call: &ToolCall) -> Verdict {
@@ -335,15 +408,15 @@ impl Inspector for Judge {
             .tool_call(&call.place, &call.name, &call.arguments, &strings);
         let decision = verdict.decision;
         for hit in &decision.hits {
-            add_hit(&mut self.hits, hit.clone());
+            add_hit(&mut self.findings.hits, hit.clone());
         }
-        self.decision = self.decision.max(decision.action);
+        self.findings.decision = self.findings.decision.max(decision.action);
         match decision.action {
             Action::Allow => Verdict::Pass(masked),
             // A mask by rule changes what would run: the call is stopped instead.
             Action::Mask if verdict.masks.is_empty() => Verdict::Pass(masked),
             Action::Mask | Action::Block => {
-                self.decision = Action::Block;
+                self.findings.decision = Action::Block;
                 Verdict::Replace(self.notice(&decision.message))
             }
             Action::RequireApproval => {

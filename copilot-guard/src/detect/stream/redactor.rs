@@ -218,6 +218,10 @@ impl Redactor {
         if let Some(group) = busy.open.take() {
             sink.span(group);
         }
+        if busy.live.is_at_rest() {
+            busy.kept.clear();
+            spare::give_back(busy);
+        }
     }
 }
 
