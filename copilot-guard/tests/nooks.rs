@@ -202,6 +202,18 @@ fn chat_streams() {
                 ]),
             ),
             (
+                "choices that are a text",
+                chat(&[json!({"id": "c", "choices": WHOLE})]),
+            ),
+            (
+                "choices that are an object",
+                chat(&[json!({"id": "c", "choices": {"delta": {"content": WHOLE}}})]),
+            ),
+            (
+                "a choice that is a text",
+                chat(&[json!({"id": "c", "choices": [WHOLE]})]),
+            ),
+            (
                 "behind a stop",
                 chat(&[json!({"id": "c", "choices": [
             {"index": 0, "delta": {"content": "a falcon", "reasoning_content": WHOLE, "tool_calls": call("{\"c\":\"rm -rf /\"}")}},
@@ -349,6 +361,29 @@ fn message_streams() {
                     stop(0),
                 ]),
             ),
+            ("in an event's type", messages(&[json!({"type": WHOLE})])),
+            (
+                "in a block's type",
+                messages(&[start(0, json!({"type": WHOLE})), stop(0)]),
+            ),
+            (
+                "in a call's type",
+                messages(&[
+                    start(
+                        0,
+                        json!({"type": format!("{WHOLE}_tool_use"), "name": "a", "input": {}}),
+                    ),
+                    stop(0),
+                ]),
+            ),
+            (
+                "in a delta's type",
+                messages(&[
+                    start(0, json!({"type": "text", "text": ""})),
+                    delta(0, json!({"type": WHOLE, "text": "x"})),
+                    stop(0),
+                ]),
+            ),
             (
                 "in an unknown event",
                 messages(&[json!({"type": "new_event", "body": {"text": WHOLE}})]),
@@ -394,6 +429,10 @@ fn plain_chat_answers() {
         (
             "in the name",
             call(json!({"id": "i", "function": {"name": WHOLE, "arguments": "{}"}})),
+        ),
+        (
+            "a choice that is a text",
+            json!({"id": "c", "choices": [WHOLE]}).to_string(),
         ),
         (
             "in content parts",

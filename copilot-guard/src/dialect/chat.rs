@@ -186,7 +186,7 @@ impl ChatStream {
             }
         }
         self.learn_envelope(root, &edits);
-        for choice in root.get("choices").into_iter().flat_map(Value::items) {
+        for choice in choices(root)? {
             let index = match choice.get("index") {
                 None => Some(0),
                 Some(index) => index.as_u64().and_then(|i| u32::try_from(i).ok()),
@@ -524,4 +524,13 @@ fn split_end(data: &str, ending: &[u32]) -> Result<(String, String), Malformed> 
         }
     }
     Ok((doc.to_text(&now), doc.to_text(&later)))
+}
+
+/// The choices of a chunk; notes of the service have none. What is not of that shape would pass without a look.
+fn choices(root: Value<'_>) -> Result<impl Iterator<Item = Value<'_>>, Malformed> {
+    let choices = root.get_some("choices");
+    if choices.is_some_and(|choices| !choices.is_array() || !choices.items().all(Value::is_object)) {
+        return Err(Malformed::new("`choices` is not an array of objects"));
+    }
+    Ok(choices.into_iter().flat_map(Value::items))
 }

@@ -8,6 +8,9 @@ pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain,
     let root = doc.root();
     let choices = root.get("choices").filter(|c| c.is_array());
     let choices = choices.ok_or_else(|| Malformed::new("`choices` is missing or not an array"))?;
+    if !choices.items().all(Value::is_object) {
+        return Err(Malformed::new("a choice is not an object"));
+    }
     let mut edits = Edits::default();
     let mut number = 0;
     for (name, member) in root.entries() {

@@ -88,7 +88,7 @@ impl MessagesStream {
         let index = block_index(root)?;
         let content = root.get("content_block").filter(|b| b.is_object());
         let content = content.ok_or_else(|| Malformed::new("`content_block` is missing"))?;
-        let kind = plain_type(content)?;
+        let kind = plain_type(content, inspector)?;
         if index < self.next_index {
             // A client that joins by index would change what it has already been shown.
             return Err(Malformed::new("a block index comes twice"));
@@ -180,7 +180,7 @@ impl MessagesStream {
         let block = block.ok_or_else(|| Malformed::new("a delta for a block that is not open"))?;
         let delta = root.get("delta").filter(|d| d.is_object());
         let delta = delta.ok_or_else(|| Malformed::new("`delta` is missing"))?;
-        let kind = plain_type(delta)?;
+        let kind = plain_type(delta, inspector)?;
         let signed = match &mut block.kind {
             BlockKind::Call { arguments, .. } => {
                 let piece = delta
@@ -407,8 +407,12 @@ impl StreamRewriter for MessagesStream {
                 if let Err(stop) = inspect_all(root, &kind, inspector, &mut edits) {
                     return Ok(Flow::Blocked(stop.notice));
                 }
-                if !is_plain_name(&kind) {
-                    return Err(Malformed::new("an event type with unusual characters"));
+                let is_changed = root.get("type").is_some_and(|t| edits.replaced(t).is_some());
+                if is_changed || !is_plain_name(&kind) {
+                    // It would become the event's name.
+                    return Err(Malformed::new(
+                        "an event type with unusual characters, or not to be shown",
+                    ));
                 }
                 encode(&kind, &doc.to_text(&edits), out);
                 if kind == "message_stop" {
@@ -496,10 +500,27 @@ fn flush(block: &mut Block, inspector: &mut dyn Inspector, out: &mut Vec<u8>) ->
 }
 
 /// The `type` of a block or delta; it goes back into our own events.
-fn plain_type(value: Value<'_>) -> Result<String, Malformed> {
+fn plain_type(value: Value<'_>, inspector: &mut dyn Inspector) -> Result<String, Malformed> {
     let kind = value.get_str("type").filter(|kind| is_plain_name(kind));
-    kind.map(std::borrow::Cow::into_owned)
-        .ok_or_else(|| Malformed::new("a `type` is missing or unusual"))
+    let kind = kind.ok_or_else(|| Malformed::new("a `type` is missing or unusual"))?;
+    let is_known = matches!(
+        &*kind,
+        "text"
+            | "thinking"
+            | "redacted_thinking"
+            | "tool_use"
+            | "server_tool_use"
+            | "text_delta"
+            | "thinking_delta"
+            | "signature_delta"
+            | "input_json_delta"
+            | "citations_delta"
+    );
+    // Another word goes out as it is, if at all.
+    if !is_known && inspector.whole("type", &kind) != Ok(None) {
+        return Err(Malformed::new("a `type` holds what must not be shown"));
+    }
+    Ok(kind.into_owned())
 }
 
 /// Looks at what stands beside the event's own members.

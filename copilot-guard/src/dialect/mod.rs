@@ -9,6 +9,7 @@ mod chat_nested;
 mod chat_plain;
 mod chat_write;
 mod completions;
+mod completions_write;
 mod embeddings;
 mod mcp;
 pub(crate) mod memo;
@@ -16,6 +17,7 @@ mod messages;
 mod messages_plain;
 mod messages_write;
 pub(crate) mod models;
+mod names;
 mod refusal;
 mod request;
 mod responses;
@@ -90,7 +92,7 @@ impl Dialect {
             Self::Responses => Box::new(responses::ResponsesStream::new(envelope)),
             Self::Messages => Box::new(messages::MessagesStream::new(envelope)),
             Self::Embeddings => Box::new(embeddings::NoStream),
-            Self::Mcp => Box::new(mcp::McpStream::new()),
+            Self::Mcp => Box::new(mcp::McpStream::new(&envelope)),
         }
     }
 
@@ -102,7 +104,7 @@ impl Dialect {
     pub fn plain(self, body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain, Malformed> {
         match self {
             Self::Chat => chat_plain::plain(body, inspector),
-            Self::Completions | Self::GhostText => completions::plain(body, inspector),
+            Self::Completions | Self::GhostText => completions_write::plain(body, inspector),
             Self::Responses => responses::plain(body, inspector),
             Self::Messages => messages_plain::plain(body, inspector),
             Self::Embeddings => embeddings::plain(body, inspector),
@@ -125,8 +127,8 @@ impl Dialect {
     pub fn plain_notice(self, envelope: &Envelope, text: &str) -> Option<String> {
         match self {
             Self::Chat => Some(chat_write::plain_notice(envelope, text)),
-            Self::Completions => Some(completions::plain_notice(envelope, text)),
-            Self::GhostText => Some(completions::plain_nothing(envelope)),
+            Self::Completions => Some(completions_write::plain_notice(envelope, text)),
+            Self::GhostText => Some(completions_write::plain_nothing(envelope)),
             Self::Responses => Some(responses::plain_notice(envelope, text)),
             Self::Messages => Some(messages_write::plain_notice(envelope, text)),
             Self::Embeddings | Self::Mcp => None,
@@ -148,12 +150,31 @@ impl fmt::Display for Dialect {
 /// What messages of our own carry where upstream's would carry its ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// The message id.
+    /// The message id. Of JSON-RPC it is the request's id, as a JSON text.
     pub id: String,
     /// The model, as the request names it.
     pub model: String,
     /// Seconds since the Unix epoch.
     pub created: i64,
+}
+
+impl Envelope {
+    /// Copies what upstream calls itself, so that our own messages look the same. What had to be masked is left out.
+    pub(crate) fn learn(&mut self, root: crate::json::Value<'_>, edits: &crate::json::Edits) {
+        let text = |name| {
+            let value = root.get(name).filter(|v| edits.replaced(*v).is_none())?;
+            value.as_str().filter(|text| !text.is_empty())
+        };
+        if let Some(id) = text("id") {
+            self.id = id.into_owned();
+        }
+        if let Some(model) = text("model") {
+            self.model = model.into_owned();
+        }
+        if let Some(created) = root.get("created").and_then(crate::json::Value::as_u64) {
+            self.created = i64::try_from(created).unwrap_or_default();
+        }
+    }
 }
 
 /// A text that a client joins from pieces: one member of one choice (or block).
@@ -292,6 +313,11 @@ pub trait StreamRewriter: Send {
     /// Appends an event that changes nothing for the reader and keeps the connection alive.
     fn keep_alive(&self, out: &mut Vec<u8>);
 
+    /// Whether the answer is complete when the connection ends here: the format has no last event of its own.
+    fn ends_with_connection(&self) -> bool {
+        false
+    }
+
     /// Where a client stands that has got everything written so far.
     fn place(&self) -> Place;
 
@@ -365,6 +391,16 @@ pub(crate) fn is_opaque_member(name: &str) -> bool {
             | "encrypted_stdout"
             | "thought_signature"
     )
+}
+
+/// Standard base64 and nothing else: numbers or media, where a format says so.
+pub(crate) fn is_base64(text: &str) -> bool {
+    let digits = text.trim_end_matches('=');
+    text.len() % 4 == 0
+        && text.len() - digits.len() <= 2
+        && digits
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b == b'+' || b == b'/')
 }
 
 /// Roles, reasons to finish, and values without text: no need to look at them.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Dialect, Malformed, is_opaque_member};
+use super::{Dialect, Malformed, is_opaque_member, mcp};
 use crate::decision::Stage;
 use crate::json::{Document, Edits, Limits, Parsed, Value};
 
@@ -29,7 +29,9 @@ pub struct ParsedRequest {
     pub dialect: Dialect,
     /// The requested model.
     pub model: String,
-    /// Whether the answer is to be streamed.
+    /// The request's own id, as a JSON text: of JSON-RPC, where the body is one request.
+    pub id: Option<String>,
+    /// Whether the answer is to be streamed. JSON-RPC does not say: whoever answers chooses.
     pub stream: bool,
     /// Every text that can be looked at.
     pub parts: Vec<Part>,
@@ -68,16 +70,25 @@ pub(super) fn parse(
 ) -> Result<ParsedRequest, Malformed> {
     let doc = Document::parse(body, limits)?;
     let root = doc.root();
-    if !root.is_object() {
+    let is_batch = dialect == Dialect::Mcp && root.is_array();
+    if !root.is_object() && !is_batch {
         return Err(Malformed::new("the request is not a JSON object"));
     }
-    let stream = match root.get_some("stream") {
+    let stream = match root.get_some("stream").filter(|_| dialect != Dialect::Mcp) {
         None => false,
         Some(v) => v
             .as_bool()
             .ok_or_else(|| Malformed::new("`stream` is not a boolean"))?,
     };
-    let mut walk = Walk::default();
+    let rpc = match dialect {
+        Dialect::Mcp => mcp::messages(root)?,
+        _ => Vec::new(),
+    };
+    let mut walk = Walk {
+        // A tool may call its arguments as it likes: no vendor's names mean anything there.
+        all_texts: dialect == Dialect::Mcp,
+        ..Walk::default()
+    };
     // Of the members, these are read by the dialect; the rest is looked at here.
     let own = match dialect {
         Dialect::Chat | Dialect::Messages => messages(root, &mut walk)?,
@@ -108,6 +119,9 @@ pub(super) fn parse(
             walk.value(member, place, "request", Stage::Prompt);
         }
     }
+    if is_batch {
+        walk.value(root, "", "request", Stage::Prompt);
+    }
     walk.finish();
     if walk.parts.len() > MAX_PARTS {
         return Err(Malformed::new(format!("more than {MAX_PARTS} texts")));
@@ -115,8 +129,12 @@ pub(super) fn parse(
     Ok(ParsedRequest {
         dialect,
         model,
+        id: mcp::request_id(&rpc),
         stream,
-        tools: tools(root),
+        tools: match dialect {
+            Dialect::Mcp => mcp::calls(&rpc)?,
+            _ => tools(root),
+        },
         parts: walk.parts,
         not_scanned: walk.not_scanned,
         body: doc.text().to_owned(),
@@ -193,6 +211,8 @@ struct Walk {
     not_scanned: Vec<String>,
     /// Names of members that are no plain words of a format: text may hide in them as well.
     names: BTreeSet<String>,
+    /// Nothing passes unseen by the name of its member.
+    all_texts: bool,
 }
 
 impl Walk {
@@ -216,6 +236,9 @@ impl Walk {
             let inner = format!("{place}.{}", self.name(&name));
             let text = member.as_str();
             match (&*name, text) {
+                (_, Some(text)) if self.all_texts => {
+                    self.text(member, text.into_owned(), &inner, role, stage, false);
+                }
                 // Names of the format, not texts of a person or model.
                 ("type" | "role", Some(text)) if is_plain_word(&text) => {}
                 // Whoever writes prose or a secret with a space in it here is looked at like everywhere else.
@@ -279,7 +302,7 @@ impl Walk {
 }
 
 /// What formats call their members: short, lower case.
-fn is_plain_word(name: &str) -> bool {
+pub(super) fn is_plain_word(name: &str) -> bool {
     name.len() <= 32
         && name
             .bytes()

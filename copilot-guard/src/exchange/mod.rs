@@ -293,6 +293,9 @@ impl Exchange {
                         failed(code),
                     );
                 }
+                Upstream::Ended if self.rewriter.ends_with_connection() && !self.decoder.is_mid_event() => {
+                    self.state = State::Ended(Ended::of(self.judge.decision()));
+                }
                 // Not ended in its format: a clean HTTP end proves nothing.
                 Upstream::Ended => self.handle_stop(
                     "The model's answer ended early; what you see may be incomplete.",

@@ -137,7 +137,7 @@ impl Guard {
             caller: caller.clone(),
             route: identified.route.clone(),
             envelope: Envelope {
-                id: dialect.message_id(&exchange.to_string()),
+                id: (request.id.clone()).unwrap_or_else(|| dialect.message_id(&exchange.to_string())),
                 model: request.model.clone(),
                 created: identified.now.as_millis().div_euclid(1000),
             },

@@ -1,0 +1,12 @@
+//! Streams of completions and of ghost text through an exchange: see `common`.
+#![no_main]
+
+mod common;
+
+use copilot_guard::dialect::Dialect;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    common::check(Dialect::Completions, "own", data);
+    common::check(Dialect::GhostText, "own", data);
+});

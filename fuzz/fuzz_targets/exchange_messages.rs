@@ -1,0 +1,11 @@
+//! Streams of Anthropic messages through an exchange: see `common`.
+#![no_main]
+
+mod common;
+
+use copilot_guard::dialect::Dialect;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    common::check(Dialect::Messages, "own", data);
+});
