@@ -170,7 +170,8 @@ impl Approval {
         )
     }
 
-    /// Uses the approval: an approved one is consumed by the request it was opened for, a consumed one is ridden.
+    /// Uses the approval: an approved one is consumed by the request it was opened for. Others that it covers ride on
+    /// it, from the moment it is approved: clients send the same text twice in one turn, for a title or a summary.
     pub fn claim(&self, claim: &Claim) -> Result<(Self, ApprovalStep), ClaimError> {
         if !self.covers_claim(claim) {
             return Err(ClaimError::NotCovered);
@@ -183,7 +184,7 @@ impl Approval {
                 next.rides_until = self.rides_until.min(window);
                 Ok((next, ApprovalStep::Consumed { by: claim.exchange }))
             }
-            ApprovalState::Consumed if claim.now < self.rides_until && self.rides_left > 0 => {
+            ApprovalState::Approved | ApprovalState::Consumed if self.can_be_ridden(claim.now) => {
                 next.rides_left -= 1;
                 Ok((
                     next,
@@ -207,7 +208,25 @@ impl Approval {
         })
     }
 
+    /// Whether a request may wait for this approval, which was opened for another, in place of one of its own.
+    pub fn would_cover(&self, claim: &Claim) -> bool {
+        let may_yet = match self.state {
+            ApprovalState::Pending => claim.now < self.expires_at && self.rides_left > 0,
+            _ => self.can_be_ridden(claim.now),
+        };
+        may_yet && self.covers_claim(claim)
+    }
+
     // === Parts of these ===
+
+    fn can_be_ridden(&self, now: Timestamp) -> bool {
+        self.rides_left > 0
+            && match self.state {
+                ApprovalState::Approved => now < self.expires_at,
+                ApprovalState::Consumed => now < self.rides_until,
+                _ => false,
+            }
+    }
 
     fn next(&self) -> Self {
         let mut next = self.clone();

@@ -337,18 +337,27 @@ impl Guard {
         {
             return Ok((denied, false));
         }
-        for used in store
-            .list(&of_person(ApprovalState::Consumed))
+        for state in [ApprovalState::Consumed, ApprovalState::Approved] {
+            for used in store.list(&of_person(state)).await.map_err(drop)? {
+                // Asked purely first: a claim is a write.
+                if used.claim(claim).is_err() {
+                    continue;
+                }
+                if let Ok(approval) = store.claim(used.id, claim).await {
+                    return Ok((approval, true));
+                }
+            }
+        }
+        // The same turn once more, in another form: it waits for the same vote.
+        let pending = store
+            .list(&of_person(ApprovalState::Pending))
             .await
-            .map_err(drop)?
+            .map_err(drop)?;
+        if let Some(first) = pending
+            .into_iter()
+            .find(|first| first.digest != claim.digest && first.would_cover(claim))
         {
-            // Asked purely first: a claim is a write.
-            if used.claim(claim).is_err() {
-                continue;
-            }
-            if let Ok(approval) = store.claim(used.id, claim).await {
-                return Ok((approval, true));
-            }
+            return Ok((first, false));
         }
         let joined = store
             .open(proposal, claim.exchange, claim.now)

@@ -280,6 +280,33 @@ async fn identical_retries_open_one_approval() {
     assert_eq!(house.closings().await.len(), 6);
 }
 
+/// The same turn once more, for a title: the same text in another request waits for the same vote.
+#[tokio::test(start_paused = true)]
+async fn the_same_text_in_another_request_joins() {
+    let house = House::new(Model::new([answer(), answer(), answer()]));
+    let said = ("user", "look at production");
+    let forms = [
+        turn(&[said]),
+        turn(&[("system", "Write a title of five words."), said]),
+        turn(&[("system", "Summarise the conversation."), said]),
+    ];
+    let mut held = Vec::new();
+    for form in forms {
+        let mut response = house.send(post(CHAT, form)).await;
+        let first = pieces_for(response.body_mut(), 1).await.concat();
+        held.push((response, first));
+    }
+    assert_eq!(house.pending().await.len(), 1);
+    house.vote(true).await;
+    // In whatever order they wake, and even when the first has gone.
+    let first = held.remove(0);
+    for (response, begun) in held {
+        assert!(texts(CHAT, &(begun + &read(response).await.body)).contains("done"));
+    }
+    drop(first);
+    assert_eq!(house.model.calls(), 2);
+}
+
 /// Another person's request, or another text, is another approval.
 #[tokio::test(start_paused = true)]
 async fn others_do_not_join() {
