@@ -194,6 +194,7 @@ impl Model {
         self.lapse();
         match self.state() {
             "approved" if attempt == Attempt::Same => self.releases += 1,
+            "approved" if attempt == Attempt::OtherDigest && self.rides < 2 => self.rides += 1,
             "consumed" if matches!(attempt, Attempt::Same | Attempt::OtherDigest) => {
                 if self.elapsed >= 150 || self.rides == 2 {
                     return false;
