@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use copilot_guard::clock::Timestamp;
+use copilot_guard::detect::RuleSet;
 use copilot_guard::dialect::{Dialect, Envelope};
 use copilot_guard::exchange::{CallAnswer, Exchange, Step};
-use copilot_guard::policy::{Policy, PolicyOptions, Query};
+use copilot_guard::policy::{CallerPolicy, Policy, PolicyOptions, Query};
 use serde_json::Value;
 
 const POLICY: &str = r#"
@@ -34,14 +35,18 @@ action = "block"
 const HALVES: [&str; 2] = ["HOUSE-2041-", "QXTWKPLM"];
 const SECRET: &str = "HOUSE-2041-QXTWKPLM";
 
-static GUARD: LazyLock<Policy> = LazyLock::new(|| {
-    Policy::parse(
-        POLICY,
-        "policy.toml",
-        &PolicyOptions::new(Timestamp::from_secs(1)),
-    )
-    .expect("the policy is right")
+/// The rules, and the one caller: to make either takes longer than most runs.
+static GUARD: LazyLock<(RuleSet, CallerPolicy)> = LazyLock::new(|| {
+    let options = PolicyOptions::new(Timestamp::from_secs(1));
+    let policy = Policy::parse(POLICY, "policy.toml", &options).expect("the policy is right");
+    let caller = policy.for_caller(&Query::new(&BTreeSet::new(), "m", Timestamp::from_secs(1)));
+    (policy.rule_set().clone(), caller)
 });
+
+/// Compiles the rules before the clock of a run starts.
+pub fn init() {
+    LazyLock::force(&GUARD);
+}
 
 /// Runs one input: nothing panics, the answer ends as its clients expect, what leaves does not depend on how the bytes
 /// came, and the secret is not in it.
@@ -54,7 +59,6 @@ pub fn check(dialect: Dialect, id: &str, data: &[u8]) {
     let whole = run(dialect, id, [stream.as_slice()]);
     // Which events share a write may differ, not what is written.
     assert_eq!(run(dialect, id, cut(&stream, sizes)), whole);
-    assert_eq!(run(dialect, id, stream.chunks(1)), whole);
     let events = read(&whole);
     // Of the others, names of members are not looked at.
     let with_names = matches!(dialect, Dialect::Completions | Dialect::GhostText | Dialect::Mcp);
@@ -76,6 +80,8 @@ fn plant(stream: &[u8]) -> Vec<u8> {
 }
 
 fn cut<'s>(stream: &'s [u8], sizes: &[u8]) -> Vec<&'s [u8]> {
+    // Byte by byte, where nothing is said.
+    let sizes = if sizes.is_empty() { &[1] } else { sizes };
     let mut pieces = Vec::new();
     let mut left = stream;
     for size in sizes.iter().cycle().take(stream.len()) {
@@ -88,13 +94,13 @@ fn cut<'s>(stream: &'s [u8], sizes: &[u8]) -> Vec<&'s [u8]> {
 }
 
 fn run<'p>(dialect: Dialect, id: &str, pieces: impl IntoIterator<Item = &'p [u8]>) -> String {
-    let caller = GUARD.for_caller(&Query::new(&BTreeSet::new(), "m", Timestamp::from_secs(1)));
+    let (rules, caller) = &*GUARD;
     let envelope = Envelope {
         id: id.into(),
         model: "m".into(),
         created: 1,
     };
-    let mut exchange = Exchange::new(dialect, envelope, GUARD.rule_set().clone(), caller, "x");
+    let mut exchange = Exchange::new(dialect, envelope, rules.clone(), caller.clone(), "x");
     let mut out = Vec::new();
     let mut is_done = false;
     let mut drain = |exchange: &mut Exchange| {

@@ -6,6 +6,6 @@ mod common;
 use copilot_guard::dialect::Dialect;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(init: common::init(), |data: &[u8]| {
     common::check(Dialect::Messages, "own", data);
 });

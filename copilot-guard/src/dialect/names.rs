@@ -6,10 +6,7 @@ use super::{Blocked, Inspector};
 use crate::json::{Edits, Value};
 
 /// Looks at the names of all members below `value` for which `is_odd` holds. A member whose name would have to be
-/// masked is left out.
-///
-/// All names are looked at together first: one look for a message in which nothing is found. Call it last: an edit of
-/// the same member behind it would bring the member back.
+/// masked is left out. Call it last: an edit of the same member behind it would bring the member back.
 pub(super) fn inspect_names(
     value: Value<'_>,
     is_odd: fn(&str) -> bool,
@@ -18,24 +15,17 @@ pub(super) fn inspect_names(
 ) -> Result<(), Blocked> {
     let mut names = BTreeSet::new();
     collect(value, is_odd, &mut names);
-    if names.is_empty() {
-        return Ok(());
-    }
-    let joined = names.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
-    if inspector.whole(PLACE, &joined)?.is_none() {
-        return Ok(());
-    }
     let mut bad = BTreeSet::new();
     for name in names {
-        if inspector.whole(PLACE, &name)?.is_some() {
+        if inspector.whole("names of members", &name)?.is_some() {
             bad.insert(name);
         }
     }
-    remove(value, &bad, edits);
+    if !bad.is_empty() {
+        remove(value, &bad, edits);
+    }
     Ok(())
 }
-
-const PLACE: &str = "names of members";
 
 fn collect(value: Value<'_>, is_odd: fn(&str) -> bool, names: &mut BTreeSet<String>) {
     for item in value.items() {
