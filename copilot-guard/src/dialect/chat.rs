@@ -454,10 +454,15 @@ impl StreamRewriter for ChatStream {
         } else {
             &none_yet
         } {
-            self.write(
-                &chunk(&self.envelope, *index, &delta("content", notice), "null"),
-                out,
-            );
+            // Some clients take a message without a role for broken; others join the roles of two chunks.
+            let text = match place.started {
+                true => delta("content", notice),
+                false => format!(
+                    r#"{{"role":"assistant","content":{}}}"#,
+                    crate::json::quote(notice)
+                ),
+            };
+            self.write(&chunk(&self.envelope, *index, &text, "null"), out);
             let reason = if *calls { r#""tool_calls""# } else { r#""stop""# };
             self.write(&chunk(&self.envelope, *index, "{}", reason), out);
         }

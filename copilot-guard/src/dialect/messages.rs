@@ -46,7 +46,7 @@ struct Block {
 
 enum BlockKind {
     /// Shown as it comes.
-    Open { signed: bool },
+    Open { signed: bool, is_text: bool },
     /// Held: the start event, and the arguments so far.
     Call {
         start: String,
@@ -122,7 +122,10 @@ impl MessagesStream {
                         return Ok(Flow::Blocked(blocked.notice));
                     }
                 }
-                BlockKind::Open { signed: true }
+                BlockKind::Open {
+                    signed: true,
+                    is_text: false,
+                }
             }
             _ => {
                 let signed = kind == "thinking";
@@ -154,7 +157,10 @@ impl MessagesStream {
                         }
                     }
                 }
-                BlockKind::Open { signed }
+                BlockKind::Open {
+                    signed,
+                    is_text: kind == "text",
+                }
             }
         };
         if matches!(block_kind, BlockKind::Open { .. }) {
@@ -197,7 +203,7 @@ impl MessagesStream {
             BlockKind::Open { .. } if kind == "input_json_delta" => {
                 return Err(Malformed::new("arguments outside of a tool call"));
             }
-            BlockKind::Open { signed } => *signed,
+            BlockKind::Open { signed, .. } => *signed,
         };
         if signed && delta.get("signature").is_some() {
             // The signature belongs to the whole text: what is held of it leaves first, or both stay here.
@@ -450,7 +456,16 @@ impl StreamRewriter for MessagesStream {
             Some(block) => (vec![(block.index, false)], self.next_index),
             None => (Vec::new(), self.next_index),
         };
+        let text = match &self.block {
+            Some(Block {
+                index,
+                kind: BlockKind::Open { is_text: true, .. },
+                ..
+            }) => Some(*index),
+            _ => None,
+        };
         Place {
+            text,
             started: self.started,
             ending: self.ending,
             over: self.over,
@@ -468,11 +483,17 @@ impl StreamRewriter for MessagesStream {
         if !place.started {
             message_start(&self.envelope, out);
         }
+        if let Some(index) = place.text {
+            // Clients that print the last block alone would lose what came before.
+            block_delta(index, "text_delta", "text", &format!("\n\n{notice}"), out);
+        }
         for (index, _) in &place.open {
             block_stop(*index, out);
         }
         if !place.ending {
-            text_block(place.next_index, notice, out);
+            if place.text.is_none() {
+                text_block(place.next_index, notice, out);
+            }
             message_end(if place.calls { "tool_use" } else { "end_turn" }, out);
         } else {
             message_stop(out);
@@ -482,7 +503,7 @@ impl StreamRewriter for MessagesStream {
 
 /// Releases what the block's channels still hold, as deltas of their own.
 fn flush(block: &mut Block, inspector: &mut dyn Inspector, out: &mut Vec<u8>) -> Result<(), Blocked> {
-    let signed = matches!(block.kind, BlockKind::Open { signed: true });
+    let signed = matches!(block.kind, BlockKind::Open { signed: true, .. });
     for (kind, member) in std::mem::take(&mut block.open) {
         let channel = Channel {
             index: block.index,

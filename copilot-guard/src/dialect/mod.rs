@@ -343,6 +343,8 @@ pub struct Place {
     pub over: bool,
     /// Choices (or the block) that have not ended, and whether they brought a tool call.
     pub open: Vec<(u32, bool)>,
+    /// The open block, where it is one of text: a notice goes into it.
+    pub text: Option<u32>,
     /// The index that a block of our own would get.
     pub next_index: u32,
     /// A tool call was let through.
