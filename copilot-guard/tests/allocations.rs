@@ -17,6 +17,17 @@ fn chat(n: usize) -> String {
     (0..n).map(event).collect()
 }
 
+/// Three choices, one after the other.
+fn completions(n: usize) -> String {
+    let event = |i: usize| {
+        let index = i % 3;
+        format!(
+            r#"data: {{"id":"c","created":1,"choices":[{{"index":{index},"text":" word {i}\t","logprobs":null,"finish_reason":null}}]}}"#
+        ) + "\n\n"
+    };
+    (0..n).map(event).collect()
+}
+
 fn messages(n: usize) -> String {
     let start = concat!(
         "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"content\":[]}}\n\n",
@@ -55,6 +66,8 @@ fn an_event_of_a_known_shape_allocates_nothing() {
     let policy = Policy::allow_all(&PolicyOptions::new(Timestamp::from_secs(1))).unwrap();
     for (dialect, stream) in [
         (Dialect::Chat, chat as fn(usize) -> String),
+        (Dialect::Completions, completions),
+        (Dialect::GhostText, completions),
         (Dialect::Messages, messages),
     ] {
         let (few, many) = (stream(100), stream(1100));

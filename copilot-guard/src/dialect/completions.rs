@@ -13,7 +13,8 @@ use super::completions_write::{chunk, no_choice};
 use super::names::inspect_names;
 use super::request::is_plain_word;
 use super::{
-    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, StreamRewriter, inspect_all, is_usual_word,
+    Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, Slot, SlotKind, StreamRewriter,
+    inspect_all, is_usual_word,
 };
 use crate::json::{Document, Edits, Limits, Value, quote};
 use crate::sse::{Event, encode};
@@ -26,6 +27,8 @@ pub(super) struct CompletionsStream {
     /// Nobody reads this as a message: no notices.
     quiet: bool,
     choices: BTreeMap<u32, Choice>,
+    /// Where the next chunk may differ from the last.
+    slots: Vec<Slot>,
     over: bool,
 }
 
@@ -46,6 +49,7 @@ impl CompletionsStream {
             envelope,
             quiet,
             choices: BTreeMap::new(),
+            slots: Vec::new(),
             over: false,
         }
     }
@@ -92,6 +96,9 @@ impl CompletionsStream {
         if let Err(stop) = inspect_names(root, |name| !is_plain_word(name), inspector, &mut edits) {
             return Ok(Flow::Blocked(stop.notice));
         }
+        if ending.is_empty() {
+            self.slots.extend(slot(root, &edits));
+        }
         encode("", &doc.to_text(&edits), out);
         for index in ending {
             self.choices.entry(index).or_default().finished = true;
@@ -132,7 +139,7 @@ impl CompletionsStream {
             match &*name {
                 "index" => {}
                 "finish_reason" if is_usual_word(member) => {}
-                "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
+                "logprobs" => no_logprobs(member, edits),
                 "delta" | "message" => edits.remove(member),
                 _ if is_channel(&name, member) => {
                     let text = member.as_str().unwrap_or_default();
@@ -213,6 +220,7 @@ impl StreamRewriter for CompletionsStream {
         inspector: &mut dyn Inspector,
         out: &mut Vec<u8>,
     ) -> Result<Flow, Malformed> {
+        self.slots.clear();
         if self.over {
             return Ok(Flow::Done);
         }
@@ -227,6 +235,10 @@ impl StreamRewriter for CompletionsStream {
             return Ok(Flow::UpstreamError);
         }
         self.chunk_event(&doc, inspector, out)
+    }
+
+    fn repeats(&mut self) -> Vec<Slot> {
+        std::mem::take(&mut self.slots)
     }
 
     fn resume(&mut self, _inspector: &mut dyn Inspector, _out: &mut Vec<u8>) -> Result<Flow, Malformed> {
@@ -277,12 +289,37 @@ impl StreamRewriter for CompletionsStream {
     }
 }
 
+/// They repeat the text token by token.
+fn no_logprobs(member: Value<'_>, edits: &mut Edits) {
+    if !member.is_null() {
+        edits.set_raw(member.index(), "null".to_owned());
+    }
+}
+
+/// The one text of a chunk that brings nothing else to its one choice.
+fn slot(root: Value<'_>, edits: &Edits) -> Option<Slot> {
+    let mut choices = root.get("choices")?.items();
+    let choice = choices.next().filter(|_| choices.next().is_none())?;
+    let index = match choice.get("index") {
+        None => 0,
+        Some(index) => u32::try_from(index.as_u64()?).ok()?,
+    };
+    let mut texts = choice
+        .entries()
+        .filter(|(name, member)| is_channel(name, *member));
+    let (name, text) = texts.next().filter(|_| texts.next().is_none())?;
+    edits.only(text).then(|| Slot {
+        range: text.place(),
+        kind: SlotKind::Delta(Channel::new(index, name)),
+    })
+}
+
 /// Looks at everything outside of the choices.
 fn beside_choices(root: Value<'_>, inspector: &mut dyn Inspector, edits: &mut Edits) -> Result<(), Blocked> {
     for (name, member) in root.entries() {
         match &*name {
             "choices" => {}
-            "logprobs" => edits.set_raw(member.index(), "null".to_owned()),
+            "logprobs" => no_logprobs(member, edits),
             _ => inspect_all(member, &name, inspector, edits)?,
         }
     }
