@@ -250,7 +250,9 @@ impl ChatStream {
             }
             return Ok(Flow::Blocked(stop.notice));
         }
-        if ending.is_empty() {
+        // Behind its end a choice may repeat only nothing.
+        let is_over = |(index, _): &(u32, Texts)| self.choices.get(index).is_some_and(|c| c.finished);
+        if ending.is_empty() && !shown.iter().any(is_over) {
             self.slots = slots(root, &edits).unwrap_or_default();
         }
         let data = doc.to_text(&edits);
@@ -413,7 +415,12 @@ impl StreamRewriter for ChatStream {
         if root.get_some("error").is_some() {
             return Ok(Flow::UpstreamError);
         }
-        self.chunk_event(root, &doc, inspector, out)
+        let flow = self.chunk_event(root, &doc, inspector, out);
+        if !event.name.is_empty() {
+            // Names are left out, and what repeats is written as it came.
+            self.slots.clear();
+        }
+        flow
     }
 
     fn repeats(&mut self) -> Vec<Slot> {
@@ -456,7 +463,7 @@ impl StreamRewriter for ChatStream {
         } {
             // Some clients take a message without a role for broken; others join the roles of two chunks.
             let text = match place.started {
-                true => delta("content", notice),
+                true => delta("content", &format!("\n\n{notice}")),
                 false => format!(
                     r#"{{"role":"assistant","content":{}}}"#,
                     crate::json::quote(notice)

@@ -96,7 +96,9 @@ impl CompletionsStream {
         if let Err(stop) = inspect_names(root, |name| !is_plain_word(name), inspector, &mut edits) {
             return Ok(Flow::Blocked(stop.notice));
         }
-        if ending.is_empty() {
+        // Behind its end a choice may repeat only nothing.
+        let is_over = |(index, _): &(u32, Texts)| self.choices.get(index).is_some_and(|c| c.finished);
+        if ending.is_empty() && !shown.iter().any(is_over) {
             self.slots.extend(slot(root, &edits));
         }
         encode("", &doc.to_text(&edits), out);
@@ -234,7 +236,12 @@ impl StreamRewriter for CompletionsStream {
         if doc.root().get_some("error").is_some() {
             return Ok(Flow::UpstreamError);
         }
-        self.chunk_event(&doc, inspector, out)
+        let flow = self.chunk_event(&doc, inspector, out);
+        if !event.name.is_empty() {
+            // Names are left out, and what repeats is written as it came.
+            self.slots.clear();
+        }
+        flow
     }
 
     fn repeats(&mut self) -> Vec<Slot> {

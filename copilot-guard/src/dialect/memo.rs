@@ -52,6 +52,8 @@ struct Shape {
     name: String,
     /// One more than there are slots: what stands before each, and behind the last.
     literals: Vec<String>,
+    /// The same as it is written: without blanks between tokens.
+    written: Vec<String>,
     slots: Vec<SlotKind>,
 }
 
@@ -61,27 +63,36 @@ impl Memo {
         self.shapes.clear();
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shapes.is_empty()
+    }
+
     /// Remembers an event that was read in full.
     pub(crate) fn learn(&mut self, event: Event<'_>, slots: Vec<Slot>) {
         if slots.is_empty() || slots.len() > SLOTS || event.data.len() > LONGEST {
             return;
         }
         let mut literals = Vec::with_capacity(slots.len() + 1);
-        let mut at = 0;
-        for slot in &slots {
-            let Some(literal) = event.data.get(at..slot.range.start) else {
+        let mut written = Vec::with_capacity(slots.len() + 1);
+        let (mut at, mut in_string) = (0, false);
+        let end = event.data.len()..event.data.len();
+        let ends = slots.iter().map(|slot| &slot.range).chain([&end]);
+        for range in ends {
+            let Some(literal) = event.data.get(at..range.start) else {
                 return;
             };
+            written.push(without_blanks(literal, &mut in_string));
             literals.push(literal.to_owned());
-            at = slot.range.end;
+            at = range.end;
         }
-        literals.push(event.data.get(at..).unwrap_or_default().to_owned());
         if self.shapes.len() >= SHAPES {
             self.shapes.remove(0);
         }
         self.shapes.push(Shape {
             name: event.name.to_owned(),
             literals,
+            written,
             slots: slots.into_iter().map(|slot| slot.kind).collect(),
         });
     }
@@ -98,6 +109,7 @@ impl Memo {
             .shapes
             .iter()
             .find(|shape| shape.matches(event, &mut found).is_some())?;
+        let (last, before) = shape.written.split_last()?;
         let begin = out.len();
         if !event.name.is_empty() {
             out.extend_from_slice(b"event: ");
@@ -106,9 +118,8 @@ impl Memo {
         }
         out.extend_from_slice(b"data: ");
         let mut result = Ok(());
-        let mut at = 0;
-        for (kind, range) in shape.slots.iter().zip(found) {
-            let raw = event.data.get(range.clone()).unwrap_or_default();
+        for ((kind, range), literal) in shape.slots.iter().zip(found).zip(before) {
+            let raw = event.data.get(range).unwrap_or_default();
             self.shown.clear();
             let text = match json::unescape_into(raw, &mut self.text) {
                 true => self.text.as_str(),
@@ -134,15 +145,14 @@ impl Memo {
                     }
                 },
             };
-            out.extend_from_slice(event.data.get(at..range.start).unwrap_or_default().as_bytes());
+            out.extend_from_slice(literal.as_bytes());
             if is_changed {
                 json::escape_into(&self.shown, out);
             } else {
                 out.extend_from_slice(raw.as_bytes());
             }
-            at = range.end;
         }
-        out.extend_from_slice(event.data.get(at..).unwrap_or_default().as_bytes());
+        out.extend_from_slice(last.as_bytes());
         out.extend_from_slice(b"\n\n");
         if result.is_err() && self.shown.is_empty() {
             // Nothing of it may be shown.
@@ -174,6 +184,22 @@ impl Shape {
         let last = self.literals.last()?;
         (data.get(at..)? == last).then_some(())
     }
+}
+
+/// JSON without the blanks between its tokens. `in_string`: whether the text begins, and then ends, within a string.
+fn without_blanks(json: &str, in_string: &mut bool) -> String {
+    let mut escaped = false;
+    let keep = |c: &char| {
+        let kept = *in_string || !matches!(c, ' ' | '\t' | '\n' | '\r');
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = *in_string,
+            '"' => *in_string = !*in_string,
+            _ => {}
+        }
+        kept
+    };
+    json.chars().filter(keep).collect()
 }
 
 /// The end of a whole number without a sign, as JSON writes it.

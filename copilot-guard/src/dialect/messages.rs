@@ -393,7 +393,14 @@ impl StreamRewriter for MessagesStream {
         }
         match &*kind {
             "content_block_start" => self.block_start(root, &doc, inspector, out),
-            "content_block_delta" => self.block_delta(root, &doc, inspector, out),
+            "content_block_delta" => {
+                let flow = self.block_delta(root, &doc, inspector, out);
+                if event.name.is_empty() {
+                    // The name is ours, and what repeats is written as it came.
+                    self.slots.clear();
+                }
+                flow
+            }
             "content_block_stop" => self.block_end(root, inspector, out),
             "message_delta" => Ok(self.message_delta(root, &doc, inspector, out)),
             "error" => Ok(Flow::UpstreamError),

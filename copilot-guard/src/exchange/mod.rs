@@ -341,3 +341,7 @@ fn failed(code: &'static str) -> Ended {
         code: Some(code),
     }
 }
+
+#[cfg(test)]
+#[path = "memo_tests.rs"]
+mod memo_tests;
