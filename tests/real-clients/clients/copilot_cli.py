@@ -1,0 +1,46 @@
+"""GitHub Copilot CLI: with a key of one's own, as a Copilot client of the gateway, and through it."""
+
+from clients.base import BASE_URL, BIN, COPILOT_MODE, FORWARD, Row, Visit
+
+QUIET = {"COPILOT_AUTO_UPDATE": "false"}
+
+
+def _ask(visit: Visit, model: str) -> list:
+    return [str(BIN / "copilot"), "--silent", "--no-color", "--allow-all-tools", "--model", model, "--prompt", visit.prompt]
+
+
+def _own_key(kind: str, api: str, model: str, prefix: str = ""):
+    def command(visit: Visit):
+        return _ask(visit, model), {
+            **QUIET, "COPILOT_OFFLINE": "true", "COPILOT_PROVIDER_BASE_URL": visit.url + prefix, "COPILOT_PROVIDER_TYPE": kind,
+            "COPILOT_PROVIDER_WIRE_API": api, "COPILOT_PROVIDER_API_KEY": visit.token,
+        }
+
+    return command
+
+
+def _copilot_mode(model: str):
+    def command(visit: Visit):
+        return _ask(visit, model), {
+            **QUIET, "COPILOT_API_URL": visit.url, "COPILOT_DEBUG_GITHUB_API_URL": visit.url, "GH_TOKEN": visit.token,
+        }
+
+    return command
+
+
+def _forward(model: str):
+    def command(visit: Visit):
+        return _ask(visit, model), {**QUIET, **visit.through_proxy(), "COPILOT_GITHUB_TOKEN": "gho_" + "0" * 36}
+
+    return command
+
+
+ROWS = [
+    Row("Copilot CLI", "own key, chat", BASE_URL, _own_key("openai", "completions", "gpt-5-mini", "/v1")),
+    Row("Copilot CLI", "own key, Responses", BASE_URL, _own_key("openai", "responses", "gpt-5.4", "/v1")),
+    Row("Copilot CLI", "own key, messages", BASE_URL, _own_key("anthropic", "completions", "claude-sonnet-4.5")),
+    Row("Copilot CLI", "Copilot mode, chat", COPILOT_MODE, _copilot_mode("gpt-5-mini")),
+    Row("Copilot CLI", "Copilot mode, Responses", COPILOT_MODE, _copilot_mode("gpt-5.4")),
+    Row("Copilot CLI", "Copilot mode, messages", COPILOT_MODE, _copilot_mode("claude-sonnet-4.5")),
+    Row("Copilot CLI", "forward", FORWARD, _forward("gpt-5.4")),
+]
