@@ -30,11 +30,14 @@ class Guard(Gateway):
         after = rest.split("[policy]", 1)[1]
         credential = '{ kind = "static", value = { env = "GUARD_TEST_UPSTREAM_CREDENTIAL" } }'
         upstreams = "\n".join(
-            f'[[upstreams]]\nname = "scripted-{name}"\nbase_url = {json.dumps(self.upstream.url)}\n'
+            f'[[upstreams]]\nname = "scripted-{name}"\nbase_url = {json.dumps(self.model_url())}\n'
             f'routes = ["{name}"]\ncredential = {credential}\n'
             for name in self.routes
         )
         return before.replace("[server]\n", f"[server]\n{self.server(port)}") + upstreams + "\n[policy]" + after
+
+    def model_url(self) -> str:
+        return self.upstream.url
 
     def exchanges(self, subject: str) -> list:
         """What the audit has of one person."""
@@ -72,6 +75,9 @@ class Forward(Guard):
         if not self.ca.exists():
             self.cli("ca", "init", "--out", str(self.folder)).check_returncode()
         return super().start()
+
+    def model_url(self) -> str:
+        return self.upstream.by_name
 
     @property
     def ca(self) -> pathlib.Path:

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from typing import Callable
 
 import samples
 from clients.base import Row
@@ -42,7 +43,7 @@ class Cell:
     model: object
     guard: object  # None in the negative control
     client: object  # the running client
-    resting: object  # a context in which this cell takes no slot
+    leave: Callable  # lets another client run, while this one is held
 
     # What can be asked
 
@@ -118,34 +119,37 @@ def blocked(cell: Cell):
     cell.must(BLOCK_MESSAGE in cell.said(), "the policy's message is not shown")
 
 
-def pending(cell: Cell) -> str:
-    """The id of the one approval that the cell's person waits for."""
+def pending(cell: Cell) -> list:
+    """The approvals that the cell's person waits for."""
     def probe():
         if cell.client.ended():
             raise Wrong("the client ended before there was an approval")
         return cell.guard.approvals(cell.subject, "pending")
 
-    return wait_until(probe, "an approval is pending", START_SECONDS, every=0.5)[0]["id"]
+    return wait_until(probe, "an approval is pending", START_SECONDS, every=0.5)
 
 
-def hold(cell: Cell, seconds: float) -> str:
-    approval, since = pending(cell), time.monotonic()
-    with cell.resting():
-        wait_until(lambda: cell.client.ended() or time.monotonic() - since >= seconds, "the hold is over", seconds + 10, every=0.5)
+def hold(cell: Cell, seconds: float):
+    pending(cell)
+    since = time.monotonic()
+    cell.leave()
+    wait_until(lambda: cell.client.ended() or time.monotonic() - since >= seconds, "the hold is over", seconds + 10, every=0.5)
     cell.must(not cell.client.ended(), f"the client left after {time.monotonic() - since:.0f} s")
     cell.must(not cell.model.with_word(cell.word), "THE PROMPT REACHED THE MODEL BEFORE THE VOTE")
-    return approval
 
 
-def vote(cell: Cell, approval: str, vote: str):
-    reply = cell.guard.vote(approval, vote, cell.guard.reviewer())
-    cell.must(reply.status == 200, f"the vote was answered {reply.status}: {reply.text[:200]}")
+def vote(cell: Cell, vote: str):
+    """On all that is pending, so that a client that opened several still comes to its end."""
+    for approval in pending(cell):
+        reply = cell.guard.vote(approval["id"], vote, cell.guard.reviewer())
+        cell.must(reply.status == 200, f"the vote was answered {reply.status}: {reply.text[:200]}")
 
 
 def held_approved(cell: Cell):
     if cell.row.ghost:
         return never_held(cell)
-    vote(cell, hold(cell, HELD_SECONDS), "approve")
+    hold(cell, HELD_SECONDS)
+    vote(cell, "approve")
     cell.client.finish()
     opened = len(cell.guard.approvals(cell.subject, None))
     cell.must(opened == 1, f"{opened} approvals were opened for one prompt")
@@ -155,7 +159,8 @@ def held_approved(cell: Cell):
 def held_denied(cell: Cell):
     if cell.row.ghost:
         return never_held(cell)
-    vote(cell, hold(cell, DENIED_SECONDS), "deny")
+    hold(cell, DENIED_SECONDS)
+    vote(cell, "deny")
     cell.client.finish()
     cell.must(not cell.model.with_word(cell.word), "THE PROMPT REACHED THE MODEL")
     cell.must(HOLD_MESSAGE in cell.said(), "the denial is not shown")

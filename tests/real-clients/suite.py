@@ -1,7 +1,6 @@
 """Drives every client in every mode, through the guard and, as the negative control, around it."""
 
 import argparse
-import contextlib
 import os
 import pathlib
 import re
@@ -51,7 +50,7 @@ class Suite:
         self.slots = threading.Semaphore(jobs)
         self.marks = {GUARDED: {}, BARE: {}}
         self.model, self.idp = Model(), IdentityProvider()
-        self.around = PassThrough(folder, self.model.url)
+        self.around = PassThrough(folder, self.model.by_name)
         self.guards, self.absent = {}, {}
 
     def start_guards(self):
@@ -63,7 +62,8 @@ class Suite:
                 self.guards[way] = GUARDS[way](folder, self.idp, self.model)
                 self.guards[way].start()
             except Exception as error:
-                self.absent[way] = f"the proxy for {way!r} did not start: {' '.join(str(error).split())[:300]}"
+                self.absent[way] = f"the proxy for {way!r} did not start: {' '.join(str(error).split())[:400]}"
+                print(self.absent[way], file=sys.stderr)
 
     def close(self):
         for guard in self.guards.values():
@@ -86,20 +86,11 @@ class Suite:
             url = (self.guards[row.way].url if guarded else self.around.url).replace("//", f"//developer:{token}@")
         return Visit(url, token, modes.prompt(mode, word, home / "work"), mode, home, ca)
 
-    @contextlib.contextmanager
-    def resting(self):
-        """While a client is held, another may run."""
-        self.slots.release()
-        try:
-            yield
-        finally:
-            self.slots.acquire()
-
     def run_cell(self, row: Row, mode: str, kind: str):
         if kind == GUARDED and row.way in self.absent:
-            self.marks[kind][row.name, mode] = Mark(NOT_RUN, why=self.absent[row.way])
+            self.marks[kind][row.name, mode] = Mark(NOT_RUN, why=f"the proxy for {row.way!r} did not start")
             return
-        with self.slots:
+        with Slot(self.slots) as slot:
             began, client, word = time.monotonic(), None, nonce(16)
             visit = self.visit(row, mode, word, kind)
             try:
@@ -107,7 +98,7 @@ class Suite:
                 limit = LIMIT + (modes.HELD_SECONDS if kind == GUARDED and mode.startswith("held") else 0)
                 client = Client(command, {**surroundings(visit), **environment}, visit.home, visit.work, limit)
                 guard = self.guards.get(row.way) if kind == GUARDED else None
-                cell = modes.Cell(row, mode, word, f"developer-{word}", self.model, guard, client, self.resting)
+                cell = modes.Cell(row, mode, word, f"developer-{word}", self.model, guard, client, slot.leave)
                 (modes.WITH_GUARD if kind == GUARDED else modes.WITHOUT)[mode](cell)
                 mark = Mark(OK)
             except Exception as error:
@@ -118,6 +109,26 @@ class Suite:
             mark.seconds = time.monotonic() - began
             self.marks[kind][row.name, mode] = mark
             print(f"{mark!s:<9} {kind}, {row.name}, {mode}" + (f": {mark.why}" if mark.why else ""), flush=True)
+
+
+class Slot:
+    """The right to be one of the clients that run. One that is held gives it up: what is left to do then is little."""
+
+    def __init__(self, slots: threading.Semaphore):
+        self._slots, self._held = slots, False
+
+    def __enter__(self) -> "Slot":
+        self._slots.acquire()
+        self._held = True
+        return self
+
+    def leave(self):
+        if self._held:
+            self._held = False
+            self._slots.release()
+
+    def __exit__(self, *_):
+        self.leave()
 
 
 def describe(error: Exception, client) -> str:
@@ -131,6 +142,11 @@ def describe(error: Exception, client) -> str:
 def tail(text: str) -> str:
     text = " ".join(text.split())
     return repr(text if len(text) <= 300 else "..." + text[-300:])
+
+
+def controlled(rows: list) -> list:
+    """The rows that run without the guard, too: of each client one for each way, and ghost text."""
+    return list({(row.client, row.way, row.ghost): row for row in reversed(rows)}.values())[::-1]
 
 
 def main() -> int:
@@ -150,7 +166,7 @@ def main() -> int:
     try:
         suite.start_guards()
         plan = [(row, mode, GUARDED) for mode in sorted(columns, key=lambda mode: not mode.startswith("held")) for row in rows]
-        plan += [(row, mode, BARE) for mode in controls for row in rows]
+        plan += [(row, mode, BARE) for mode in controls for row in controlled(rows)]
         threads = [threading.Thread(target=suite.run_cell, args=cell, daemon=True) for cell in plan]
         for thread in threads:
             thread.start()
@@ -167,10 +183,10 @@ def main() -> int:
 
 def report(suite: Suite, rows: list, columns: list, controls: list, seconds: float) -> int:
     names = [row.name for row in rows]
-    parts = [(GUARDED, columns), (BARE, controls)]
-    tables = [table(kind, names, modes, suite.marks[kind]) for kind, modes in parts]
-    red = [line for kind, modes in parts for line in reasons(kind, names, modes, suite.marks[kind])]
-    text = "\n\n".join([*tables, *(["\n".join(red)] if red else []), f"{len(red)} red, {seconds:.0f} s"]) + "\n"
+    parts = [(GUARDED, names, columns), (BARE, [row.name for row in controlled(rows)], controls)]
+    tables = [table(kind, names, modes, suite.marks[kind]) for kind, names, modes in parts]
+    red = [line for kind, names, modes in parts for line in reasons(kind, names, modes, suite.marks[kind])]
+    text = "\n\n".join([*tables, "\n".join([f"{len(red)} red, {seconds:.0f} s", *red])]) + "\n"
     (INSTALLED / "matrix.md").write_text(text, encoding="utf-8")
     print("\n" + text)
     return 1 if red else 0

@@ -1,8 +1,9 @@
 """GitHub Copilot CLI: with a key of one's own, as a Copilot client of the gateway, and through it."""
 
-from clients.base import BASE_URL, BIN, COPILOT_MODE, FORWARD, Row, Visit
+from clients.base import BASE_URL, BIN, COPILOT_MODE, FORWARD, INSTALLED, Row, Visit
 
-QUIET = {"COPILOT_AUTO_UPDATE": "false"}
+# It unpacks itself into its cache: once is enough.
+QUIET = {"COPILOT_AUTO_UPDATE": "false", "XDG_CACHE_HOME": str(INSTALLED / "cache")}
 
 
 def _ask(visit: Visit, model: str) -> list:

@@ -32,11 +32,11 @@ def _forward(do: str, model: str = ""):
 
 
 def _what(visit: Visit, do: str) -> str:
-    """There are no tools in ghost text: in their place stands the panel, which asks for several choices at once."""
-    return "textDocument/copilotPanelCompletion" if do == GHOST and visit.mode == "tool" else do
+    """There are no tools in ghost text: in their place stand several choices at once."""
+    return "choices" if do == GHOST and visit.mode == "tool" else do
 
 
-GHOST = "textDocument/inlineCompletion"
+GHOST = "ghost"
 ROWS = [
     Row("Language server", "ghost text", COPILOT_MODE, _copilot_mode(GHOST), ghost=True),
     Row("Language server", "chat", COPILOT_MODE, _copilot_mode("chat", "gpt-5-mini")),

@@ -19,7 +19,7 @@ def _model(id: str, vendor: str, endpoints: list, kind: str = "chat", **more) ->
     }
 
 
-def models() -> dict:
+def _models() -> dict:
     default = {"is_chat_default": True, "is_chat_fallback": True}
     return {"object": "list", "data": [
         _model("gpt-4.1", "Azure OpenAI", [CHAT], **default),
@@ -30,16 +30,21 @@ def models() -> dict:
     ]}
 
 
-def endpoints(url: str) -> dict:
-    return {"api": url, "proxy": url, "telemetry": url, "origin-tracker": url}
+def here(url: str) -> dict:
+    """Endpoints for clients that call the scripted model by its own address."""
+    return {name: url for name in ("api", "proxy", "telemetry", "origin-tracker")}
 
 
-def token(url: str) -> dict:
+# And for clients that call GitHub by name, through a forward proxy.
+BY_NAME = {name: f"https://{name}.enterprise.githubcopilot.com" for name in here("")}
+
+
+def _token(endpoints: dict) -> dict:
     now = int(time.time())
     parts = f"tid=scripted;exp={now + 1800};sku=copilot_enterprise_seat;st=dotcom;chat=1;cit=1;malfil=1;agent_mode=1;mcp=1;8kp=1"
     return {
         "token": parts, "expires_at": now + 1800, "refresh_in": 1500, "sku": "copilot_enterprise_seat", "individual": False,
-        "endpoints": endpoints(url), "chat_enabled": True, "code_quote_enabled": False, "copilotignore_enabled": False,
+        "endpoints": endpoints, "chat_enabled": True, "code_quote_enabled": False, "copilotignore_enabled": False,
         "codesearch": False, "public_suggestions": "enabled", "telemetry": "disabled", "tracking_id": "scripted",
         "organization_list": [], "enterprise_list": [], "limited_user_quotas": None, "limited_user_reset_date": None,
         "annotations_enabled": False, "snippy_load_test_enabled": False, "prompt_8k": True,
@@ -47,29 +52,29 @@ def token(url: str) -> dict:
     }
 
 
-def user(url: str) -> dict:
+def _user(endpoints: dict) -> dict:
     return {
         "login": "scripted-user", "access_type_sku": "copilot_enterprise_seat", "copilot_plan": "enterprise",
         "analytics_tracking_id": "scripted", "assigned_date": None, "can_signup_for_limited": False, "chat_enabled": True,
-        "cli_enabled": True, "organization_login_list": [], "organization_list": [], "endpoints": endpoints(url),
+        "cli_enabled": True, "organization_login_list": [], "organization_list": [], "endpoints": endpoints,
     }
 
 
-def answer(path: str, url: str) -> dict:
+def answer(path: str, endpoints: dict) -> dict:
     """What a GET gets. Unknown paths get an empty object, telemetry its experiments."""
     name = path.rstrip("/")
     if name.endswith("/embeddings/models"):
         return {"models": []}
     if name.endswith("/models"):
-        return models()
+        return _models()
     if name.endswith("/agents"):
         return {"agents": []}
     if "/models/" in name:
-        return next((model for model in models()["data"] if name.endswith("/" + model["id"])), {})
+        return next((model for model in _models()["data"] if name.endswith("/" + model["id"])), {})
     if name.endswith("/copilot_internal/v2/token"):
-        return token(url)
+        return _token(endpoints)
     if name.endswith("/copilot_internal/user"):
-        return user(url)
+        return _user(endpoints)
     if name.endswith("/user"):
         return {"login": "scripted-user", "id": 1, "type": "User"}
     return {"Configs": [], "Features": [], "Flights": {}, "AssignmentContext": "", "ParameterGroups": []}

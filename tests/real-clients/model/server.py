@@ -47,14 +47,18 @@ class Model:
     def __init__(self):
         self._asked: list[Asked] = []
         self._lock = threading.Lock()
-        outer = self
+        self._servers = []
+        self.url = self._listen(github.here)
+        self.by_name = self._listen(lambda _: github.BY_NAME)
 
-        class Handler(_Handler):
-            model = outer
-
-        self._server = _Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+    def _listen(self, endpoints) -> str:
+        """Starts a listener that, as GitHub, names `endpoints(its address)` to its clients."""
+        server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"model": self}))
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        server.RequestHandlerClass.endpoints = endpoints(url)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self._servers.append(server)
+        return url
 
     def keep(self, asked: Asked):
         with self._lock:
@@ -70,13 +74,15 @@ class Model:
             return list(self._asked)
 
     def close(self):
-        self._server.shutdown()
-        self._server.server_close()
+        for server in self._servers:
+            server.shutdown()
+            server.server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     model: Model
+    endpoints: dict
 
     def log_message(self, *_):
         pass
@@ -89,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = self._keep("")
         if "upgrade" in asked.headers:
             return self._json(400, chat.ERROR)
-        self._json(200, github.answer(self.path.partition("?")[0], self.model.url))
+        self._json(200, github.answer(self.path.partition("?")[0], self.endpoints))
 
     def do_POST(self):
         asked = self._keep(self._body())
@@ -125,22 +131,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, asked: Asked):
         dialect, body = asked.dialect, asked.body
+        if asked.path.startswith("/mcp"):
+            return self._json(404, chat.ERROR)
         if dialect is None:  # telemetry and the like
-            return self._json(200, github.answer(asked.path.partition("?")[0], self.model.url))
+            return self._json(200, github.answer(asked.path.partition("?")[0], self.endpoints))
         name = script.scenario(asked.raw)
         if dialect is completions:
             reply = [script.ghost(name, index) for index in range(body.get("n") or 1)]
         else:
             reply = script.reply(name, asked.raw, dialect.tools(body), bool(dialect.results(body)))
         if not body.get("stream"):
-            return self._json(200, dialect.whole(body, reply))
+            return self._json(200, dialect.whole(body, reply), cut=name == "cut")
         self._head(200, "text/event-stream", {"transfer-encoding": "chunked"})
         for event in dialect.stream(body, reply):
             self.wfile.write(b"%x\r\n%s\r\n" % (len(event), event))
         if name == "cut":
-            self.close_connection = True
-            return self.connection.shutdown(socket.SHUT_RDWR)
+            return self._drop()
         self.wfile.write(b"0\r\n\r\n")
+
+    def _drop(self):
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
 
     def _head(self, status: int, kind: str, headers: dict):
         self.send_response(status)
@@ -151,8 +162,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
 
-    def _json(self, status: int, body: dict):
+    def _json(self, status: int, body: dict, cut: bool = False):
         data = json.dumps(body).encode()
         self._head(status, "application/json", {"content-length": str(len(data))})
+        if cut:
+            self.wfile.write(data[: len(data) // 2])
+            return self._drop()
         if self.command != "HEAD":
             self.wfile.write(data)

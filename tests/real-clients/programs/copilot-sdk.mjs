@@ -7,6 +7,7 @@ try {
   const session = await client.createSession({
     model: "gpt-5-mini",
     provider: { type: "openai", wireApi: "completions", baseUrl: BASE_URL, apiKey: API_KEY },
+    streaming: true,
     onPermissionRequest: approveAll,
     workingDirectory: WORK,
   });

@@ -39,13 +39,14 @@ def failed(answer: dict) -> str:
     return f"\nerror: {answer['error']['message']}" if "error" in answer else ""
 
 
-def ghost(editor: Editor, method: str) -> str:
+def ghost(editor: Editor) -> str:
     """What is offered at the end of a file, and what the status line says when it is not the usual."""
+    asked_for = 1 if os.environ["DO"] == "choices" else 2  # by the developer, who gets several choices; or by the editor
     text = f"# {os.environ['PROMPT']}\ndef add(a, b):\n    "
     document = {"uri": (WORK / "demo.py").as_uri(), "version": 1}
     editor.notify("textDocument/didOpen", {"textDocument": {**document, "languageId": "python", "text": text}})
-    answer = editor.ask(method, {
-        "textDocument": document, "position": {"line": 2, "character": 4}, "context": {"triggerKind": 1},
+    answer = editor.ask("textDocument/inlineCompletion", {
+        "textDocument": document, "position": {"line": 2, "character": 4}, "context": {"triggerKind": asked_for},
         "formattingOptions": {"tabSize": 4, "insertSpaces": True},
     }, LIMIT)
     items = (answer.get("result") or {}).get("items") or []
@@ -75,7 +76,7 @@ def chat(editor: Editor) -> str:
 def main():
     editor = start()
     try:
-        said = chat(editor) if os.environ["DO"] == "chat" else ghost(editor, os.environ["DO"])
+        said = chat(editor) if os.environ["DO"] == "chat" else ghost(editor)
     finally:
         editor.close()
     print(said)
