@@ -10,6 +10,7 @@ class Mark:
     state: str = NOT_RUN
     seconds: float = 0.0
     why: str = ""
+    shown: str = ""  # what the developer saw
 
     def __str__(self) -> str:
         return f"{self.state} {self.seconds:.0f} s" if self.state != NOT_RUN else NOT_RUN

@@ -107,6 +107,7 @@ class Suite:
                 if client:
                     client.stop()
             mark.seconds = time.monotonic() - began
+            mark.shown = tail(client.stdout()) + " " + tail(client.stderr()) if client else ""
             self.marks[kind][row.name, mode] = mark
             print(f"{mark!s:<9} {kind}, {row.name}, {mode}" + (f": {mark.why}" if mark.why else ""), flush=True)
 
@@ -188,6 +189,8 @@ def report(suite: Suite, rows: list, columns: list, controls: list, seconds: flo
     red = [line for kind, names, modes in parts for line in reasons(kind, names, modes, suite.marks[kind])]
     text = "\n\n".join([*tables, "\n".join([f"{len(red)} red, {seconds:.0f} s", *red])]) + "\n"
     (INSTALLED / "matrix.md").write_text(text, encoding="utf-8")
+    shown = [f"- {kind}, {row}, {mode}: {mark.shown}" for kind in suite.marks for (row, mode), mark in suite.marks[kind].items()]
+    (INSTALLED / "shown.md").write_text("\n".join(sorted(shown)) + "\n", encoding="utf-8")
     print("\n" + text)
     return 1 if red else 0
 
