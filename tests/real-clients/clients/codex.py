@@ -1,6 +1,6 @@
 """Codex CLI, which speaks Responses."""
 
-from clients.base import BASE_URL, BIN, Row, Visit
+from clients.base import BASE_URL, BIN, FORWARD, Row, Visit
 
 CONFIG = """
 model = "gpt-5.4"
@@ -18,12 +18,23 @@ enabled = false
 """
 
 
-def _command(visit: Visit):
+def _ask(visit: Visit, url: str) -> list:
     folder = visit.home / ".codex"
     folder.mkdir()
-    (folder / "config.toml").write_text(CONFIG.format(url=visit.url), encoding="utf-8")
+    (folder / "config.toml").write_text(CONFIG.format(url=url), encoding="utf-8")
     flags = ["--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "--color", "never"]
-    return [str(BIN / "codex"), "exec", *flags, visit.prompt], {"GUARD_TOKEN": visit.token}
+    return [str(BIN / "codex"), "exec", *flags, visit.prompt]
 
 
-ROWS = [Row("Codex CLI", "Responses", BASE_URL, _command)]
+def _base_url(visit: Visit):
+    return _ask(visit, visit.url), {"GUARD_TOKEN": visit.token}
+
+
+def _forward(visit: Visit):
+    return _ask(visit, "https://api.openai.com"), {**visit.through_proxy(), "GUARD_TOKEN": "of-no-use-upstream"}
+
+
+ROWS = [
+    Row("Codex CLI", "Responses", BASE_URL, _base_url),
+    Row("Codex CLI", "forward", FORWARD, _forward),
+]
