@@ -54,6 +54,13 @@ class Cell:
         """The questions that reached the model."""
         return [asked for asked in self.model.with_word(self.word) if asked.dialect]
 
+    def sockets(self) -> list:
+        """Web sockets that clients have tried to open with the model: through this guard, or else around all of them."""
+        through = [asked.headers.get("authorization", "").removeprefix("Bearer ") for asked in self.model.upgrades()]
+        if self.guard:
+            return [credential for credential in through if credential == self.guard.credential]
+        return [credential for credential in through if not credential.startswith("upstream-")]
+
     def must(self, truth, why: str):
         if not truth:
             raise Wrong(why)
@@ -77,7 +84,7 @@ def plain(cell: Cell):
     cell.client.finish()
     cell.answered(script.GHOST if cell.row.ghost else script.PLAIN)
     cell.must(cell.asked(), "the model was not asked: then who answered?")
-    cell.must(not any("upgrade" in asked.headers for asked in cell.model.with_word(cell.word)), "a web socket was opened")
+    cell.must(not cell.sockets(), "a web socket has reached the model")
 
 
 def tool(cell: Cell):
@@ -196,6 +203,12 @@ WITH_GUARD = {
 # Without it
 
 
+def bare_plain(cell: Cell):
+    cell.client.finish()
+    cell.answered(script.GHOST if cell.row.ghost else script.PLAIN)
+    cell.must(cell.sockets() or not cell.row.socket, "no web socket is tried even without the guard")
+
+
 def bare_secret(cell: Cell):
     cell.client.finish()
     cell.must(samples.PAT in cell.client.stdout(), "the secret is not shown even without the guard")
@@ -217,5 +230,5 @@ def bare_cut(cell: Cell):
 
 
 WITHOUT = {
-    "plain": plain, "tool": tool, "secret": bare_secret, "blocked": bare_asked, "held": bare_asked, "cut": bare_cut,
+    "plain": bare_plain, "tool": tool, "secret": bare_secret, "blocked": bare_asked, "held": bare_asked, "cut": bare_cut,
 }

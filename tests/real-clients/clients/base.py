@@ -44,6 +44,7 @@ class Row:
     command: Callable  # of a Visit: the arguments and the environment
     exact: bool = True  # prints the answer and nothing else
     ghost: bool = False
+    socket: bool = False  # would rather speak over a web socket, where the list of models offers one
 
 
     @property

@@ -40,8 +40,8 @@ ROWS = [
     Row("Copilot CLI", "own key, chat", BASE_URL, _own_key("openai", "completions", "gpt-5-mini", "/v1")),
     Row("Copilot CLI", "own key, Responses", BASE_URL, _own_key("openai", "responses", "gpt-5.4", "/v1")),
     Row("Copilot CLI", "own key, messages", BASE_URL, _own_key("anthropic", "completions", "claude-sonnet-4.5")),
+    Row("Copilot CLI", "Copilot mode, Responses", COPILOT_MODE, _copilot_mode("gpt-5.4"), socket=True),
     Row("Copilot CLI", "Copilot mode, chat", COPILOT_MODE, _copilot_mode("gpt-5-mini")),
-    Row("Copilot CLI", "Copilot mode, Responses", COPILOT_MODE, _copilot_mode("gpt-5.4")),
     Row("Copilot CLI", "Copilot mode, messages", COPILOT_MODE, _copilot_mode("claude-sonnet-4.5")),
-    Row("Copilot CLI", "forward", FORWARD, _forward("gpt-5.4")),
+    Row("Copilot CLI", "forward", FORWARD, _forward("gpt-5.4"), socket=True),
 ]

@@ -69,9 +69,10 @@ class Model:
         with self._lock:
             return [asked for asked in self._asked if word in asked.raw]
 
-    def all(self) -> list:
+    def upgrades(self) -> list:
+        """The requests for a web socket. They have no body to find them by."""
         with self._lock:
-            return list(self._asked)
+            return [asked for asked in self._asked if "upgrade" in asked.headers]
 
     def close(self):
         for server in self._servers:
