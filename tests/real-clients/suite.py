@@ -84,7 +84,7 @@ class Suite:
         if row.way == FORWARD:
             ca = self.guards[row.way].ca if guarded else self.around.ca
             url = (self.guards[row.way].url if guarded else self.around.url).replace("//", f"//developer:{token}@")
-        return Visit(url, token, modes.prompt(mode, word, home / "work"), mode, home, ca)
+        return Visit(url, token, modes.prompt(mode, word, home / "work"), mode, home, guarded, ca)
 
     def run_cell(self, row: Row, mode: str, kind: str):
         if kind == GUARDED and row.way in self.absent:

@@ -14,6 +14,9 @@ PYTHON = INSTALLED / "venv" / "bin" / "python"
 # The ways to the gateway, by the names of `suite.py`.
 BASE_URL, COPILOT_MODE, FORWARD = "base URL", "Copilot mode", "forward"
 
+# What stands for a login at GitHub: of the right shape, and good for nothing.
+GITHUB_TOKEN = "gho_" + "0" * 36
+
 
 @dataclass
 class Visit:
@@ -24,6 +27,7 @@ class Visit:
     prompt: str
     mode: str
     home: pathlib.Path  # of this visit alone
+    guarded: bool
     ca: pathlib.Path | None = None  # in forward mode, whom to trust
 
     @property
@@ -45,7 +49,6 @@ class Row:
     exact: bool = True  # prints the answer and nothing else
     ghost: bool = False
     socket: bool = False  # would rather speak over a web socket, where the list of models offers one
-
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@
 
 import json
 
-from clients.base import BIN, COPILOT_MODE, FORWARD, INSTALLED, PROGRAMS, PYTHON, Row, Visit
+from clients.base import BIN, COPILOT_MODE, FORWARD, GITHUB_TOKEN, INSTALLED, PROGRAMS, PYTHON, Row, Visit
 
 SERVER = INSTALLED / "node_modules" / "@github" / "copilot-language-server" / "dist" / "language-server.js"
 LIMIT = 200
@@ -25,7 +25,7 @@ def _copilot_mode(do: str, model: str = ""):
 
 def _forward(do: str, model: str = ""):
     def command(visit: Visit):
-        way = {**visit.through_proxy(), "GITHUB_COPILOT_TOKEN": "gho_" + "0" * 36}
+        way = {**visit.through_proxy(), "GITHUB_COPILOT_TOKEN": GITHUB_TOKEN}
         return _editor(visit, _what(visit, do), model, way, {"http": {"proxy": visit.url}})
 
     return command
