@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Callable
 
 import samples
-from clients.base import Row
+from clients.base import GITHUB_TOKEN, Row
 from gateway import BLOCK_MESSAGE, BLOCKED_TEXT, HELD_TEXT, HOLD_MESSAGE
 from model import script
 from support import wait_until
@@ -40,6 +40,7 @@ class Cell:
     mode: str
     word: str  # in the prompt of this cell and nowhere else
     subject: str
+    token: str  # by which the guard knows the subject
     model: object
     guard: object  # None in the negative control
     client: object  # the running client
@@ -85,6 +86,9 @@ def plain(cell: Cell):
     cell.answered(script.GHOST if cell.row.ghost else script.PLAIN)
     cell.must(cell.asked(), "the model was not asked: then who answered?")
     cell.must(not cell.sockets(), "a web socket has reached the model")
+    headers = [value for asked in cell.asked() for value in asked.headers.values()]
+    cell.must(not any(cell.token in value or GITHUB_TOKEN in value for value in headers), "THE CLIENT'S CREDENTIAL REACHED THE MODEL")
+    cell.must(any(cell.guard.credential in value for value in headers), "the model was not asked with the guard's credential")
 
 
 def tool(cell: Cell):

@@ -98,7 +98,7 @@ class Suite:
                 limit = LIMIT + (modes.HELD_SECONDS if kind == GUARDED and mode.startswith("held") else 0)
                 client = Client(command, {**surroundings(visit), **environment}, visit.home, visit.work, limit)
                 guard = self.guards.get(row.way) if kind == GUARDED else None
-                cell = modes.Cell(row, mode, word, f"developer-{word}", self.model, guard, client, slot.leave)
+                cell = modes.Cell(row, mode, word, f"developer-{word}", visit.token, self.model, guard, client, slot.leave)
                 (modes.WITH_GUARD if kind == GUARDED else modes.WITHOUT)[mode](cell)
                 mark = Mark(OK)
             except Exception as error:
@@ -146,8 +146,8 @@ def tail(text: str) -> str:
 
 
 def controlled(rows: list) -> list:
-    """The rows that run without the guard, too: of each client one for each way, and ghost text."""
-    return list({(row.client, row.way, row.ghost): row for row in reversed(rows)}.values())[::-1]
+    """The rows that run without the guard, too: of each client one for each way, and ghost text once."""
+    return list({(row.client, "ghost" if row.ghost else row.way): row for row in reversed(rows)}.values())[::-1]
 
 
 def main() -> int:
