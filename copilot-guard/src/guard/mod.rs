@@ -19,6 +19,7 @@ mod judge;
 mod refusals;
 mod session;
 mod settings;
+mod tunnel;
 mod upkeep;
 mod upstream_error;
 mod writer;
@@ -35,6 +36,7 @@ pub use denial::{DECISION_HEADER, Denial, EXCHANGE_HEADER, GITHUB_REQUEST_ID};
 pub use drive::Driver;
 pub use session::{Admission, Identified, Pending, Permit, UpstreamName};
 pub use settings::{OnFailure, RefusalForm, Settings};
+pub use tunnel::{Tunnel, TunnelToken};
 
 use refusals::Refusals;
 use writer::{NotRecorded, Writer};
@@ -112,6 +114,7 @@ impl Guard {
     }
 
     /// Looks at the head of a request: is there such a route, and who asks? Nothing of the body may be read before.
+    /// A [`TunnelToken`] among the request's extensions is asked in place of its headers.
     ///
     /// # Errors
     /// 404 without a route, 401 without an acceptable token, 503 when tokens cannot be checked. The refusal is recorded.
@@ -135,7 +138,12 @@ impl Guard {
                 message,
             ));
         }
-        let token = match credential(&parts.headers) {
+        // Inside of a tunnel, what the headers hold is meant for the far server and identifies nobody here.
+        let token = match parts.extensions.get::<TunnelToken>() {
+            Some(token) => Ok(token.expose()),
+            None => credential(&parts.headers),
+        };
+        let token = match token {
             Ok(token) => token,
             Err(_) if !self.inner.verifier.needs_token() => "",
             Err(error) => return Err(self.refuse_token(exchange, dialect, &error)),
@@ -227,10 +235,9 @@ impl Guard {
                 .send(vec![AuditEvent::new(exchange, 0, now, kind)]);
         }
         // Why a token was refused is for the record alone.
-        let shown = if status == StatusCode::UNAUTHORIZED {
-            "invalid_token"
-        } else {
-            code
+        let shown = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => "invalid_token",
+            _ => code,
         };
         Denial::new(exchange, dialect, status, shown, message)
     }

@@ -43,7 +43,7 @@ pub fn credential(headers: &HeaderMap) -> Result<&str, TokenError> {
     token_of(if is_bearer { after_scheme(text)? } else { text })
 }
 
-fn text_of(value: &HeaderValue) -> Result<&str, TokenError> {
+pub(super) fn text_of(value: &HeaderValue) -> Result<&str, TokenError> {
     value
         .to_str()
         .map_err(|_| TokenError::Invalid("credential_malformed"))
@@ -58,7 +58,7 @@ fn after_scheme(text: &str) -> Result<&str, TokenError> {
 }
 
 /// RFC 6750's `b64token`. It holds neither blank nor comma, so a list of credentials cannot pass as one.
-fn token_of(token: &str) -> Result<&str, TokenError> {
+pub(super) fn token_of(token: &str) -> Result<&str, TokenError> {
     if token.len() > MAX_TOKEN {
         return Err(TokenError::Invalid("too_large"));
     }

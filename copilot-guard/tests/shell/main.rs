@@ -20,4 +20,5 @@ mod prompts;
 mod readiness;
 mod tags;
 mod tool_calls;
+mod tunnel;
 mod upstream;
