@@ -22,6 +22,7 @@ use crate::config::server::Refusal;
 use crate::config::store::{OnFailure as ConfiguredFailure, Store};
 use crate::config::upstream::{Credential, Dialect as ConfiguredDialect, RouteSet as ConfiguredRoutes};
 use crate::failure::Failure;
+use crate::forward;
 
 /// Everything a running gateway is made of.
 pub(super) struct Assembled {
@@ -39,8 +40,9 @@ pub(crate) fn check(config: &Config) -> Result<Policy, Failure> {
     verifier(config, true, Arc::new(copilot_guard::token::NoFetch))?;
     Forward::new(config)?;
     if let Some(tls) = &config.server.tls {
-        super::listen::tls(tls)?;
+        super::listen::tls(tls, super::listen::REVERSE)?;
     }
+    forward::Plan::new(config)?;
     policy(config)
 }
 

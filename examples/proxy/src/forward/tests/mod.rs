@@ -1,0 +1,5 @@
+mod blind;
+mod ca;
+mod intercepted;
+mod kit;
+mod refusals;
