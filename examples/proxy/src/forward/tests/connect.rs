@@ -84,7 +84,7 @@ fn who_gets_through() {
         ("api.githubcopilot.com:443:443", "no uri"),
         ("api.githubcopilot.com:99999", "malformed_target"),
         ("user@api.githubcopilot.com:443", "malformed_target"),
-        ("evil.example:443@api.githubcopilot.com:443", "no uri"),
+        ("evil.example:443@api.githubcopilot.com:443", "malformed_target"),
     ];
     for (authority, wanted) in rows {
         let (reason, message) = outcome(authority);

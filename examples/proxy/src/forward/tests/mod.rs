@@ -2,4 +2,5 @@ mod blind;
 mod ca;
 mod intercepted;
 mod kit;
+mod plan;
 mod refusals;
