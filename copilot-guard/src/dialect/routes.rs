@@ -255,7 +255,7 @@ impl RouteTable {
     }
 
     /// Names the hosts of an upstream, for clients that reach the gateway as a forward proxy: each a name, or `*.` and
-    /// the rest of one (any labels in its place). Call it before the upstream's routes are added: one path may then
+    /// the rest of one (one label in its place). Call it before the upstream's routes are added: one path may then
     /// lead to several upstreams, by host.
     pub fn add_hosts<S: Into<String>>(&mut self, upstream: &str, hosts: impl IntoIterator<Item = S>) {
         let known = self.hosts.entry(upstream.to_owned()).or_default();
@@ -372,7 +372,9 @@ fn is_host(pattern: &str, host: &str) -> bool {
             let start = host.len().checked_sub(rest.len());
             let end = start.and_then(|start| host.get(start..));
             let before = start.and_then(|start| host.get(..start)).unwrap_or_default();
-            end.is_some_and(|end| end.eq_ignore_ascii_case(rest)) && before.len() > 1 && before.ends_with('.')
+            let is_label = |label: &str| !label.is_empty() && !label.contains('.');
+            end.is_some_and(|end| end.eq_ignore_ascii_case(rest))
+                && before.strip_suffix('.').is_some_and(is_label)
         }
     }
 }
@@ -425,7 +427,10 @@ mod tests {
     #[test]
     fn a_host_leads_to_its_own_upstream() {
         let mut table = RouteTable::new();
-        table.add_hosts("copilot", ["api.githubcopilot.com", "*.githubcopilot.com"]);
+        table.add_hosts(
+            "copilot",
+            ["api.githubcopilot.com", "*.business.githubcopilot.com"],
+        );
         table.add_hosts("claude", ["api.anthropic.com"]);
         assert_eq!(table.add_set("copilot", RouteSet::Copilot), None);
         assert_eq!(table.add_set("claude", RouteSet::Anthropic), None);
@@ -441,7 +446,9 @@ mod tests {
         assert_eq!(upstream("api.anthropic.com").as_deref(), Some("claude"));
         for host in [
             "githubcopilot.com",
-            ".githubcopilot.com",
+            "business.githubcopilot.com",
+            ".business.githubcopilot.com",
+            "a.b.business.githubcopilot.com",
             "evilgithubcopilot.com",
             "api.githubcopilot.com.evil",
             "",

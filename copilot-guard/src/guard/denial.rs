@@ -108,6 +108,13 @@ impl Denial {
                 .headers_mut()
                 .insert(http::header::WWW_AUTHENTICATE, challenge);
         }
+        if self.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            // RFC 9110, section 11.7.1. `Basic` is the one that every client with a proxy address can send.
+            let challenge = HeaderValue::from_static("Basic realm=\"copilot-guard\"");
+            response
+                .headers_mut()
+                .insert(http::header::PROXY_AUTHENTICATE, challenge);
+        }
         if let Some(retry_after) = self.retry_after {
             response
                 .headers_mut()

@@ -21,6 +21,7 @@ mod models;
 mod refusals;
 mod session;
 mod settings;
+mod tunnel;
 mod upkeep;
 mod upstream_error;
 mod writer;
@@ -37,6 +38,7 @@ pub use denial::{DECISION_HEADER, Denial, EXCHANGE_HEADER, GITHUB_REQUEST_ID};
 pub use drive::Driver;
 pub use session::{Admission, Identified, Pending, Permit, UpstreamName};
 pub use settings::{CopilotEndpoints, OnFailure, RefusalForm, Settings};
+pub use tunnel::{Tunnel, TunnelToken};
 
 use refusals::Refusals;
 use writer::{NotRecorded, Writer};
@@ -116,6 +118,7 @@ impl Guard {
     }
 
     /// Looks at the head of a request: is there such a route, and who asks? Nothing of the body may be read before.
+    /// A [`TunnelToken`] among the request's extensions is asked in place of its headers.
     ///
     /// # Errors
     /// 404 without a route, 401 without an acceptable token, 503 when tokens cannot be checked. The refusal is recorded.
@@ -124,7 +127,10 @@ impl Guard {
         let now = self.now();
         let exchange = ExchangeId::new(now, entropy());
         let path = parts.uri.path();
-        let Some(route) = self.inner.routes.find(&parts.method, None, path) else {
+        let tunnel = parts.extensions.get::<TunnelToken>();
+        // In a tunnel the host was agreed on; elsewhere what a client writes there decides nothing.
+        let host = tunnel.and(parts.uri.host());
+        let Some(route) = self.inner.routes.find(&parts.method, host, path) else {
             let dialect = RouteTable::dialect_hint(path);
             let message = "There is no such route on this gateway. Check the base URL and the path.";
             return Err(self.refuse(exchange, dialect, StatusCode::NOT_FOUND, "unknown_route", message));
@@ -146,9 +152,11 @@ impl Guard {
                 message,
             ));
         }
-        let found = match route.traffic {
-            Traffic::TokenExchange(_) => exchange_credential(&parts.headers),
-            _ => credential(&parts.headers),
+        // Inside of a tunnel, what the headers hold is meant for the far server and identifies nobody here.
+        let found = match (tunnel, route.traffic) {
+            (Some(token), _) => Ok(token.expose()),
+            (None, Traffic::TokenExchange(_)) => exchange_credential(&parts.headers),
+            (None, _) => credential(&parts.headers),
         };
         let token = match found {
             Ok(token) => token,
@@ -247,10 +255,9 @@ impl Guard {
                 .send(vec![AuditEvent::new(exchange, 0, now, kind)]);
         }
         // Why a token was refused is for the record alone.
-        let shown = if status == StatusCode::UNAUTHORIZED {
-            "invalid_token"
-        } else {
-            code
+        let shown = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::PROXY_AUTHENTICATION_REQUIRED => "invalid_token",
+            _ => code,
         };
         Denial::new(exchange, dialect, status, shown, message)
     }

@@ -60,7 +60,7 @@ fn one_of<'h>(headers: &'h HeaderMap, schemes: &[&str]) -> Result<&'h str, Token
     })
 }
 
-fn text_of(value: &HeaderValue) -> Result<&str, TokenError> {
+pub(super) fn text_of(value: &HeaderValue) -> Result<&str, TokenError> {
     value
         .to_str()
         .map_err(|_| TokenError::Invalid("credential_malformed"))
@@ -75,7 +75,7 @@ fn after_scheme<'t>(text: &'t str, schemes: &[&str]) -> Result<&'t str, TokenErr
 }
 
 /// RFC 6750's `b64token`. It holds neither blank nor comma, so a list of credentials cannot pass as one.
-fn token_of(token: &str) -> Result<&str, TokenError> {
+pub(super) fn token_of(token: &str) -> Result<&str, TokenError> {
     if token.len() > MAX_TOKEN {
         return Err(TokenError::Invalid("too_large"));
     }

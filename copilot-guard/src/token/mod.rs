@@ -1,6 +1,6 @@
 //! Who asks: bearer extraction, strict JWT checks, claim mapping and key sets.
 //!
-//! 1. [`credential`] takes exactly one token out of the headers.
+//! 1. [`credential`] takes exactly one token out of the headers; [`proxy_credential`] out of those of a `CONNECT`.
 //! 2. The token is taken apart by strict rules and its signature checked with a key of the one issuer it names.
 //! 3. The signed claims are checked and mapped to an [`Identity`].
 //! 4. Keys are fetched ahead of need and kept through outages, but never for more than 24 hours.
@@ -30,6 +30,7 @@ mod jwks;
 mod jwt;
 #[cfg(feature = "tower")]
 mod oidc;
+mod proxy;
 #[cfg_attr(
     not(feature = "tower"),
     expect(dead_code, reason = "its caller is `OidcVerifier`")
@@ -56,6 +57,7 @@ pub use fetcher::{FetchError, Fetched, KeyFetcher, MAX_DOCUMENT, NoFetch};
 pub use gateway::{GatewayTokens, Issued};
 #[cfg(feature = "tower")]
 pub use oidc::{OidcVerifier, OidcVerifierBuilder};
+pub use proxy::proxy_credential;
 
 use async_trait::async_trait;
 

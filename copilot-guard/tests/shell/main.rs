@@ -21,4 +21,5 @@ mod prompts;
 mod readiness;
 mod tags;
 mod tool_calls;
+mod tunnel;
 mod upstream;

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::{audit_cli, demo, keys, redact, serve};
+use crate::{audit_cli, demo, forward, keys, redact, serve};
 
 /// A gateway between developers and a model endpoint that sees, stops and proves insider abuse.
 #[derive(Debug, Parser)]
@@ -34,6 +34,11 @@ enum Command {
     Keys {
         #[command(subcommand)]
         command: KeysCommand,
+    },
+    /// Make a certificate authority for the forward mode.
+    Ca {
+        #[command(subcommand)]
+        command: CaCommand,
     },
     /// Check configuration and policy without starting.
     Check {
@@ -66,6 +71,19 @@ enum KeysCommand {
 }
 
 #[derive(Debug, Subcommand)]
+enum CaCommand {
+    /// Make a CA that can sign for a few hosts alone: `guard-ca.pem` and `guard-ca.key`. Never overwrites one.
+    Init {
+        /// The folder.
+        #[arg(long, default_value = ".")]
+        out: PathBuf,
+        /// A host, with all below it, or an address. Left out: the hosts of Copilot, OpenAI and Anthropic.
+        #[arg(long)]
+        host: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
 enum PolicyCommand {
     /// Check one policy file.
     Check(PolicyFile),
@@ -90,6 +108,9 @@ impl Cli {
             Command::Keys {
                 command: KeysCommand::Init { out },
             } => keys::init(&out).map(|()| true),
+            Command::Ca {
+                command: CaCommand::Init { out, host },
+            } => forward::ca_init::init(&out, &host).map(|()| true),
             Command::Check { config } => check(&config),
             Command::Policy {
                 command: PolicyCommand::Check(PolicyFile { file }),

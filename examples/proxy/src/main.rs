@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod demo;
 mod failure;
+mod forward;
 mod keys;
 mod redact;
 mod serve;

@@ -5,17 +5,21 @@
 //! 3. What this version does not build is an error, never ignored.
 //! 4. No message quotes a value that came from the environment or a file, nor any credential.
 
+pub(crate) mod forward;
+pub(crate) mod hosts;
 pub(crate) mod identity;
 pub(crate) mod server;
 pub(crate) mod store;
 pub(crate) mod upstream;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 
 use copilot_guard::policy::reader::{At, Elsewhere, Located, Problems, Table, Value};
 use copilot_guard::policy::{PolicyError, Problem};
 use copilot_guard::secret::Secret;
 
+use forward::Forward;
 use identity::Issuer;
 use server::Server;
 use store::{Admin, Approvals, Audit, Store};
@@ -35,6 +39,8 @@ pub(crate) struct Config {
     pub(crate) approvals: Approvals,
     pub(crate) audit: Audit,
     pub(crate) admin: Admin,
+    /// In forward mode.
+    pub(crate) forward: Option<Forward>,
     /// What is worth a look, yet no error.
     pub(crate) warnings: Vec<Problem>,
 }
@@ -43,6 +49,7 @@ pub(crate) struct Config {
 struct Context<'p> {
     problems: &'p Problems,
     folder: &'p Path,
+    warnings: RefCell<Vec<Problem>>,
 }
 
 impl Config {
@@ -98,6 +105,7 @@ impl Config {
                 &Context {
                     problems: &problems,
                     folder,
+                    warnings: RefCell::default(),
                 },
                 table,
             )
@@ -116,10 +124,10 @@ impl Config {
 }
 
 fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
-    let mut warnings = Vec::new();
     let server = context
         .section(&mut file, "server")
         .and_then(|t| server::read(context, t));
+    let is_forward = server.as_ref().is_some_and(|s| s.ca.is_some());
     let issuers = context
         .section(&mut file, "identity")
         .map(|t| identity::read(context, t))
@@ -129,7 +137,7 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
             "upstreams",
             "write `[[upstreams]]` with a name, a base_url and routes",
         )
-        .map(|v| upstream::read(context, v))
+        .map(|v| upstream::read(context, v, is_forward))
         .unwrap_or_default();
     let policy = context
         .section(&mut file, "policy")
@@ -140,12 +148,12 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
     let keys = match file.take("keys").and_then(Value::table) {
         Some(table) => Some(context.only_file(table)?),
         None => {
-            warnings.push(context.problems.problem(
+            context.warn(
                 file.at(),
                 "there is no key file",
                 "tags and gateway tokens end with the process, and other replicas do not know them",
                 "make one with `keys init`, and name it in `[keys]`",
-            ));
+            );
             None
         }
     };
@@ -160,6 +168,22 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
     let admin = context
         .section(&mut file, "admin")
         .and_then(|t| store::read_admin(context, t, &issuers));
+    let section = file.take("forward").and_then(Value::table);
+    let forward = match server.as_ref().and_then(|s| s.ca.clone()) {
+        Some(ca) => Some(forward::read(context, section, ca, &upstreams)),
+        None => {
+            if let Some(table) = section {
+                let mend = "leave it out, or write `mode = \"forward\"`";
+                context.warn(
+                    table.at(),
+                    "`[forward]` is not used",
+                    "the mode is `reverse`",
+                    mend,
+                );
+            }
+            None
+        }
+    };
     file.finish();
     Some(Config {
         server: server?,
@@ -171,7 +195,8 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
         approvals: approvals?,
         audit: audit?,
         admin: admin?,
-        warnings,
+        forward,
+        warnings: context.warnings.take(),
     })
 }
 
@@ -180,6 +205,12 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
 impl Context<'_> {
     fn add(&self, at: &At, what: impl Into<String>, why: impl Into<String>, mend: impl Into<String>) {
         self.problems.add(at, what, why, mend);
+    }
+
+    /// Worth a look, yet no error.
+    fn warn(&self, at: &At, what: &str, why: &str, mend: &str) {
+        let warning = self.problems.problem(at, what, why, mend);
+        self.warnings.borrow_mut().push(warning);
     }
 
     /// A section that must be there.

@@ -15,6 +15,8 @@ pub(crate) struct Server {
     /// Approvals, audit, metrics and health.
     pub(crate) admin_listen: SocketAddr,
     pub(crate) tls: Option<Tls>,
+    /// In forward mode: the CA that signs the certificates of intercepted hosts.
+    pub(crate) ca: Option<Tls>,
     pub(crate) refusal: Refusal,
     /// Where clients reach the data plane, when Copilot clients ask where to go.
     pub(crate) public_url: Option<String>,
@@ -22,7 +24,7 @@ pub(crate) struct Server {
     pub(crate) max_request_bytes: u64,
 }
 
-/// The certificate of the data plane.
+/// A certificate chain and its private key.
 #[derive(Debug, Clone)]
 pub(crate) struct Tls {
     pub(crate) cert: PathBuf,
@@ -58,8 +60,8 @@ pub(super) fn read(context: &Context<'_>, mut table: Table<'_>) -> Option<Server
     let mode = table
         .take("mode")
         .and_then(|v| v.one_of(&[("reverse", Mode::Reverse), ("forward", Mode::Forward)]));
-    // Belongs to the forward mode.
-    let _ = table.take("ca");
+    let ca_at = table.at_key("ca");
+    let ca = table.take("ca").map(|v| v.table().and_then(|t| tls(context, t)));
     let tls = table.take("tls").map(|v| v.table().and_then(|t| tls(context, t)));
     let refusals = [
         ("error", Refusal::Error),
@@ -72,12 +74,33 @@ pub(super) fn read(context: &Context<'_>, mut table: Table<'_>) -> Option<Server
         .and_then(|text| context.url(&text, true))
         .map(|url| url.to_string());
     let max = table.take("max_request_bytes").and_then(Value::bytes);
-    if let Some(mode) = mode.filter(|m| m.value == Mode::Forward) {
+    let is_forward = mode.is_some_and(|m| m.value == Mode::Forward);
+    if is_forward && ca.is_none() {
         context.add(
-            &mode.at,
-            "the forward mode is not built in this version",
-            "only `reverse` is",
-            "write `mode = \"reverse\"`, and point the clients at the gateway",
+            &ca_at,
+            "`ca` is missing",
+            "clients are shown certificates that it signs",
+            "write `ca = { cert = \"guard-ca.pem\", key = \"guard-ca.key\" }`; `ca init` makes both",
+        );
+    }
+    if !is_forward && ca.is_some() {
+        let mend = "leave it out, or write `mode = \"forward\"`";
+        context.warn(
+            &ca_at,
+            "`ca` is not used",
+            "the reverse mode makes no certificates",
+            mend,
+        );
+    }
+    if let Some(listen) = listen.as_ref().filter(|l| !l.value.ip().is_loopback())
+        && is_forward
+        && tls.is_none()
+    {
+        context.add(
+            &listen.at,
+            "the proxy would listen in the clear beyond loopback",
+            "every `CONNECT` carries a token",
+            "add `tls = { cert = \"…\", key = \"…\" }`, or listen on 127.0.0.1",
         );
     }
     if let (Some(listen), Some(admin)) = (&listen, &admin)
@@ -111,6 +134,10 @@ pub(super) fn read(context: &Context<'_>, mut table: Table<'_>) -> Option<Server
         }),
         tls: match tls {
             Some(tls) => Some(tls?),
+            None => None,
+        },
+        ca: match ca.filter(|_| is_forward) {
+            Some(ca) => Some(ca?),
             None => None,
         },
         refusal: refusal.map_or(Refusal::Error, |r| r.value),

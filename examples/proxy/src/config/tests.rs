@@ -151,13 +151,7 @@ fn bad_files() {
             "missing",
             "admin_listen =",
         ),
-        (
-            "\"reverse\"",
-            "\"forward\"",
-            "server.mode",
-            "not built in this version",
-            "reverse",
-        ),
+        ("\"reverse\"", "\"forward\"", "server.ca", "missing", "ca init"),
         (
             "\"assistant-text\"",
             "\"assistant_text\"",
@@ -395,6 +389,178 @@ fn bad_files() {
         );
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// [`GOOD`] as a forward proxy.
+fn forward() -> String {
+    GOOD.replace(
+        "mode = \"reverse\"",
+        "mode = \"forward\"\nca = { cert = \"guard-ca.pem\", key = \"guard-ca.key\" }",
+    )
+    .replace("[policy]", "[forward]\ntunnel = [\"github.com:443\", \"*.example.com\", \"ssh.github.com:22\"]\nown_hosts = [\"guard.example.com\"]\nmax_tunnels = 5\nidle_timeout = \"2m\"\n\n[policy]")
+    .replace("routes = [\"openai\"]", "routes = [\"openai\"]\nhosts = [\"*.models.example.com\", \"api.openai.com:8443\"]")
+}
+
+#[test]
+fn a_forward_proxy() {
+    let config = parse(&forward()).unwrap_or_else(|e| panic!("{e}"));
+    let forward = config.forward.unwrap();
+    assert_eq!(forward.ca.key, Path::new("/etc/guard/guard-ca.key"));
+    assert_eq!(forward.tunnel.len(), 3);
+    assert_eq!(
+        (forward.max_tunnels, forward.idle_timeout),
+        (5, Duration::from_secs(120))
+    );
+    let hosts = |n: usize| {
+        config.upstreams[n]
+            .hosts
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let copilot = hosts(0);
+    assert_eq!(
+        copilot.len(),
+        17,
+        "the defaults, and the upstream's own is one of them"
+    );
+    for host in [
+        "api.githubcopilot.com",
+        "proxy.business.githubcopilot.com",
+        "telemetry.enterprise.githubcopilot.com",
+        "origin-tracker.individual.githubcopilot.com",
+        "api.github.com",
+        "default.exp-tas.com",
+    ] {
+        assert!(copilot.contains(&host.to_owned()), "{host}: {copilot:?}");
+    }
+    // What is named stands in place of the defaults; an address of loopback is nobody's host.
+    assert_eq!(hosts(1), ["*.models.example.com", "api.openai.com:8443"]);
+    assert_eq!(config.warnings.len(), 1, "the key file");
+
+    let short = GOOD.replace("\"reverse\"", "\"forward\"\nca = { cert = \"c\", key = \"k\" }");
+    let short = short.replace(
+        "https://api.githubcopilot.com",
+        "https://copilot.acme.example:8443/x",
+    );
+    let config = parse(&short).unwrap_or_else(|e| panic!("{e}"));
+    let forward = config.forward.unwrap();
+    assert_eq!(
+        (forward.max_tunnels, forward.idle_timeout),
+        (1024, Duration::from_secs(600))
+    );
+    assert!(forward.tunnel.is_empty());
+    let own = config.upstreams[0].hosts.last().map(ToString::to_string);
+    assert_eq!(own.as_deref(), Some("copilot.acme.example:8443"));
+    assert_eq!(config.upstreams[1].hosts.len(), 1);
+}
+
+/// Each row as in [`bad_files`], of the forward proxy.
+#[test]
+fn bad_forward_proxies() {
+    let rows = [
+        ("\"127.0.0.1:8080\"", "\"127.0.0.1:8080\" # not bad", "", ""),
+        (
+            "[\"github.com:443\"",
+            "[\"https://github.com\"",
+            "forward.tunnel[0]",
+            "not a host",
+        ),
+        (
+            "[\"github.com:443\"",
+            "[\"github.com:0\"",
+            "forward.tunnel[0]",
+            "not a host",
+        ),
+        ("[\"github.com:443\"", "[\"*\"", "forward.tunnel[0]", "not a host"),
+        (
+            "[\"github.com:443\"",
+            "[\"api.githubcopilot.com\"",
+            "forward.tunnel[0]",
+            "is intercepted",
+        ),
+        (
+            "[\"github.com:443\"",
+            "[\"a.models.example.com\"",
+            "forward.tunnel[0]",
+            "is intercepted",
+        ),
+        (
+            "[\"github.com:443\"",
+            "[\"*.models.example.com\"",
+            "forward.tunnel[0]",
+            "is intercepted",
+        ),
+        // Wider than what is intercepted: the rest is tunnelled.
+        ("[\"github.com:443\"", "[\"*.githubcopilot.com\"", "", ""),
+        ("[\"github.com:443\"", "[\"api.openai.com\"", "", ""),
+        (
+            "[\"guard.example.com\"]",
+            "[\"guard.example.com:8080\"]",
+            "forward.own_hosts[0]",
+            "not a host",
+        ),
+        (
+            "max_tunnels = 5",
+            "max_tunnels = 0",
+            "forward.max_tunnels",
+            "no such number",
+        ),
+        (
+            "idle_timeout = \"2m\"",
+            "idle_timeout = \"1ms\"",
+            "forward.idle_timeout",
+            "too short",
+        ),
+        ("idle_timeout", "idle_time", "forward.idle_time", "unknown key"),
+        (
+            "\"*.models.example.com\"",
+            "\"10.0.0.1\"",
+            "upstreams[1].hosts[0]",
+            "cannot be intercepted",
+        ),
+        (
+            "\"*.models.example.com\"",
+            "\"*.com\"",
+            "upstreams[1].hosts[0]",
+            "not a host",
+        ),
+        ("key = \"guard-ca.key\"", "key = \"\"", "server.ca.key", "empty"),
+    ];
+    for (good, bad, key, what) in rows {
+        let good_text = forward();
+        assert_eq!(good_text.matches(good).count(), 1, "{good}");
+        let found = parse(&good_text.replace(good, bad))
+            .err()
+            .map(|e| e.problems)
+            .unwrap_or_default();
+        let shown: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(shown.len(), usize::from(!key.is_empty()), "{bad}: {shown:#?}");
+        assert!(
+            found.iter().all(|p| p.key == key && p.what.contains(what)),
+            "{bad}: {shown:#?}"
+        );
+    }
+    // Tokens in the clear.
+    let open = forward().replace("\"127.0.0.1:8080\"", "\"0.0.0.0:8080\"");
+    parse(&open).unwrap();
+    let clear = open.replace("tls = { cert = \"cert.pem\", key = \"/etc/key.pem\" }", "");
+    let problems = parse(&clear).unwrap_err().problems;
+    assert_eq!(problems.len(), 1);
+    assert!(
+        problems[0].key == "server.listen" && problems[0].why.contains("token"),
+        "{}",
+        problems[0]
+    );
+    parse(&clear.replace("0.0.0.0", "127.0.0.1")).unwrap();
+}
+
+#[test]
+fn what_is_of_the_forward_mode_is_not_used_in_reverse_mode() {
+    let config = parse(&forward().replace("\"forward\"", "\"reverse\"")).unwrap_or_else(|e| panic!("{e}"));
+    assert!(config.forward.is_none());
+    let keys: Vec<_> = config.warnings.iter().map(|w| w.key.as_str()).collect();
+    assert_eq!(keys, ["server.ca", "upstreams[1].hosts", "keys", "forward"]);
 }
 
 #[test]

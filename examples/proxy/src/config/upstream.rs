@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use copilot_guard::policy::reader::{At, Located, Table, Value};
 use copilot_guard::secret::Secret;
 
-use super::Context;
+use super::hosts::HostPattern;
+use super::{Context, forward};
 
 /// A model endpoint.
 #[derive(Debug, Clone)]
@@ -15,6 +16,8 @@ pub(crate) struct Upstream {
     pub(crate) base_url: http::Uri,
     pub(crate) routes: Vec<RouteSet>,
     pub(crate) paths: Vec<OwnPath>,
+    /// In forward mode, the hosts whose requests it answers.
+    pub(crate) hosts: Vec<HostPattern>,
     pub(crate) credential: Credential,
 }
 
@@ -89,7 +92,7 @@ const KINDS: &[(&str, Kind)] = &[
 /// What already leads somewhere: a route set, a path or a name, and the line that took it.
 type Taken = BTreeMap<String, usize>;
 
-pub(super) fn read(context: &Context<'_>, value: Value<'_>) -> Vec<Upstream> {
+pub(super) fn read(context: &Context<'_>, value: Value<'_>, is_forward: bool) -> Vec<Upstream> {
     if value.is_empty_list() {
         let mend = "write `[[upstreams]]` with a name, a base_url and routes";
         context.add(
@@ -103,11 +106,16 @@ pub(super) fn read(context: &Context<'_>, value: Value<'_>) -> Vec<Upstream> {
     value
         .tables()
         .into_iter()
-        .filter_map(|t| upstream(context, t, &mut taken))
+        .filter_map(|t| upstream(context, t, &mut taken, is_forward))
         .collect()
 }
 
-fn upstream(context: &Context<'_>, mut table: Table<'_>, taken: &mut Taken) -> Option<Upstream> {
+fn upstream(
+    context: &Context<'_>,
+    mut table: Table<'_>,
+    taken: &mut Taken,
+    is_forward: bool,
+) -> Option<Upstream> {
     let at = table.at().clone();
     let name = context.text(&mut table, "name", "give the upstream a name");
     let base_url = context
@@ -115,6 +123,8 @@ fn upstream(context: &Context<'_>, mut table: Table<'_>, taken: &mut Taken) -> O
         .and_then(|text| context.url(&text, true));
     let routes = table.take("routes").map(|v| v.list().unwrap_or_default());
     let paths = table.take("paths").map(Value::tables);
+    let hosts_at = table.at_key("hosts");
+    let hosts = table.take("hosts").map(|v| forward::read_hosts(context, v));
     let leads_nowhere = routes.as_ref().is_none_or(Vec::is_empty) && paths.as_ref().is_none_or(Vec::is_empty);
     let credential = table.require(
         "credential",
@@ -134,6 +144,10 @@ fn upstream(context: &Context<'_>, mut table: Table<'_>, taken: &mut Taken) -> O
         .filter_map(|t| own_path(context, t))
         .collect::<Vec<_>>();
     table.finish();
+    if hosts.is_some() && !is_forward {
+        let mend = "leave it out, or write `mode = \"forward\"`";
+        context.warn(&hosts_at, "`hosts` is not used", "the mode is `reverse`", mend);
+    }
 
     if leads_nowhere {
         let mend = "write `routes = [\"openai\"]`, or `paths`";
@@ -158,10 +172,12 @@ fn upstream(context: &Context<'_>, mut table: Table<'_>, taken: &mut Taken) -> O
     for (at, path) in &paths {
         claim(context, taken, at, format!("the path `{}`", path.path));
     }
+    let routes: Vec<_> = routes.into_iter().map(|r| r.value).collect();
     Some(Upstream {
+        hosts: forward::hosts_of(hosts, &routes, base_url.as_ref()),
         name: name?.value,
         base_url: base_url?,
-        routes: routes.into_iter().map(|r| r.value).collect(),
+        routes,
         paths: paths.into_iter().map(|(_, path)| path).collect(),
         credential: credential?,
     })

@@ -1,8 +1,8 @@
 //! `demo`: a stand-in identity provider, a scripted model and the real gateway, all on loopback in one process.
 
 mod client;
-mod idp;
-mod model;
+pub(crate) mod idp;
+pub(crate) mod model;
 mod script;
 mod setup;
 

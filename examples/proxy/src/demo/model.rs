@@ -20,7 +20,7 @@ use tokio::net::TcpListener;
 use super::setup::UPSTREAM_CREDENTIAL;
 
 /// Serves on a free loopback port until the process ends. `make` gets the server's own address.
-pub(super) async fn listen<M, H, F, B>(make: M) -> std::io::Result<String>
+pub(crate) async fn listen<M, H, F, B>(make: M) -> std::io::Result<String>
 where
     M: FnOnce(&str) -> H,
     H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,

@@ -19,11 +19,13 @@ use copilot_guard_sqlite::SqliteStore;
 use super::forward::Forward;
 use super::metrics::{Metrics, Watched};
 use crate::config::Config;
+use crate::config::hosts::HostPattern;
 use crate::config::identity::{Issuer, KeySource};
 use crate::config::server::Refusal;
 use crate::config::store::{OnFailure as ConfiguredFailure, Store};
 use crate::config::upstream::{Credential, Dialect as ConfiguredDialect, RouteSet as ConfiguredRoutes};
 use crate::failure::Failure;
+use crate::forward;
 use crate::keys::Keys;
 
 /// Everything a running gateway is made of.
@@ -42,11 +44,12 @@ pub(crate) fn check(config: &Config) -> Result<Policy, Failure> {
     verifier(config, true, Arc::new(copilot_guard::token::NoFetch))?;
     Forward::new(config)?;
     if let Some(tls) = &config.server.tls {
-        super::listen::tls(tls)?;
+        super::listen::tls(tls, super::listen::REVERSE)?;
     }
     if let Some(path) = &config.keys {
         Keys::load(path)?;
     }
+    forward::Plan::new(config)?;
     policy(config)
 }
 
@@ -170,7 +173,11 @@ fn settings(config: &Config) -> Settings {
     settings.pending_ttl = config.approvals.pending_ttl;
     settings.ride_window = config.approvals.ride_window;
     settings.ride_uses = config.approvals.ride_uses;
-    settings.copilot_endpoints = config.server.public_url.as_deref().map(CopilotEndpoints::at);
+    settings.copilot_endpoints = match &config.server.ca {
+        // Behind a forward proxy clients keep to GitHub's names.
+        Some(_) => Some(CopilotEndpoints::hosted()),
+        None => config.server.public_url.as_deref().map(CopilotEndpoints::at),
+    };
     settings.max_undurable = usize::try_from(config.audit.max_undurable).unwrap_or(usize::MAX);
     settings.on_audit_failure = match config.audit.on_failure {
         ConfiguredFailure::Deny => OnFailure::Deny,
@@ -186,6 +193,10 @@ fn settings(config: &Config) -> Settings {
 fn routes(config: &Config) -> Result<RouteTable, Failure> {
     let mut table = RouteTable::new();
     for upstream in &config.upstreams {
+        if config.server.ca.is_some() {
+            let hosts = upstream.hosts.iter().map(HostPattern::without_port);
+            table.add_hosts(&upstream.name, hosts);
+        }
         for set in &upstream.routes {
             let set = match set {
                 ConfiguredRoutes::Copilot => RouteSet::Copilot,

@@ -27,7 +27,7 @@ type Sender = BoxCloneSyncService<Request<Full<Bytes>>, Response<Incoming>, BoxE
 
 /// Sends requests upstream, each with its upstream's credential.
 #[derive(Clone)]
-pub(super) struct Forward {
+pub(crate) struct Forward {
     upstreams: Arc<HashMap<String, Upstream>>,
 }
 

@@ -26,8 +26,12 @@ use crate::failure::Failure;
 /// How long a client may take for its TLS handshake, and for the head of a request.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// What the data plane speaks in reverse mode; a forward proxy is spoken to in HTTP/1.1 alone.
+pub(super) const REVERSE: &[&[u8]] = &[b"h2", b"http/1.1"];
+pub(super) const FORWARD: &[&[u8]] = &[b"http/1.1"];
+
 /// Reads certificate chain and key.
-pub(super) fn tls(files: &Tls) -> Result<TlsAcceptor, Failure> {
+pub(super) fn tls(files: &Tls, protocols: &[&[u8]]) -> Result<TlsAcceptor, Failure> {
     let bad = |file: &std::path::Path, error: &dyn std::fmt::Display| {
         Failure::new(
             format!("`{}` cannot be used for TLS", file.display()),
@@ -46,7 +50,7 @@ pub(super) fn tls(files: &Tls) -> Result<TlsAcceptor, Failure> {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(|e| bad(&files.key, &e))?;
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|p| p.to_vec()).collect();
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -117,6 +121,16 @@ where
     B::Data: Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let connection = http()
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .into_owned();
+    if let Err(error) = watcher.watch(connection).await {
+        tracing::debug!(%error, "a connection ended with an error");
+    }
+}
+
+/// How HTTP is spoken with clients of models.
+pub(crate) fn http() -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
@@ -131,10 +145,5 @@ where
         .http2()
         .initial_stream_window_size(1 << 20)
         .initial_connection_window_size(4 << 20);
-    let connection = builder
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
-        .into_owned();
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended with an error");
-    }
+    builder
 }

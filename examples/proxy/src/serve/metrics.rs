@@ -25,9 +25,19 @@ struct Rule {
     rule: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Kind {
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Reason {
+    reason: &'static str,
+}
+
 /// What is counted.
 #[derive(Debug)]
-pub(super) struct Metrics {
+pub(crate) struct Metrics {
     registry: Registry,
     opened: Counter,
     ended: Family<Ended, Counter>,
@@ -35,6 +45,8 @@ pub(super) struct Metrics {
     masks: Family<Rule, Counter>,
     delivered: Counter<u64, AtomicU64>,
     audit_failures: Counter,
+    tunnels: Family<Kind, Counter>,
+    tunnels_refused: Family<Reason, Counter>,
 }
 
 impl Default for Metrics {
@@ -46,6 +58,8 @@ impl Default for Metrics {
         let masks = Family::default();
         let delivered = Counter::default();
         let audit_failures = Counter::default();
+        let tunnels = Family::default();
+        let tunnels_refused = Family::default();
         registry.register(
             "exchanges_opened",
             "Exchanges whose request was judged",
@@ -68,6 +82,16 @@ impl Default for Metrics {
             "Batches that the audit sink refused",
             audit_failures.clone(),
         );
+        registry.register(
+            "tunnels_opened",
+            "Tunnels opened in forward mode, by kind",
+            tunnels.clone(),
+        );
+        registry.register(
+            "tunnels_refused",
+            "Tunnels, handshakes and requests inside that a forward proxy refused, by reason",
+            tunnels_refused.clone(),
+        );
         Self {
             registry,
             opened,
@@ -76,6 +100,8 @@ impl Default for Metrics {
             masks,
             delivered,
             audit_failures,
+            tunnels,
+            tunnels_refused,
         }
     }
 }
@@ -87,6 +113,16 @@ impl Metrics {
         // Writing to a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
+    }
+
+    /// A tunnel was opened.
+    pub(crate) fn tunnel_opened(&self, kind: &'static str) {
+        self.tunnels.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// A tunnel, or something in one, was refused.
+    pub(crate) fn tunnel_refused(&self, reason: &'static str) {
+        self.tunnels_refused.get_or_create(&Reason { reason }).inc();
     }
 
     fn count(&self, event: &AuditEvent) {

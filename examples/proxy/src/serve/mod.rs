@@ -3,26 +3,30 @@
 mod admin;
 mod assemble;
 mod forward;
-mod listen;
-mod metrics;
+pub(crate) mod listen;
+pub(crate) mod metrics;
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use copilot_guard::clock::{Clock as _, SystemClock};
 use copilot_guard::guard::Guard;
+use copilot_guard::http::GuardService;
 use copilot_guard::policy::reader::Elsewhere;
 use copilot_guard::policy::{Policy, PolicyOptions, Problem};
 use copilot_guard::secret::Secret;
 use copilot_guard::token::OidcVerifier;
+use http_body_util::Full;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tower::Layer as _;
 
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::forward::{Plan, Proxy};
 
 pub(crate) use assemble::check;
 
@@ -83,6 +87,9 @@ fn elsewhere(folder: &Path, place: &Elsewhere) -> Result<Secret, String> {
     }
 }
 
+/// The guard around the way upstream.
+pub(crate) type DataPlane = GuardService<forward::Forward, Full<Bytes>>;
+
 /// A running gateway.
 pub(crate) struct Running {
     pub(crate) data: SocketAddr,
@@ -105,8 +112,24 @@ impl Running {
 
 /// Starts the gateway: binds both listeners and returns once they accept.
 pub(crate) async fn start(config: Config) -> Result<Running, Failure> {
+    let plan = Plan::new(&config)?;
+    start_with(config, plan).await
+}
+
+/// Starts the gateway; as a forward proxy when there is a plan for one.
+pub(crate) async fn start_with(config: Config, plan: Option<Plan>) -> Result<Running, Failure> {
     let parts = assemble::assemble(&config)?;
-    let tls = config.server.tls.as_ref().map(listen::tls).transpose()?;
+    let protocols = if plan.is_some() {
+        listen::FORWARD
+    } else {
+        listen::REVERSE
+    };
+    let tls = config
+        .server
+        .tls
+        .as_ref()
+        .map(|files| listen::tls(files, protocols))
+        .transpose()?;
     let data = bind(config.server.listen, "listen").await?;
     let admin = bind(config.server.admin_listen, "admin_listen").await?;
     let place = |listener: &TcpListener| {
@@ -117,15 +140,24 @@ pub(crate) async fn start(config: Config) -> Result<Running, Failure> {
     let (data_address, admin_address) = (place(&data)?, place(&admin)?);
     let (stop, stopped) = watch::channel(false);
 
-    let service = parts.guard.layer().layer(parts.forward);
+    let service: DataPlane = parts.guard.layer().layer(parts.forward);
     let plane = admin::AdminPlane::new(
         parts.guard.clone(),
         parts.verifiers.clone(),
-        parts.metrics,
+        parts.metrics.clone(),
         stopped.clone(),
     );
+    let data = match plan {
+        None => tokio::spawn(listen::serve(data, tls, service, stopped.clone(), DRAIN)),
+        Some(plan) => {
+            let own = vec![data_address, admin_address];
+            let guard = parts.guard.clone();
+            let proxy = Proxy::new(plan, own, guard, service, parts.metrics, stopped.clone(), DRAIN);
+            tokio::spawn(proxy.serve(data, tls))
+        }
+    };
     let servers = vec![
-        tokio::spawn(listen::serve(data, tls, service, stopped.clone(), DRAIN)),
+        data,
         tokio::spawn(listen::serve(admin, None, plane, stopped.clone(), DRAIN)),
         tokio::spawn(keep_keys(parts.verifiers, stopped)),
     ];

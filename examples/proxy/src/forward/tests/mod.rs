@@ -1,0 +1,6 @@
+mod blind;
+mod ca;
+mod intercepted;
+mod kit;
+mod plan;
+mod refusals;
