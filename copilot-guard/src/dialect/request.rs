@@ -150,7 +150,8 @@ fn texts(root: Value<'_>, member: &'static str, walk: &mut Walk) -> Result<&'sta
         .get(member)
         .ok_or_else(|| Malformed::new(format!("`{member}` is missing")))?;
     let is_text = |v: Value<'_>| v.as_str().is_some();
-    if !is_text(value) && !(value.is_array() && value.items().all(is_text)) {
+    let is_list = value.is_array() && value.items().all(is_text);
+    if !is_text(value) && !is_list {
         let what = format!("`{member}` is neither a text nor a list of texts");
         return Err(Malformed::new(what));
     }

@@ -108,8 +108,8 @@ pub(super) fn read(item: Value<'_>, shape: Shape, number: u32, place: &str) -> R
 
 /// Whether a member of a call without a string of arguments is one of them.
 fn is_argument(name: &str, value: Value<'_>) -> bool {
-    let names_form = matches!(name, "id" | "type" | "status" | "call_id" | "name");
-    !names_form && !(is_opaque_member(name) && value.as_str().is_some())
+    let is_opaque = is_opaque_member(name) && value.as_str().is_some();
+    !is_opaque && !matches!(name, "id" | "type" | "status" | "call_id" | "name")
 }
 
 /// Puts changed arguments into a call that may pass, and looks at its other members.

@@ -9,7 +9,8 @@ use crate::json::{Document, Edits, Limits, Value};
 
 /// Looks at every string below `value` and collects the changes.
 ///
-/// `logprobs` lists are emptied: they repeat the text token by token. Opaque strings are only noted.
+/// `logprobs` lists are emptied: they repeat the text token by token. Opaque strings are only noted. A member whose name
+/// would have to be changed is left out.
 pub(super) fn look(
     value: Value<'_>,
     place: &str,
@@ -48,6 +49,10 @@ pub(super) fn look_members(
     edits: &mut Edits,
 ) -> Result<(), Blocked> {
     for (name, member) in object.entries() {
+        if !is_plain_word(&name) && inspector.whole(place, &name)?.is_some() {
+            edits.remove(member);
+            continue;
+        }
         if !is_container_or_text(member) || but.contains(&&*name) {
             continue;
         }
@@ -64,6 +69,12 @@ pub(super) fn look_members(
         }
     }
     Ok(())
+}
+
+/// What formats call their members: short, lower case. Any other name may be a text.
+fn is_plain_word(name: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    name.len() <= 32 && name.bytes().all(plain)
 }
 
 fn is_container_or_text(value: Value<'_>) -> bool {

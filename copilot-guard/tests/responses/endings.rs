@@ -7,7 +7,7 @@ use crate::masking::everything;
 use crate::upstream::{By, Upstream};
 
 fn stream() -> String {
-    everything(&leaky(), By(9))
+    everything(&leaky(), By(5))
 }
 
 fn blocks(stream: &str) -> Vec<&str> {

@@ -84,6 +84,7 @@ fn cases() -> Vec<(&'static str, Vec<Value>, bool)> {
                 added(0, message("")),
                 part(""),
                 delta(0, "x"),
+                at("response.output_text.done", 0, json!({"text": "x"})),
                 at(
                     "response.content_part.done",
                     0,

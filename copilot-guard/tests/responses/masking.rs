@@ -37,6 +37,15 @@ fn events(stream: &str) -> Vec<Value> {
     data.map(|data| serde_json::from_str(data).unwrap()).collect()
 }
 
+fn without_pieces(stream: &str) -> Vec<Value> {
+    let mut events = events(stream);
+    events
+        .iter_mut()
+        .filter_map(|e| e.get_mut("delta"))
+        .for_each(|delta| *delta = Value::Null);
+    events
+}
+
 #[test]
 fn the_control_is_a_proper_stream_that_holds_the_secret() {
     for n in [1, 7, 1000] {
@@ -77,8 +86,10 @@ fn without_secrets_all_arrives_unchanged() {
     let stream = up.completed();
     for size in [usize::MAX, 1] {
         let out = run(&stream, size);
-        assert_eq!(events(&out), events(&stream));
-        check(&out);
+        // The detector may keep a byte for the next piece: pieces are compared joined, all else as it is.
+        let (got, wanted) = (check(&out), client::read(&stream).unwrap());
+        assert_eq!(got.texts, wanted.texts);
+        assert_eq!(without_pieces(&out), without_pieces(&stream));
     }
 }
 
