@@ -479,6 +479,7 @@ impl StreamRewriter for MessagesStream {
             open,
             next_index,
             calls: self.calls_kept,
+            ..Place::default()
         }
     }
 

@@ -21,6 +21,17 @@ mod names;
 mod refusal;
 mod request;
 mod responses;
+mod responses_call;
+mod responses_end;
+mod responses_held;
+mod responses_items;
+mod responses_ledger;
+mod responses_look;
+mod responses_plain;
+mod responses_request;
+mod responses_text;
+mod responses_whole;
+mod responses_write;
 mod routes;
 
 use std::fmt;
@@ -349,6 +360,8 @@ pub struct Place {
     pub next_index: u32,
     /// A tool call was let through.
     pub calls: bool,
+    /// What more the Responses format needs to know.
+    items: responses_end::Standing,
 }
 
 /// A plain answer, rewritten.

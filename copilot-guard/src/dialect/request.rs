@@ -94,7 +94,7 @@ pub(super) fn parse(
         Dialect::Chat | Dialect::Messages => messages(root, &mut walk)?,
         Dialect::Completions | Dialect::GhostText => texts(root, "prompt", &mut walk)?,
         Dialect::Embeddings => texts(root, "input", &mut walk)?,
-        Dialect::Responses => responses_input(root, &mut walk)?,
+        Dialect::Responses => super::responses_request::input(root, &mut walk)?,
         Dialect::Mcp => "",
     };
     let named = model.is_some() || dialect == Dialect::Mcp;
@@ -116,7 +116,9 @@ pub(super) fn parse(
     for (name, member) in root.entries() {
         if name != own && (name != "model" || dialect == Dialect::Mcp) {
             let place = walk.name(&name);
-            walk.value(member, place, "request", Stage::Prompt);
+            let instructs = dialect == Dialect::Responses && name == "instructions";
+            let role = if instructs { "system" } else { "request" };
+            walk.value(member, place, role, Stage::Prompt);
         }
     }
     if is_batch {
@@ -166,24 +168,13 @@ fn texts(root: Value<'_>, member: &'static str, walk: &mut Walk) -> Result<&'sta
         .get(member)
         .ok_or_else(|| Malformed::new(format!("`{member}` is missing")))?;
     let is_text = |v: Value<'_>| v.as_str().is_some();
-    if !is_text(value) && !(value.is_array() && value.items().all(is_text)) {
+    let is_list = value.is_array() && value.items().all(is_text);
+    if !is_text(value) && !is_list {
         let what = format!("`{member}` is neither a text nor a list of texts");
         return Err(Malformed::new(what));
     }
     walk.value(value, member, "user", Stage::Prompt);
     Ok(member)
-}
-
-/// `input` of the Responses API: a text, or items.
-fn responses_input(root: Value<'_>, walk: &mut Walk) -> Result<&'static str, Malformed> {
-    let input = root
-        .get("input")
-        .ok_or_else(|| Malformed::new("`input` is missing"))?;
-    if input.as_str().is_none() && !input.is_array() {
-        return Err(Malformed::new("`input` is neither a text nor a list of items"));
-    }
-    walk.value(input, "input", "user", Stage::Prompt);
-    Ok("input")
 }
 
 /// Names of the tools that the request brings.
@@ -206,9 +197,9 @@ fn tools(root: Value<'_>) -> Vec<String> {
 const MAX_PARTS: usize = 50_000;
 
 #[derive(Default)]
-struct Walk {
+pub(super) struct Walk {
     parts: Vec<Part>,
-    not_scanned: Vec<String>,
+    pub(super) not_scanned: Vec<String>,
     /// Names of members that are no plain words of a format: text may hide in them as well.
     names: BTreeSet<String>,
     /// Nothing passes unseen by the name of its member.
@@ -216,7 +207,12 @@ struct Walk {
 }
 
 impl Walk {
-    fn value(&mut self, value: Value<'_>, place: &str, role: &str, stage: Stage) {
+    pub(super) fn value(&mut self, value: Value<'_>, place: &str, role: &str, stage: Stage) {
+        self.but(value, place, role, stage, &[]);
+    }
+
+    /// [`value`](Self::value), without the members of these names.
+    pub(super) fn but(&mut self, value: Value<'_>, place: &str, role: &str, stage: Stage, but: &[&str]) {
         if let Some(text) = value.as_str() {
             self.text(value, text.into_owned(), place, role, stage, false);
         }
@@ -232,7 +228,7 @@ impl Walk {
         } else {
             stage
         };
-        for (name, member) in value.entries() {
+        for (name, member) in value.entries().filter(|(name, _)| !but.contains(&&**name)) {
             let inner = format!("{place}.{}", self.name(&name));
             let text = member.as_str();
             match (&*name, text) {

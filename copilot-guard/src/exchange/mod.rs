@@ -197,6 +197,8 @@ impl Exchange {
         let mut out = Vec::new();
         if !matches!(self.state, State::Ended(_)) {
             self.rewriter.keep_alive(&mut out);
+            // It may have begun the message.
+            self.after = self.rewriter.place();
         }
         out
     }
