@@ -81,10 +81,10 @@ class Forward(Guard):
 
     @property
     def ca(self) -> pathlib.Path:
-        return self.folder / "ca.pem"
+        return self.folder / "guard-ca.pem"
 
     def server(self, _port: int) -> str:
-        return 'mode = "forward"\nca = { cert = "ca.pem", key = "ca.key" }\n'
+        return 'mode = "forward"\nca = { cert = "guard-ca.pem", key = "ca.key" }\n'
 
 
 class PassThrough:
