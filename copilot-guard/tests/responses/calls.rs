@@ -1,5 +1,7 @@
 //! Tool calls: released whole, changed in all copies, replaced, held for a vote.
 
+use copilot_guard::audit::Outcome;
+use copilot_guard::exchange::Ended;
 use serde_json::{Value, json};
 
 use super::*;
@@ -141,6 +143,42 @@ fn a_held_call_lets_nothing_pass_it() {
         let texts = seen.message_texts();
         assert_eq!(texts.iter().filter(|t| *t == "No.").count(), 2 - calls);
         assert_eq!(texts.last().unwrap(), "Last. ");
+    }
+}
+
+#[test]
+fn a_hold_that_ends_without_a_vote() {
+    let mut up = Upstream::new();
+    up.text("First. ", By(3))
+        .call("function_call", "sh", &sh("deploy"), By(4))
+        .text("Then. ", By(3));
+    let stream = up.completed();
+    for withheld in [false, true] {
+        let mut exchange = exchange();
+        exchange.handle_data(stream.as_bytes());
+        let Step::Deliver(mut out) = exchange.poll() else {
+            panic!("the first text leaves")
+        };
+        assert!(matches!(exchange.poll(), Step::Ask(_)));
+        out.extend(exchange.keep_alive());
+        if withheld {
+            exchange.keep_alive();
+            out.extend(exchange.end_withheld("It could not be recorded."));
+        } else {
+            let ended = Ended {
+                outcome: Outcome::Refused,
+                code: Some("approval_timed_out"),
+            };
+            exchange.handle_stop("Still waiting.", ended);
+            drain(&mut exchange, &CallAnswer::Approve, &mut out);
+        }
+        let seen = check(&String::from_utf8(out).unwrap());
+        let texts = seen.message_texts();
+        assert_eq!(
+            (texts.len(), texts[0].as_str(), seen.calls().len()),
+            (2, "First. ", 0)
+        );
+        assert!(texts[1].starts_with("[copilot-guard]"));
     }
 }
 
