@@ -11,7 +11,7 @@ use http::{Request, StatusCode};
 use super::catch::{catch, catch_async};
 use super::denial::Denial;
 use super::headers;
-use super::judge::{MAX_SHOWN, judge, shown, without_secrets};
+use super::judge::{MAX_SHOWN, Secrets, judge, shown};
 use super::session::{Admission, Identified, Pending, Permit, Session, UpstreamName};
 use super::settings::RefusalForm;
 use super::writer::{NotRecorded, Ticket};
@@ -202,11 +202,9 @@ impl Guard {
                         .rev()
                         .filter(|p| p.role != "request")
                         .take(MAX_SHOWN);
+                    let mut secrets = Secrets::new(policy.rule_set(), &caller);
                     judged.shown = parts
-                        .map(|p| {
-                            let text = without_secrets(policy.rule_set(), &caller, &p.text);
-                            shown(p, text.as_deref().unwrap_or(&p.text))
-                        })
+                        .map(|p| shown(p, secrets.masked(&p.text).as_deref().unwrap_or(&p.text)))
                         .collect();
                     judged.shown.reverse();
                 }

@@ -1,9 +1,11 @@
 //! What policy says of a request, part by part: decision, masks, what is kept, what a reviewer sees. Pure.
 
+use std::borrow::Cow;
+
 use crate::approval::{Digest, Shown};
 use crate::audit::MaskCount;
 use crate::decision::{Action, Decision, RuleHit};
-use crate::detect::{MarkFormat, RuleSet, ScanOptions};
+use crate::detect::{MarkFormat, Redactor, RuleSet, ScanOptions};
 use crate::dialect::ParsedRequest;
 use crate::policy::{CallerPolicy, MaskSpan};
 
@@ -42,18 +44,27 @@ pub(super) fn judge(
         findings: Vec::new(),
         shown: Vec::new(),
     };
+    let mut secrets = Secrets::new(rules, caller);
+    let tokens = (!token.is_empty()).then(|| memchr::memmem::Finder::new(token));
     for (index, part) in request.parts.iter().enumerate() {
         let verdict = caller.part(part.stage, &part.place, &part.text);
-        let mut counts = Vec::new();
-        let mut text = mask(marks, &part.text, &verdict.masks, true);
-        let mut bare = mask(marks, &part.text, &verdict.masks, false);
-        count(&verdict.masks, &part.place, &mut counts);
-        judged.masks.append(&mut counts);
+        // Most parts are neither copied nor changed.
+        let (mut text, mut bare) = (Cow::from(&part.text), Cow::from(&part.text));
+        if !verdict.masks.is_empty() {
+            text = mask(marks, &part.text, &verdict.masks, true).into();
+            bare = mask(marks, &part.text, &verdict.masks, false).into();
+            let mut counts = Vec::new();
+            count(&verdict.masks, &part.place, &mut counts);
+            judged.masks.append(&mut counts);
+        }
         // The caller's own token is a credential of this gateway, wherever it stands.
-        if !token.is_empty() && text.contains(token) {
+        if tokens
+            .as_ref()
+            .is_some_and(|token| token.find(text.as_bytes()).is_some())
+        {
             let mark = marks.render("gateway-token", None);
-            text = text.replace(token, &mark);
-            bare = bare.replace(token, &mark);
+            text = text.replace(token, &mark).into();
+            bare = bare.replace(token, &mark).into();
             judged.masks.push(MaskCount {
                 rule: "gateway-token".to_owned(),
                 channel: part.place.clone(),
@@ -71,7 +82,7 @@ pub(super) fn judge(
             judged.findings.push(Digest::of(&fields));
         }
         // Neither the record nor a reviewer sees a secret that policy lets pass (DESIGN: matched values never).
-        let kept = without_secrets(rules, caller, &text);
+        let kept = secrets.masked(&text);
         if !asking.is_empty() && judged.shown.len() < MAX_SHOWN {
             judged.shown.push(shown(part, kept.as_deref().unwrap_or(&text)));
         }
@@ -80,7 +91,7 @@ pub(super) fn judge(
         } else if let Some(kept) = kept {
             judged.kept.push((index, kept));
         } else if text != part.text {
-            judged.kept.push((index, text.clone()));
+            judged.kept.push((index, text.clone().into_owned()));
         }
         if text != part.text && part.fixed {
             // What must be masked here cannot be: it does not go up at all.
@@ -98,8 +109,8 @@ pub(super) fn judge(
                 "Signed reasoning or a member's name holds what must not go up. Start a new conversation.";
             judged.decision.add(hit, message);
         } else if text != part.text {
-            judged.replaced.push((index, text));
-            untagged.push((index, bare));
+            judged.replaced.push((index, text.into_owned()));
+            untagged.push((index, bare.into_owned()));
         }
         judged.decision.merge(verdict.decision);
     }
@@ -128,24 +139,42 @@ pub(super) fn shown(part: &crate::dialect::Part, text: &str) -> Shown {
     }
 }
 
-/// The text with every secret masked, also those that `[[allow]]` lets through; `None` when it has none.
-pub(super) fn without_secrets(rules: &RuleSet, caller: &CallerPolicy, text: &str) -> Option<String> {
-    let mut options = ScanOptions::default();
-    options.tags.clone_from(&caller.scan_options().tags);
-    let found = rules.scan_with(&rules.all(), &options, text.as_bytes());
-    let spans: Vec<_> = found
-        .iter()
-        .filter_map(|found| {
-            let kind = rules.info(found.rule).map_or("secret", |info| info.id.as_str());
-            Some(MaskSpan {
-                start: usize::try_from(found.start).ok()?,
-                end: usize::try_from(found.end).ok()?,
-                kind: kind.to_owned(),
-                tag: found.tag,
+/// Finds every secret, also those that `[[allow]]` lets through.
+pub(super) struct Secrets<'r> {
+    rules: &'r RuleSet,
+    /// Between two texts.
+    redactor: Redactor,
+}
+
+impl<'r> Secrets<'r> {
+    pub(super) fn new(rules: &'r RuleSet, caller: &CallerPolicy) -> Self {
+        let mut options = ScanOptions::default();
+        options.tags.clone_from(&caller.scan_options().tags);
+        Self {
+            rules,
+            redactor: rules.redactor_with(&rules.all(), &options),
+        }
+    }
+
+    /// The text with every secret masked; `None` when it has none.
+    pub(super) fn masked(&mut self, text: &str) -> Option<String> {
+        let rules = self.rules;
+        let spans: Vec<_> = self
+            .redactor
+            .find(text.as_bytes())
+            .into_iter()
+            .filter_map(|found| {
+                let kind = rules.info(found.rule).map_or("secret", |info| info.id.as_str());
+                Some(MaskSpan {
+                    start: usize::try_from(found.start).ok()?,
+                    end: usize::try_from(found.end).ok()?,
+                    kind: kind.to_owned(),
+                    tag: found.tag,
+                })
             })
-        })
-        .collect();
-    (!spans.is_empty()).then(|| mask(rules.marks(), text, &spans, true))
+            .collect();
+        (!spans.is_empty()).then(|| mask(rules.marks(), text, &spans, true))
+    }
 }
 
 /// The text with the spans replaced by marks. Spans are in order and do not overlap.
