@@ -411,7 +411,7 @@ pub(crate) fn is_opaque_member(name: &str) -> bool {
 /// Standard base64 and nothing else: numbers or media, where a format says so.
 pub(crate) fn is_base64(text: &str) -> bool {
     let digits = text.trim_end_matches('=');
-    text.len() % 4 == 0
+    text.len().is_multiple_of(4)
         && text.len() - digits.len() <= 2
         && digits
             .bytes()
