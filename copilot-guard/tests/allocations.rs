@@ -1,5 +1,4 @@
 //! What an event costs in memory: once its shape is known, nothing.
-#![expect(clippy::unwrap_used, reason = "help for tests")]
 
 use std::collections::BTreeSet;
 

@@ -84,7 +84,7 @@ class Forward(Guard):
         return self.folder / "guard-ca.pem"
 
     def server(self, _port: int) -> str:
-        return 'mode = "forward"\nca = { cert = "guard-ca.pem", key = "ca.key" }\n'
+        return 'mode = "forward"\nca = { cert = "guard-ca.pem", key = "guard-ca.key" }\n'
 
 
 class PassThrough:

@@ -104,6 +104,17 @@ pub struct RuleMask {
 }
 
 impl RuleMask {
+    /// Of so many rules those for which it is said, in their order.
+    pub(super) fn of(rules: usize, chosen: impl Iterator<Item = bool>) -> Self {
+        let mut words = vec![0; rules.div_ceil(64)];
+        for (i, _) in chosen.enumerate().filter(|(_, is_chosen)| *is_chosen) {
+            if let Some(word) = words.get_mut(i / 64) {
+                *word |= 1_u64 << (i % 64);
+            }
+        }
+        Self { words: words.into() }
+    }
+
     pub(super) fn none(rules: usize) -> Self {
         Self {
             words: vec![0; rules.div_ceil(64)].into(),

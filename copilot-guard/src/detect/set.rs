@@ -91,13 +91,9 @@ impl RuleSet {
 
     /// The rules that `choose` picks. Exact values are always active, whatever `choose` says.
     pub fn select(&self, choose: impl Fn(&RuleInfo) -> bool) -> RuleMask {
-        let mut mask = RuleMask::none(self.inner.infos.len());
-        for (i, info) in (0u16..).zip(self.inner.infos.iter()) {
-            if info.source == RuleSource::Exact || choose(info) {
-                mask.insert(RuleIndex(i));
-            }
-        }
-        mask
+        let infos = &self.inner.infos;
+        let is_chosen = |info: &RuleInfo| info.source == RuleSource::Exact || choose(info);
+        RuleMask::of(infos.len(), infos.iter().map(is_chosen))
     }
 
     /// The state of one text stream.

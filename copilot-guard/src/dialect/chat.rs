@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::chat_calls::{Choice, HeldCall, MAX_ENTRIES};
 use super::chat_nested::{Nested, Tail};
 use super::chat_write::{chunk, delta};
+use super::names::refuse_names;
 use super::{
     Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, Slot, SlotKind, StreamRewriter, ToolCall,
     Verdict, inspect_all, is_opaque_member, is_usual_word,
@@ -415,6 +416,7 @@ impl StreamRewriter for ChatStream {
         if root.get_some("error").is_some() {
             return Ok(Flow::UpstreamError);
         }
+        refuse_names(root, inspector)?;
         let flow = self.chunk_event(root, &doc, inspector, out);
         if !event.name.is_empty() {
             // Names are left out, and what repeats is written as it came.

@@ -1,11 +1,13 @@
 //! OpenAI chat completions, plain.
 
+use super::names::refuse_names;
 use super::{Inspector, Malformed, Plain, ToolCall, Verdict, inspect_all, is_opaque_member, is_usual_word};
 use crate::json::{Document, Edits, Limits, Value, quote};
 
 pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain, Malformed> {
     let doc = Document::parse(body, Limits::default())?;
     let root = doc.root();
+    refuse_names(root, inspector)?;
     let choices = root.get("choices").filter(|c| c.is_array());
     let choices = choices.ok_or_else(|| Malformed::new("`choices` is missing or not an array"))?;
     if !choices.items().all(Value::is_object) {

@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::messages_write::{block_delta, block_stop, message_end, message_start, message_stop, text_block};
+use super::names::refuse_names;
 use super::{
     Blocked, Channel, Envelope, Flow, Inspector, Malformed, Place, Slot, SlotKind, StreamRewriter, ToolCall,
     Verdict, inspect_all, is_opaque_member,
@@ -391,6 +392,7 @@ impl StreamRewriter for MessagesStream {
         if !event.name.is_empty() && event.name != kind {
             return Err(Malformed::new("the event's name and its `type` differ"));
         }
+        refuse_names(root, inspector)?;
         match &*kind {
             "content_block_start" => self.block_start(root, &doc, inspector, out),
             "content_block_delta" => {

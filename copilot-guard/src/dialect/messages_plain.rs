@@ -1,11 +1,13 @@
 //! Anthropic messages, plain.
 
+use super::names::refuse_names;
 use super::{Channel, Inspector, Malformed, Plain, ToolCall, Verdict, inspect_all, is_opaque_member};
 use crate::json::{Document, Edits, Kind, Limits, Value, quote};
 
 pub(super) fn plain(body: &[u8], inspector: &mut dyn Inspector) -> Result<Plain, Malformed> {
     let doc = Document::parse(body, Limits::default())?;
     let root = doc.root();
+    refuse_names(root, inspector)?;
     let content = root.get("content").filter(|c| c.is_array());
     let content = content.ok_or_else(|| Malformed::new("`content` is missing or not an array"))?;
     let mut edits = Edits::default();

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Blocked, Inspector};
+use super::request::is_plain_word;
+use super::{Blocked, Inspector, Malformed};
 use crate::json::{Edits, Value};
 
 /// Looks at the names of all members below `value` for which `is_odd` holds. A member whose name would have to be
@@ -49,5 +50,19 @@ fn remove(value: Value<'_>, bad: &BTreeSet<String>, edits: &mut Edits) {
         } else {
             remove(member, bad, edits);
         }
+    }
+}
+
+/// The same where no member can be left out: in an answer that cannot do without it.
+///
+/// # Errors
+/// A name holds what must be masked.
+pub(super) fn refuse_names(value: Value<'_>, inspector: &mut dyn Inspector) -> Result<(), Malformed> {
+    let mut edits = Edits::default();
+    match inspect_names(value, |name| !is_plain_word(name), inspector, &mut edits) {
+        Ok(()) if edits.is_empty() => Ok(()),
+        _ => Err(Malformed::new(
+            "the name of a member holds what must not be shown",
+        )),
     }
 }

@@ -248,7 +248,8 @@ impl Walk {
                 ("url" | "image_url" | "file_data", Some(text)) if is_data_url(&text) => {
                     self.not_scanned.push(inner);
                 }
-                _ => self.value(member, &inner, role, stage),
+                (_, Some(text)) => self.text(member, text.into_owned(), &inner, role, stage, false),
+                (_, None) => self.value(member, &inner, role, stage),
             }
         }
     }

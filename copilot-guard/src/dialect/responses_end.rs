@@ -86,12 +86,16 @@ impl Ledger {
             .iter()
             .filter_map(|item| Some((item.index, item.end.as_ref().and_then(ended)?)))
             .collect();
+        let mut texts = place.items.texts.clone();
+        let is_told = self.tell(&mut texts, notice, out);
         for (index, _) in &place.open {
             if let Some(position) = self.find(*index) {
-                output.push((*index, self.close(position, &place.items.texts, out)));
+                output.push((*index, self.close(position, &texts, out)));
             }
         }
-        output.push((place.next_index, self.message(place.next_index, notice, out)));
+        if !is_told {
+            output.push((place.next_index, self.message(place.next_index, notice, out)));
+        }
         let members = [
             ("status", quote("completed")),
             ("error", "null".to_owned()),
@@ -101,6 +105,40 @@ impl Ledger {
         ];
         let response = set_members(&known, &members);
         self.own("response.completed", &format!("\"response\":{response}"), out);
+    }
+
+    /// Puts the notice behind a message's text that is open: clients that print the last message alone would lose what
+    /// came before. `false`: there is none.
+    fn tell(&mut self, begun: &mut [BegunText], notice: &str, out: &mut Vec<u8>) -> bool {
+        for begun in begun.iter_mut().rev().filter(|b| b.stage == Stage::Open) {
+            let item = self
+                .items
+                .get_mut(begun.item)
+                .filter(|item| item.kind == "message");
+            let Some(item) = item else {
+                continue;
+            };
+            let at = item_id(&item.json);
+            let Some(text) = item.texts.get_mut(begun.text) else {
+                continue;
+            };
+            if text.key.form.is_none_or(|form| form.part != "output_text") {
+                continue;
+            }
+            let notice = format!("\n\n{notice}");
+            // What of it the client has not got stays here.
+            text.shown.truncate(begun.shown);
+            text.shown.push_str(&notice);
+            begun.shown = text.shown.len();
+            let members = format!(
+                "{at}{},\"delta\":{},\"logprobs\":[]",
+                text.key.members(item.index),
+                quote(&notice)
+            );
+            self.own("response.output_text.delta", &members, out);
+            return true;
+        }
+        false
     }
 
     /// Ends an item for a client that was shown so much of its texts. Gives the item.
@@ -156,7 +194,10 @@ impl Ledger {
             return;
         }
         if !self.created.get() {
-            return self.start(out);
+            // The identity of the response is upstream's, and clients hold on to the first they hear of. A comment
+            // keeps the connection; the client that takes no notice of comments bears 300 s.
+            out.extend_from_slice(b": waiting\n\n");
+            return;
         }
         let response = match &self.response {
             Some(known) => set_members(known, &[("output", self.output())]),

@@ -239,11 +239,14 @@ pub struct Route {
     pub model: Option<String>,
 }
 
+/// The routes of one path.
+type Lines = Vec<(Method, Route)>;
+
 /// Every route there is.
 #[derive(Debug, Clone, Default)]
 pub struct RouteTable {
     /// By path, then method. A path may hold `{model}`.
-    by_path: BTreeMap<String, Vec<(Method, Route)>>,
+    by_path: BTreeMap<String, Lines>,
     /// By upstream, for a gateway that clients reach under its upstreams' own names.
     hosts: BTreeMap<String, Vec<String>>,
 }
@@ -341,7 +344,7 @@ impl RouteTable {
     }
 
     /// The lines of a path with `{model}`, and the segment in its place.
-    fn with_model(&self, path: &str) -> Option<(&Vec<(Method, Route)>, Option<String>)> {
+    fn with_model(&self, path: &str) -> Option<(&Lines, Option<String>)> {
         let patterns = self.by_path.iter().filter_map(|(pattern, lines)| {
             let (before, after) = pattern.split_once("{model}")?;
             let model = path.strip_prefix(before)?.strip_suffix(after)?;

@@ -104,7 +104,7 @@ impl Watched {
         out: &mut String,
         is_last: bool,
         step: impl Fn(&mut Redactor, &mut Watch<'_, '_>),
-    ) -> Result<(), (String, RuleHit)> {
+    ) -> Result<(), Box<(String, RuleHit)>> {
         let rules = policy.output();
         if let Some(observing) = &mut self.observing {
             let mut seen = Marks::default();
@@ -172,7 +172,7 @@ impl Watched {
                 };
                 let mut hit = rules.hit(rule, &place.to_string());
                 hit.action = Action::Block;
-                Err((message.to_owned(), hit))
+                Err(Box::new((message.to_owned(), hit)))
             }
         }
     }
@@ -267,7 +267,10 @@ impl Judge {
             is_last,
             step,
         );
-        stopped.map_err(|(message, hit)| self.stop(&message, Some(hit)))
+        stopped.map_err(|stopped| {
+            let (message, hit) = *stopped;
+            self.stop(&message, Some(hit))
+        })
     }
 
     fn stop(&mut self, message: &str, hit: Option<RuleHit>) -> Blocked {
@@ -367,7 +370,10 @@ impl Inspector for Judge {
             });
         }
         match result {
-            Err((message, hit)) => Err(self.stop(&message, Some(hit))),
+            Err(stopped) => {
+                let (message, hit) = *stopped;
+                Err(self.stop(&message, Some(hit)))
+            }
             Ok(()) => {
                 // Its text has ended, and the next begins afresh.
                 watched.position = 0;

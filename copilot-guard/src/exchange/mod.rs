@@ -29,6 +29,9 @@ const MAX_EVENT: usize = 16 << 20;
 /// What waits behind a held call, in bytes; upstream is not read further.
 const MAX_WAITING: usize = 8 << 20;
 
+/// What is taken ahead while a piece is being recorded, in bytes.
+const MAX_AHEAD: usize = 256 << 10;
+
 /// What to do next.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
@@ -138,6 +141,7 @@ impl Exchange {
             return;
         }
         self.decoder.push(bytes);
+        self.out.reserve(bytes.len());
     }
 
     /// Upstream's body has ended.
@@ -211,6 +215,11 @@ impl Exchange {
                 State::Waiting { .. } => self.decoder.waiting() < MAX_WAITING,
                 State::Ended(_) => false,
             }
+    }
+
+    /// Whether more of upstream may be handed in before the next [`poll`](Self::poll): it waits, bounded.
+    pub fn may_take(&self) -> bool {
+        self.wants_data() && self.decoder.waiting() < MAX_AHEAD
     }
 
     /// What to do next.

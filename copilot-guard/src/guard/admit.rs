@@ -313,6 +313,9 @@ impl Guard {
         claim: &Claim,
         proposal: Approval,
     ) -> Result<(Approval, bool), ()> {
+        // One after the other for each person: two requests of one turn come at the same time, and the second is to
+        // find what the first has opened.
+        let _turn = self.inner.turns.of(&claim.person).await;
         let found = self.look_for_approval(claim, proposal);
         catch_async(AssertUnwindSafe(found)).await.unwrap_or(Err(()))
     }

@@ -254,6 +254,7 @@ impl GuardBuilder<Ready> {
             clock,
             writer,
             refusals: std::sync::Mutex::new(Refusals::default()),
+            turns: super::turns::Turns::default(),
         });
         runtime.spawn(super::upkeep::run(Arc::downgrade(&inner)));
         Ok(Guard { inner })

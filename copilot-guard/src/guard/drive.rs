@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_core::Stream;
 use http::Request;
+use tokio::sync::oneshot::error::RecvError;
 use tokio::time::{Instant, Sleep};
 
 use super::Guard;
@@ -22,7 +23,7 @@ use crate::audit::{AuditEvent, EventKind, Outcome};
 use crate::exchange::{CallAnswer, CallQuestion, Ended, Exchange, Step, notice};
 
 /// Once so many bytes are ready, they leave.
-const GATHER: usize = 16 << 10;
+const GATHER: usize = 32 << 10;
 /// How often more is asked for when nothing is there.
 const TURNS: u32 = 2;
 
@@ -427,7 +428,8 @@ where
         let writer = self.session.ticket.writer().clone();
         let allowed = self.guard.inner.settings.max_undurable;
         if allowed == 0 {
-            return writer.append(events).await;
+            let ack = writer.submit(events);
+            return writer.settle(self.until_stored(ack).await);
         }
         self.undurable.push_back((length, writer.submit(events)));
         while self.undurable.iter().map(|(n, _)| n).sum::<usize>() > allowed {
@@ -438,6 +440,28 @@ where
             }
         }
         Ok(())
+    }
+
+    /// Waits for an acknowledgement, and takes what upstream sends meanwhile: it makes the next piece. So the pieces
+    /// are as few as the commits, however fast upstream is.
+    async fn until_stored(&mut self, mut ack: Ack) -> Result<Result<(), NotRecorded>, RecvError> {
+        loop {
+            let reads_on = self.question.is_none() && self.exchange.may_take();
+            let Phase::Streaming { body } = &mut self.phase else {
+                return ack.await;
+            };
+            let data = tokio::select! {
+                biased;
+                stored = &mut ack => return stored,
+                data = next(body.as_mut()), if reads_on => data,
+            };
+            self.heard_at = Instant::now();
+            match data {
+                Some(Ok(bytes)) => self.exchange.handle_data(&bytes),
+                Some(Err(_)) => self.exchange.handle_failure("upstream_broke_off"),
+                None => self.exchange.handle_end(),
+            }
+        }
     }
 
     /// Ends the record. `false`: it could not be written, and the last piece may not be handed out.

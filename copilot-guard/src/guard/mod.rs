@@ -22,6 +22,7 @@ mod refusals;
 mod session;
 mod settings;
 mod tunnel;
+mod turns;
 mod upkeep;
 mod upstream_error;
 mod writer;
@@ -73,6 +74,8 @@ struct Inner {
     clock: Arc<dyn Clock>,
     writer: Writer,
     refusals: Mutex<Refusals>,
+    /// Looking for an approval and opening one is one step for a person.
+    turns: turns::Turns,
 }
 
 // Stores and sinks may hold what was asked and answered: `{:?}` shows none of them.

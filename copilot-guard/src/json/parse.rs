@@ -366,12 +366,10 @@ pub(crate) fn unescape_into(inner: &str, text: &mut String) -> bool {
     text.clear();
     text.reserve(inner.len());
     text.push_str(&inner[..first]);
-    let mut chars = inner[first..].chars();
-    while let Some(c) = chars.next() {
-        if c != '\\' {
-            text.push(c);
-            continue;
-        }
+    let mut rest = &inner[first..];
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        text.push_str(&rest[..at]);
+        let mut chars = rest[at + 1..].chars();
         match chars.next() {
             Some('b') => text.push('\u{8}'),
             Some('f') => text.push('\u{c}'),
@@ -391,7 +389,9 @@ pub(crate) fn unescape_into(inner: &str, text: &mut String) -> bool {
             Some(other) => text.push(other),
             None => {}
         }
+        rest = chars.as_str();
     }
+    text.push_str(rest);
     true
 }
 

@@ -87,15 +87,20 @@ fn with_regex(problems: &Problems, entry: AllowEntry, regex: &Located<String>) -
     }
 }
 
+impl Allow {
+    /// Whether it is for this caller, now.
+    pub(super) fn is_for(&self, query: &Query<'_>) -> bool {
+        let groups = self.groups.as_ref();
+        self.ends.is_none_or(|ends| query.now < ends)
+            && groups.is_none_or(|wanted| !wanted.is_disjoint(query.groups))
+    }
+}
+
 /// What a caller's texts are scanned with.
 pub(super) fn for_caller(entries: &[Allow], query: &Query<'_>) -> ScanOptions {
     let entries: Vec<_> = entries
         .iter()
-        .filter(|allow| allow.ends.is_none_or(|ends| query.now < ends))
-        .filter(|allow| {
-            let groups = allow.groups.as_ref();
-            groups.is_none_or(|wanted| !wanted.is_disjoint(query.groups))
-        })
+        .filter(|allow| allow.is_for(query))
         .map(|allow| allow.entry.clone())
         .collect();
     if entries.is_empty() {

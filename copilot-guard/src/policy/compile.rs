@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::PolicyOptions;
 use super::allow::{self, Allow};
 use super::config::{self, ExceptionConfig, Listed, PolicyConfig};
 use super::kinds::Kinds;
@@ -10,6 +9,7 @@ use super::problem::{PolicyError, Problem, nearest};
 use super::reader::{Located, Problems};
 use super::rule::Rule;
 use super::rule_check;
+use super::{PolicyOptions, Query};
 use crate::approval::Requirement;
 use crate::clock::Timestamp;
 use crate::decision::{Action, Stage};
@@ -35,6 +35,13 @@ pub(super) struct Exception {
     pub(super) kinds: BTreeSet<String>,
     pub(super) rules: BTreeSet<String>,
     pub(super) ends: Timestamp,
+}
+
+impl Exception {
+    /// Whether it is for this caller, now.
+    pub(super) fn is_for(&self, query: &Query<'_>) -> bool {
+        query.now < self.ends && !self.groups.is_disjoint(query.groups)
+    }
 }
 
 /// The most alternatives a joined requirement lists before it falls back to one that is stricter than all.

@@ -32,6 +32,7 @@
 //! ```
 
 mod allow;
+mod callers;
 mod compile;
 mod config;
 mod decide;
@@ -65,6 +66,7 @@ use crate::secret::Secret;
 #[derive(Clone)]
 pub struct Policy {
     inner: Arc<compile::Compiled>,
+    callers: Arc<callers::Callers>,
 }
 
 /// What a policy needs that its file does not say.
@@ -145,6 +147,7 @@ impl Policy {
     pub fn parse(text: &str, file: &str, options: &PolicyOptions) -> Result<Self, PolicyError> {
         compile::compile(text, file, options).map(|inner| Self {
             inner: Arc::new(inner),
+            callers: Arc::default(),
         })
     }
 
@@ -178,7 +181,7 @@ impl Policy {
 
     /// The policy for one caller and model.
     pub fn for_caller(&self, query: &Query<'_>) -> CallerPolicy {
-        CallerPolicy::new(self.inner.clone(), query)
+        self.callers.policy_for(&self.inner, query)
     }
 }
 

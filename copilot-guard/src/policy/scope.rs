@@ -45,7 +45,7 @@ impl Scope {
     pub(super) fn new(policy: &Compiled, query: &Query<'_>) -> Self {
         let (mut excepted_kinds, mut excepted_rules) = (BTreeSet::new(), BTreeSet::new());
         for exception in &policy.exceptions {
-            if query.now < exception.ends && !exception.groups.is_disjoint(query.groups) {
+            if exception.is_for(query) {
                 excepted_kinds.extend(exception.kinds.iter().cloned());
                 excepted_rules.extend(exception.rules.iter().cloned());
             }

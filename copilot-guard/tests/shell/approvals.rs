@@ -307,6 +307,17 @@ async fn the_same_text_in_another_request_joins() {
     assert_eq!(house.model.calls(), 2);
 }
 
+/// Both at the same moment, as clients send them.
+#[tokio::test(start_paused = true)]
+async fn at_the_same_moment_too() {
+    let house = House::new(Model::new([answer(), answer()]));
+    let said = ("user", "look at production");
+    let (one, two) = (turn(&[said]), turn(&[("system", "Write a title."), said]));
+    let both = futures_util::future::join(house.send(post(CHAT, one)), house.send(post(CHAT, two)));
+    let (_one, _two) = both.await;
+    assert_eq!(house.pending().await.len(), 1);
+}
+
 /// Another person's request, or another text, is another approval.
 #[tokio::test(start_paused = true)]
 async fn others_do_not_join() {
