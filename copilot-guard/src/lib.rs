@@ -2,8 +2,8 @@
 //!
 //! It knows **who** asks (OpenID Connect), **decides** by policy and group, asks a **person** when it must, **masks**
 //! secrets in the answer while it streams, judges tool calls before a client can run them, hides the upstream
-//! credential, and **writes down** what it decided before anything is forwarded. It speaks OpenAI chat completions and
-//! Anthropic messages, streamed and plain.
+//! credential, and **writes down** what it decided before anything is forwarded. It speaks OpenAI chat completions,
+//! completions, Responses and embeddings, ghost text, Anthropic messages, and the tool calls of MCP.
 //!
 //! ```text
 //!               who?        what?         may they?     ask?        on record

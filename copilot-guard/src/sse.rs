@@ -1,6 +1,6 @@
 //! Server-sent events (WHATWG HTML, "Server-sent events"): a strict decoder and an encoder of our own.
 //!
-//! No upstream framing byte reaches a client: what is decoded here is written afresh by [`encode`].
+//! No upstream framing byte reaches a client: what is decoded here is written afresh, by [`encode`] or in its form.
 
 use std::ops::Range;
 

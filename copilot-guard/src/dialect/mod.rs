@@ -1,7 +1,7 @@
 //! Wire formats: what clients and models say to each other, read strictly and written afresh.
 //!
 //! A dialect knows a format and no policy. It hands every text to an [`Inspector`] and writes what comes back; a new
-//! dialect is one file that implements [`StreamRewriter`] and a few functions for plain answers and requests.
+//! dialect is a [`StreamRewriter`] and a few functions for plain answers and requests, in files of its own.
 
 mod chat;
 mod chat_calls;

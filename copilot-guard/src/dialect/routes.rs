@@ -87,7 +87,8 @@ pub enum RouteSet {
     OpenAi,
     /// Anthropic's: `/v1/messages`.
     Anthropic,
-    /// Those of Copilot's hosts: the same without `/v1`, ghost text, tools, and what clients ask GitHub.
+    /// Those of Copilot's hosts: chat, Responses, embeddings and models without `/v1`, `/v1/messages`, ghost text, tools,
+    /// and what clients ask GitHub.
     Copilot,
 }
 
@@ -313,8 +314,8 @@ impl RouteTable {
             .any(|pattern| is_host(pattern, host))
     }
 
-    /// The route of a request, by exact path. Other methods and other spellings of the path have none. `host` is the
-    /// one that a forward proxy's client asked for.
+    /// The route of a request, by exact path but for a segment that names the model. Other methods and other spellings
+    /// of the path have none. `host` is the one that a forward proxy's client asked for.
     pub fn find(&self, method: &Method, host: Option<&str>, path: &str) -> Option<Route> {
         let own = || OWN.iter().find(|(m, p, _)| m == method && *p == path);
         if let Some((_, _, traffic)) = own().filter(|_| !self.is_empty()) {

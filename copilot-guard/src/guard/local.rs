@@ -19,7 +19,7 @@ use crate::token::Issued;
 const REFRESH_AHEAD: i64 = 60;
 
 impl Guard {
-    /// Hands out a gateway token, or says where the endpoints are. Who asked is on record before anything is told.
+    /// Hands out a gateway token, or says where the endpoints are. Who gets a token is on record before it leaves.
     pub(super) async fn exchange_token(&self, identified: &Identified, form: TokenExchange) -> Admission {
         let exchange = identified.exchange;
         let endpoints = self.inner.settings.copilot_endpoints.as_ref();

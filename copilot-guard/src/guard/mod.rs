@@ -1,8 +1,8 @@
 //! The engine: identifies, admits, and drives answers. Frameworks are thin shells around it.
 //!
 //! 1. [`Guard::identify`] looks at the head alone: route and token. No body byte is read before it.
-//! 2. [`Guard::admit`] takes the whole body and says [`Admission::Forward`], [`Admission::Hold`] or
-//!    [`Admission::Refuse`]. Only it makes a [`Permit`].
+//! 2. [`Guard::admit`] takes the whole body and says [`Admission::Forward`], [`Admission::Hold`], [`Admission::Refuse`]
+//!    or [`Admission::Reply`]. Only it makes a [`Permit`].
 //! 3. [`Guard::respond`] turns an admission into a reply, calling the inner service when it may.
 
 pub mod admin;
@@ -124,7 +124,8 @@ impl Guard {
     /// A [`TunnelToken`] among the request's extensions is asked in place of its headers.
     ///
     /// # Errors
-    /// 404 without a route, 401 without an acceptable token, 503 when tokens cannot be checked. The refusal is recorded.
+    /// 404 without a route, 400 for an upgrade or a token whose groups are cut off, 401 without an acceptable token, 503
+    /// when tokens cannot be checked. The refusal is recorded.
     /// What is answered without asking who (telemetry, experiments) is a reply here too.
     pub async fn identify(&self, parts: &Parts) -> Result<Identified, Denial> {
         let now = self.now();

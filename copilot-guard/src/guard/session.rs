@@ -62,7 +62,7 @@ pub enum Admission {
     Hold(Pending),
     /// It may not.
     Refuse(Denial),
-    /// The gateway answers it itself, and that is on record.
+    /// The gateway answers it itself. A token that it hands out is on record.
     Reply(http::Response<Bytes>),
 }
 

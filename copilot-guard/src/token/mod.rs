@@ -67,11 +67,13 @@ use crate::identity::Identity;
 /// Checks a bearer token and says whom it names.
 ///
 /// # When it is called
-/// Once per request, before a byte of the body is read. `token` is what stood behind `Bearer ` (or in `x-api-key`,
-/// `api-key`), without blanks around it, at most 16 KiB.
+/// Once per request, before a byte of the body is read, and once per tunnel. `token` is what stood behind `Bearer ` (or
+/// in `x-api-key`, `api-key`; in `Proxy-Authorization` of a tunnel; behind `token ` where one is exchanged), without
+/// blanks around it, at most 16 KiB. Tokens of the gateway's own do not come here.
 ///
 /// # If this fails
-/// An `Err` refuses the request (401, or 503 for [`TokenError::Unavailable`]); nothing is forwarded. A false accept
+/// An `Err` refuses the request (401, a tunnel 407; 400 for [`TokenError::GroupsOverage`], 503 for
+/// [`TokenError::Unavailable`]); nothing is forwarded. A false accept
 /// lets a stranger spend the upstream credential; a false refuse stops a developer's work. Blocking blocks every
 /// request behind it. A panic refuses the request.
 #[async_trait]
@@ -86,7 +88,8 @@ pub trait TokenVerifier: std::fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// Why a token was not accepted. The client only ever learns 401 or 503; the code goes into the record.
+/// Why a token was not accepted. Of an [`Invalid`](Self::Invalid) or [`Missing`](Self::Missing) one the client learns
+/// only that; the code goes into the record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
