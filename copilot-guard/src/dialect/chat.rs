@@ -63,23 +63,6 @@ impl ChatStream {
         encode("", data, out);
     }
 
-    /// Copies what upstream calls itself, so that our own chunks look the same. What had to be masked is left out.
-    fn learn_envelope(&mut self, root: Value<'_>, edits: &Edits) {
-        let text = |name| {
-            let value = root.get(name).filter(|v| edits.replaced(*v).is_none())?;
-            value.as_str().filter(|text| !text.is_empty())
-        };
-        if let Some(id) = text("id") {
-            self.envelope.id = id.into_owned();
-        }
-        if let Some(model) = text("model") {
-            self.envelope.model = model.into_owned();
-        }
-        if let Some(created) = root.get("created").and_then(Value::as_u64) {
-            self.envelope.created = i64::try_from(created).unwrap_or_default();
-        }
-    }
-
     /// Takes the delta of one choice: text through the inspector, call fragments out of it.
     fn take_delta(
         &mut self,
@@ -186,7 +169,7 @@ impl ChatStream {
                 return Ok(Flow::Blocked(stop.notice));
             }
         }
-        self.learn_envelope(root, &edits);
+        self.envelope.learn(root, &edits);
         for choice in choices(root)? {
             let index = match choice.get("index") {
                 None => Some(0),

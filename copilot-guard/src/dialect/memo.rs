@@ -2,7 +2,7 @@
 //!
 //! Of a hundred events of an answer ninety-eight are one event with another piece of text in it. Once a dialect has
 //! read such an event in full, it names the places where the next one may differ ([`Slot`]). An event that is the same
-//! byte for byte between these places, and has a valid string or number in each, has the same members, the same
+//! byte for byte between these places, and has a valid string in each, has the same members, the same
 //! meaning, and no other text: what the full pass would have found is known.
 
 use std::ops::Range;
@@ -21,7 +21,7 @@ const LONGEST: usize = 16 << 10;
 /// A place in an event's data that may differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slot {
-    /// Bytes of the data: what stands between a string's quotes, or a number.
+    /// Bytes of the data: what stands between a string's quotes.
     pub range: Range<usize>,
     /// What stands there.
     pub kind: SlotKind,
@@ -34,8 +34,6 @@ pub enum SlotKind {
     Delta(Channel),
     /// A string that stands for itself.
     Whole(String),
-    /// A whole number, such as a sequence number, written as it comes.
-    Number,
 }
 
 /// The shapes of an answer's events so far.
@@ -117,7 +115,7 @@ impl Memo {
             out.push(b'\n');
         }
         out.extend_from_slice(b"data: ");
-        let mut result = Ok(());
+        let (mut result, mut shows) = (Ok(()), false);
         for ((kind, range), literal) in shape.slots.iter().zip(found).zip(before) {
             let raw = event.data.get(range).unwrap_or_default();
             self.shown.clear();
@@ -126,11 +124,11 @@ impl Memo {
                 false => raw,
             };
             let is_changed = match kind {
-                SlotKind::Number => false,
                 // What follows a stop was not looked at.
                 _ if result.is_err() => true,
                 SlotKind::Delta(channel) => {
                     result = inspector.delta(channel, text, &mut self.shown);
+                    shows |= !self.shown.is_empty();
                     self.shown != text
                 }
                 SlotKind::Whole(place) => match inspector.whole(place, text) {
@@ -154,7 +152,7 @@ impl Memo {
         }
         out.extend_from_slice(last.as_bytes());
         out.extend_from_slice(b"\n\n");
-        if result.is_err() && self.shown.is_empty() {
+        if result.is_err() && !shows {
             // Nothing of it may be shown.
             out.truncate(begin);
         }
@@ -170,14 +168,11 @@ impl Shape {
         }
         let data = event.data;
         let mut at = 0;
-        for (i, kind) in self.slots.iter().enumerate() {
+        for (i, _) in self.slots.iter().enumerate() {
             let literal = self.literals.get(i)?;
             data.get(at..)?.starts_with(literal.as_str()).then_some(())?;
             at += literal.len();
-            let end = match kind {
-                SlotKind::Number => number_end(data, at)?,
-                _ => json::string_end(data, at)?,
-            };
+            let end = json::string_end(data, at)?;
             *found.get_mut(i)? = at..end;
             at = end;
         }
@@ -200,12 +195,4 @@ fn without_blanks(json: &str, in_string: &mut bool) -> String {
         kept
     };
     json.chars().filter(keep).collect()
-}
-
-/// The end of a whole number without a sign, as JSON writes it.
-fn number_end(data: &str, at: usize) -> Option<usize> {
-    let digits = data.as_bytes().get(at..)?;
-    let count = digits.iter().take_while(|b| b.is_ascii_digit()).count();
-    let is_number = count > 0 && count <= 18 && (count == 1 || digits.first() != Some(&b'0'));
-    is_number.then_some(at + count)
 }

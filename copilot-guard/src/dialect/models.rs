@@ -1,10 +1,11 @@
 //! The list of models: without those a caller may not use, and without the transport that is not inspected.
 
+use super::names::refuse_names;
 use super::{Blocked, Inspector, Malformed, Plain, inspect_all};
 use crate::json::{Document, Edits, Limits, Value};
 
-/// An endpoint by which clients would open a web socket. This gateway refuses upgrades.
-const WEB_SOCKET: &str = "ws:/responses";
+/// What an endpoint begins with by which clients would open a web socket (`ws:/responses`). Upgrades are refused.
+const WEB_SOCKET: &str = "ws:";
 
 /// Rewrites a list of models, or one model. `keep` says whether the caller may use the model of an id.
 ///
@@ -17,6 +18,7 @@ pub(crate) fn plain(
 ) -> Result<Plain, Malformed> {
     let doc = Document::parse(body, Limits::default())?;
     let root = doc.root();
+    refuse_names(root, inspector)?;
     let mut edits = Edits::default();
     // OpenAI and Copilot say `data`; some servers say `models`.
     let lists = ["data", "models"].map(|name| root.get(name).filter(|v| v.is_array()));
@@ -71,10 +73,7 @@ fn model(
         .into_iter()
         .flat_map(Value::items)
     {
-        if endpoint
-            .as_str()
-            .is_some_and(|text| text.starts_with("ws:") || text == WEB_SOCKET)
-        {
+        if endpoint.as_str().is_some_and(|text| text.starts_with(WEB_SOCKET)) {
             edits.remove(endpoint);
         }
     }

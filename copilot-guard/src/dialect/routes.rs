@@ -326,7 +326,8 @@ impl RouteTable {
                 model: None,
             });
         }
-        let (lines, model) = match self.by_path.get(path) {
+        // A path that is written like a pattern is not the pattern.
+        let (lines, model) = match self.by_path.get(path).filter(|_| !path.contains('{')) {
             Some(lines) => (lines, None),
             None => self.with_model(path)?,
         };
@@ -402,6 +403,7 @@ mod tests {
             "/v1/models/a/b",
             "/v1/models/%2e%2e",
             "/v1/models/..",
+            "/v1/models/{model}",
             "/",
         ] {
             for method in [Method::POST, Method::GET] {

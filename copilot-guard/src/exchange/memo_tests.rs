@@ -50,7 +50,7 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-z ]{0,6}",
         2 => prop::sample::select(vec![
-            "ACME-", "AC", "ME-", "12", "34", "1234", "OMEGA-", "42", "é🦀", r"\n", r#"\""#, r"\u0041CME-1234", r"\\", r"\u00e9",
+            "ACME-1234 b", "ACME-", "AC", "ME-", "12", "34", "1234", "OMEGA-", "42", "é🦀", r"\n", r#"\""#, r"\u0041CME-1234", r"\\", r"\u00e9",
             r"\ud83e\udd80",
         ])
         .prop_map(str::to_owned),

@@ -29,11 +29,6 @@ use crate::policy::Query;
 impl Guard {
     /// Judges a whole request and records it. `body` is complete and within the limit.
     pub async fn admit(&self, identified: Identified, parts: &Parts, body: Bytes) -> Admission {
-        match identified.route.traffic {
-            Traffic::TokenExchange(form) => return self.exchange_token(&identified, form).await,
-            Traffic::Models => return self.admit_models(identified, parts).await,
-            _ => {}
-        }
         let dialect = identified.route.dialect;
         let exchange = identified.exchange;
         let malformed = |what: &str| {
@@ -55,6 +50,11 @@ impl Guard {
             return self
                 .refuse_identified(&identified, malformed("its address holds the credential"), "")
                 .await;
+        }
+        match identified.route.traffic {
+            Traffic::TokenExchange(form) => return self.exchange_token(&identified, form).await,
+            Traffic::Models => return self.admit_models(identified, parts).await,
+            _ => {}
         }
         let policy = self.policy();
         let limits = Limits::with_bytes(self.inner.settings.max_request_bytes);

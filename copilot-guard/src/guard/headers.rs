@@ -27,7 +27,6 @@ const NEVER_UP: &[&str] = &[
     "x-forwarded-host",
     "x-forwarded-proto",
     "x-real-ip",
-    "content-encoding",
     "x-http-method",
     "x-http-method-override",
     "x-method-override",

@@ -91,6 +91,10 @@ pub fn read(stream: &str) -> Result<Seen, String> {
     }
     let mut client = Client::default();
     for block in stream.split_terminator("\n\n") {
+        if block.starts_with(':') {
+            // A comment, while a client waits.
+            continue;
+        }
         let lines: Vec<&str> = block.split('\n').collect();
         let [name, data] = lines[..] else {
             return Err(format!("not one name and one data line: {block:?}"));

@@ -167,6 +167,11 @@ async fn what_is_no_list_of_models_does_not_come_down() {
     }
     let house = House::new(Model::new([]));
     assert_eq!(house.ask(get("/models", "")).await.status, 401);
+    // The credential does not go up in an address either.
+    let got = house
+        .ask(get(&format!("/models?key={TOKEN}"), &format!("Bearer {TOKEN}")))
+        .await;
+    assert_eq!((got.status, house.model.calls()), (400, 0));
 }
 
 #[tokio::test]

@@ -291,7 +291,7 @@ async fn an_output_rule_ends_the_answer() {
     let got = house.ask(streamed(CHAT, "hi")).await;
     let texts = chat_texts(&got.body);
     assert!(
-        texts["0.content"].starts_with("before [copilot-guard] Omega is not for the screen."),
+        texts["0.content"].starts_with("before \n\n[copilot-guard] Omega is not for the screen."),
         "{texts:?}"
     );
     assert!(!got.body.contains("OMEGA") && !got.body.contains("after"));

@@ -96,7 +96,8 @@ impl Runs {
 
     /// The text has ended at `now`.
     pub(super) fn end(&mut self, reading: &Reading<'_>, now: u64, counted: &mut Vec<Counted>) {
-        for (rule, starts) in &mut self.all {
+        // An empty list may be left from another stream, and name a rule of another set.
+        for (rule, starts) in self.all.iter_mut().filter(|(_, starts)| !starts.is_empty()) {
             if let Some(run) = &reading.rule(*rule).run {
                 counted.extend(ended(reading, (*rule, run), starts, now, now + 1));
             }
