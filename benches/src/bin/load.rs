@@ -1,6 +1,6 @@
-//! `load TARGET TOKEN-FILE BODY-FILE CONNECTIONS REQUESTS END`: sends a fixed number of requests over connections that stay
-//! open and checks every answer: status 200, and a body that ends with END. Prints the bytes of the shortest and of the
-//! longest body.
+//! `load TARGET TOKEN-FILE BODY-FILE CONNECTIONS REQUESTS END`: sends a fixed number of requests over connections that
+//! stay open and checks every answer: status 200, and a body that ends with END. Prints the bytes of the shortest and of
+//! the longest body.
 //!
 //! `#########` in the body is replaced by a number that no other request of the run has.
 

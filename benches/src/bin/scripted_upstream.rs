@@ -1,9 +1,10 @@
 //! `scripted_upstream LISTEN`: a model that answers what the request's model name asks for.
 //!
-//! - `bench-stream`: 100 events of a chat stream, the finish, the usage and `[DONE]`, each an HTTP chunk of its own and all
-//!   in one write.
+//! - `bench-stream`: 100 events of a chat stream, the finish, the usage and `[DONE]`, each an HTTP chunk of its own and
+//!   all in one write.
 //! - `bench-paced`: the same, each event 5 ms after the one before.
-//! - `bench-echo`: a small JSON answer that holds the whole request as its text.
+//! - `bench-echo`: a small JSON answer that holds the whole request as its text, backwards: no rule knows a secret in it
+//!   again, or finds one that stood there backwards.
 //! - anything else: a small JSON answer.
 
 use std::convert::Infallible;
@@ -87,7 +88,7 @@ async fn answer(
         ("text/event-stream", Either::Left(Events::new(events, Some(PACE))))
     } else {
         let text = if asked("bench-echo") {
-            quoted(&String::from_utf8_lossy(&body))
+            quoted(&String::from_utf8_lossy(&body).chars().rev().collect::<String>())
         } else {
             "\"Hello! How can I help you today?\"".to_owned()
         };
