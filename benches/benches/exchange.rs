@@ -93,13 +93,13 @@ fn requests(c: &mut Criterion) {
     group.bench_function("parse", |b| {
         b.iter(|| {
             Dialect::Chat
-                .parse_request(black_box(body.as_bytes()), Limits::default())
+                .parse_request(black_box(body.as_bytes()), None, Limits::default())
                 .map(|r| r.parts.len())
         });
     });
     group.bench_function("parse_judge_write", |b| {
         b.iter(|| {
-            let request = Dialect::Chat.parse_request(black_box(body.as_bytes()), Limits::default())?;
+            let request = Dialect::Chat.parse_request(black_box(body.as_bytes()), None, Limits::default())?;
             let caller = policy.for_caller(&Query::new(&groups, &request.model, Timestamp::from_secs(1)));
             let hits: usize = request
                 .parts

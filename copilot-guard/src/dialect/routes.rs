@@ -90,6 +90,9 @@ pub enum RouteSet {
     /// Those of Copilot's hosts: chat, Responses, embeddings and models without `/v1`, `/v1/messages`, ghost text, tools,
     /// and what clients ask GitHub.
     Copilot,
+    /// Ghost text alone, `/v1/engines/{model}/completions`: hosted Copilot serves it under another host than the rest.
+    /// Add it before [`Copilot`](Self::Copilot), which then leaves it out.
+    GhostText,
 }
 
 /// One line of a set: method, path (`{model}` stands for one segment), what it carries.
@@ -117,6 +120,12 @@ const OPENAI: &[Line] = &[
 ];
 
 const ANTHROPIC: &[Line] = &[(Method::POST, "/v1/messages", Traffic::Model(Dialect::Messages))];
+
+const GHOST_TEXT: &[Line] = &[(
+    Method::POST,
+    "/v1/engines/{model}/completions",
+    Traffic::Model(Dialect::GhostText),
+)];
 
 const COPILOT: &[Line] = &[
     (Method::POST, "/chat/completions", Traffic::Model(Dialect::Chat)),
@@ -205,13 +214,14 @@ impl RouteSet {
             Self::OpenAi => OPENAI,
             Self::Anthropic => ANTHROPIC,
             Self::Copilot => COPILOT,
+            Self::GhostText => GHOST_TEXT,
         }
     }
 }
 
 /// The name is not one of the built-in route sets.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("unknown route set; known are copilot, openai, anthropic")]
+#[error("unknown route set; known are copilot, ghost-text, openai, anthropic")]
 pub struct UnknownRouteSet;
 
 impl FromStr for RouteSet {
@@ -222,6 +232,7 @@ impl FromStr for RouteSet {
             "openai" => Ok(Self::OpenAi),
             "anthropic" => Ok(Self::Anthropic),
             "copilot" => Ok(Self::Copilot),
+            "ghost-text" => Ok(Self::GhostText),
             _ => Err(UnknownRouteSet),
         }
     }
@@ -270,9 +281,23 @@ impl RouteTable {
     pub fn add_set(&mut self, upstream: &str, set: RouteSet) -> Option<String> {
         let mut clash = None;
         for (method, path, traffic) in set.lines() {
+            let is_left_out = set == RouteSet::Copilot && self.has_ghost_text_apart(path, upstream);
+            if is_left_out {
+                continue;
+            }
             clash = clash.or(self.add(upstream, method, path, *traffic));
         }
         clash
+    }
+
+    /// Whether another upstream serves this path, which is that of ghost text.
+    fn has_ghost_text_apart(&self, path: &str, upstream: &str) -> bool {
+        let is_apart = |(_, route): &(Method, Route)| {
+            route.traffic == Traffic::Model(Dialect::GhostText) && route.upstream != upstream
+        };
+        self.by_path
+            .get(path)
+            .is_some_and(|lines| lines.iter().any(is_apart))
     }
 
     /// Adds one path (`POST`). Returns the path when another upstream has it already.
@@ -428,6 +453,16 @@ mod tests {
             .unwrap();
         assert_eq!(route.model.as_deref(), Some("gpt-41-copilot"));
         assert_eq!(route.traffic, Traffic::Model(Dialect::GhostText));
+    }
+
+    #[test]
+    fn ghost_text_may_be_served_apart() {
+        let mut table = RouteTable::new();
+        assert_eq!(table.add_set("proxy", RouteSet::GhostText), None);
+        assert_eq!(table.add_set("api", RouteSet::Copilot), None);
+        let upstream = |path| table.find(&Method::POST, None, path).unwrap().upstream;
+        assert_eq!(upstream("/v1/engines/m/completions"), "proxy");
+        assert_eq!(upstream("/chat/completions"), "api");
     }
 
     #[test]

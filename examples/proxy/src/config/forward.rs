@@ -49,10 +49,19 @@ const COPILOT: &[&str] = &[
     "default.exp-tas.com",
 ];
 
+/// Those of them that serve ghost text.
+const GHOST_TEXT: &[&str] = &[
+    "proxy.individual.githubcopilot.com",
+    "proxy.business.githubcopilot.com",
+    "proxy.enterprise.githubcopilot.com",
+    "copilot-proxy.githubusercontent.com",
+];
+
 /// The hosts that clients of a route set ask, unless the configuration names others.
 pub(crate) fn default_hosts(set: RouteSet) -> &'static [&'static str] {
     match set {
         RouteSet::Copilot => COPILOT,
+        RouteSet::GhostText => GHOST_TEXT,
         RouteSet::Openai => &["api.openai.com"],
         RouteSet::Anthropic => &["api.anthropic.com"],
     }

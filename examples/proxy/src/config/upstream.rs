@@ -25,6 +25,7 @@ pub(crate) struct Upstream {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum RouteSet {
     Copilot,
+    GhostText,
     Openai,
     Anthropic,
 }
@@ -66,6 +67,7 @@ enum Kind {
 
 const ROUTES: &[(&str, RouteSet)] = &[
     ("copilot", RouteSet::Copilot),
+    ("ghost-text", RouteSet::GhostText),
     ("openai", RouteSet::Openai),
     ("anthropic", RouteSet::Anthropic),
 ];

@@ -197,8 +197,17 @@ fn routes(config: &Config) -> Result<RouteTable, Failure> {
             let hosts = upstream.hosts.iter().map(HostPattern::without_port);
             table.add_hosts(&upstream.name, hosts);
         }
+    }
+    // Ghost text first: the set `copilot` leaves out what leads to another upstream.
+    for upstream in &config.upstreams {
+        if upstream.routes.contains(&ConfiguredRoutes::GhostText) {
+            clash(table.add_set(&upstream.name, RouteSet::GhostText))?;
+        }
+    }
+    for upstream in &config.upstreams {
         for set in &upstream.routes {
             let set = match set {
+                ConfiguredRoutes::GhostText => continue,
                 ConfiguredRoutes::Copilot => RouteSet::Copilot,
                 ConfiguredRoutes::Openai => RouteSet::OpenAi,
                 ConfiguredRoutes::Anthropic => RouteSet::Anthropic,
