@@ -49,11 +49,17 @@ impl ApprovalStore for SqliteStore {
                     joined: false,
                 });
             }
-            let older = of_request(connection, &proposal)?
+            let same = of_request(connection, &proposal)?
                 .into_iter()
                 .find(|a| a.can_join(&proposal, now));
+            let older = match same {
+                Some(same) => Some(same),
+                None => pending_of(connection, &proposal.requester.person)?
+                    .into_iter()
+                    .find(|a| a.can_widen(&proposal, now)),
+            };
             let ((approval, step), joined) = match older {
-                Some(older) => (older.join(by), true),
+                Some(older) => (older.join(by, &proposal), true),
                 None => (proposal.opened(), false),
             };
             let events = [approval.event(now, step)];
@@ -245,6 +251,11 @@ fn of_request(connection: &Connection, proposal: &Approval) -> Result<Vec<Approv
         sql,
         vec![person, Value::Text(proposal.digest.to_string())],
     )
+}
+
+fn pending_of(connection: &Connection, person: &str) -> Result<Vec<Approval>, rusqlite::Error> {
+    let sql = "SELECT json FROM approvals WHERE person = ? AND state = 'pending' ORDER BY opened_at DESC, id DESC LIMIT 20";
+    approvals(connection, sql, vec![Value::Text(person.to_owned())])
 }
 
 fn approvals(

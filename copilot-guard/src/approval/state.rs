@@ -17,6 +17,9 @@ use crate::audit::{Actor, ApprovalStep, AuditEvent};
 use crate::clock::Timestamp;
 use crate::id::ExchangeId;
 
+/// So long after it was opened nobody has read an approval yet.
+const UNREAD: Duration = Duration::from_secs(5);
+
 /// What a store commits: the approval as it is now, and the events that led there, in one transaction.
 #[derive(Debug)]
 #[must_use]
@@ -112,9 +115,27 @@ impl Approval {
             }
     }
 
-    /// Another exchange waits for this approval too.
-    pub fn join(&self, by: ExchangeId) -> (Self, ApprovalStep) {
-        (self.next(), ApprovalStep::Joined { by })
+    /// Whether the request behind `proposal` is the same turn in another form and may wait for this approval, which
+    /// then covers its tools too: same person, model and rules, no text that this one does not cover, nobody has
+    /// voted, and it was opened so short a time ago that nobody can have read it.
+    pub fn can_widen(&self, proposal: &Self, now: Timestamp) -> bool {
+        self.state == ApprovalState::Pending
+            && self.votes.is_empty()
+            && now < self.opened_at.plus(UNREAD).min(self.expires_at)
+            && self.rides_left > 0
+            && self.requester.person == proposal.requester.person
+            && self.model == proposal.model
+            && proposal.rules.iter().all(|r| self.rules.contains(r))
+            && proposal.covers.is_subset(&self.covers)
+    }
+
+    /// Another exchange waits for this approval too. What `proposal` brings in tools is part of it from now on.
+    pub fn join(&self, by: ExchangeId, proposal: &Self) -> (Self, ApprovalStep) {
+        let mut next = self.next();
+        if self.state == ApprovalState::Pending && self.votes.is_empty() {
+            next.tools.extend(proposal.tools.iter().cloned());
+        }
+        (next, ApprovalStep::Joined { by })
     }
 
     /// Counts a vote.

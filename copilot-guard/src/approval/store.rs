@@ -138,7 +138,8 @@ pub struct ListFilter {
 /// - `changed` may block for as long as it likes; the others must answer soon.
 #[async_trait]
 pub trait ApprovalStore: std::fmt::Debug + Send + Sync + 'static {
-    /// Opens `proposal`, or joins the newest approval of the same person and digest that is not past its end at `now`.
+    /// Opens `proposal`, or joins the newest approval of the same person and digest that is not past its end at `now`
+    /// ([`Approval::can_join`]), or else one of the same person that it can widen ([`Approval::can_widen`]).
     async fn open(&self, proposal: Approval, by: ExchangeId, now: Timestamp) -> Result<Joined, StoreError>;
 
     /// Counts a vote. A refused vote is recorded too.

@@ -44,10 +44,15 @@ impl ApprovalStore for MemoryStore {
                 joined: false,
             });
         }
-        let joinable = content.approvals.values().filter(|a| a.can_join(&proposal, now));
-        let (approval, step, joined) = match joinable.max_by_key(|a| (a.opened_at, a.id)) {
+        let newest = |is_meant: &dyn Fn(&&Approval) -> bool| {
+            let meant = content.approvals.values().filter(is_meant);
+            meant.max_by_key(|a| (a.opened_at, a.id))
+        };
+        let older =
+            newest(&|a| a.can_join(&proposal, now)).or_else(|| newest(&|a| a.can_widen(&proposal, now)));
+        let (approval, step, joined) = match older {
             Some(older) => {
-                let (approval, step) = older.join(by);
+                let (approval, step) = older.join(by, &proposal);
                 (approval, step, true)
             }
             None => {

@@ -27,6 +27,7 @@ where
     Fut: Future<Output = S>,
 {
     opens_and_joins(&make().await).await;
+    the_same_turn_widens(&make().await).await;
     lists_newest_first(&make().await).await;
     refuses_votes_that_do_not_count(&make().await).await;
     needs_its_quorum(&make().await).await;
@@ -163,6 +164,7 @@ async fn opens_and_joins(store: &impl ApprovalStore) {
     open(store, samples::approval(3, "bob")).await;
     let mut other = samples::approval(4, "ann");
     other.digest = Digest::of(&[b"another request"]);
+    other.covers.insert(Digest::of(&[b"another text"]));
     open(store, other).await;
     let late = samples::approval(5, "ann");
     let opened = store
@@ -177,6 +179,31 @@ async fn opens_and_joins(store: &impl ApprovalStore) {
     forged.votes.push(samples::vote("bob", true));
     let forged = open(store, forged).await;
     assert_eq!((forged.state, forged.votes.len()), (ApprovalState::Pending, 0));
+}
+
+/// The same turn in another form, at the same time: one approval, which covers the tools of both.
+async fn the_same_turn_widens(store: &impl ApprovalStore) {
+    let mut first = samples::approval(1, "ann");
+    first.rides_left = 2;
+    let first = open(store, first).await;
+    let mut other = samples::approval(2, "ann");
+    other.digest = Digest::of(&[b"the same text, with tools"]);
+    other.tools.insert("editor".to_owned());
+    let widened = store
+        .open(other.clone(), samples::exchange_id(2), NOW)
+        .await
+        .expect("it joins");
+    assert!(widened.joined && widened.approval.id == first.id);
+    assert!(widened.approval.tools.contains("editor"));
+    // Not once somebody may have read it.
+    other.id = samples::approval_id(3);
+    other.tools.insert("browser".to_owned());
+    let late = first.opened_at.plus(std::time::Duration::from_secs(5));
+    let opened = store
+        .open(other, samples::exchange_id(3), late)
+        .await
+        .expect("it opens");
+    assert!(!opened.joined);
 }
 
 async fn lists_newest_first(store: &impl ApprovalStore) {
