@@ -18,7 +18,7 @@ use crate::clock::Timestamp;
 use crate::id::ExchangeId;
 
 /// So long after it was opened nobody has read an approval yet.
-const UNREAD: Duration = Duration::from_secs(5);
+const UNREAD: Duration = Duration::from_secs(10);
 
 /// What a store commits: the approval as it is now, and the events that led there, in one transaction.
 #[derive(Debug)]

@@ -16,6 +16,7 @@ pub(crate) mod memo;
 mod messages;
 mod messages_plain;
 mod messages_write;
+#[cfg(feature = "tower")]
 pub(crate) mod models;
 mod names;
 mod refusal;

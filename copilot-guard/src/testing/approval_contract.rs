@@ -198,7 +198,7 @@ async fn the_same_turn_widens(store: &impl ApprovalStore) {
     // Not once somebody may have read it.
     other.id = samples::approval_id(3);
     other.tools.insert("browser".to_owned());
-    let late = first.opened_at.plus(std::time::Duration::from_secs(5));
+    let late = first.opened_at.plus(std::time::Duration::from_secs(10));
     let opened = store
         .open(other, samples::exchange_id(3), late)
         .await
