@@ -17,6 +17,7 @@ mod credentials;
 mod gone;
 mod masking;
 mod masking_plain;
+mod pieces;
 mod prompts;
 mod readiness;
 mod tags;
