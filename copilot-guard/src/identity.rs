@@ -6,6 +6,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 
+/// Whether a human or a program asks.
+///
+/// Exhaustive: a policy must say of each what it may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallerKind {
+    /// A human, by way of a login.
+    #[default]
+    Person,
+    /// A program on its own: a CI job, a workload, a client with credentials of its own. It cannot vote.
+    Machine,
+}
+
+impl CallerKind {
+    /// The name in policies and records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Machine => "machine",
+        }
+    }
+}
+
 /// A verified caller. Built by a [`TokenVerifier`](crate::token::TokenVerifier), never from client headers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -25,6 +48,21 @@ pub struct Identity {
     pub expires_at: Timestamp,
     /// When the person last proved who they are (`auth_time`), if the token says.
     pub authenticated_at: Option<Timestamp>,
+    /// A human, or a program.
+    #[serde(default)]
+    pub kind: CallerKind,
+    /// When the token was issued (`iat`), if it says. Of tokens that were given for another one: when that was issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued_at: Option<Timestamp>,
+    /// The login session at the issuer (`sid`), if the token says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// What the token can be withdrawn by: its own id (`jti`, `uti`) and those of the tokens it was given for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub token_ids: Vec<String>,
+    /// The key of the account in the issuer's directory, where its groups are asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory_key: Option<String>,
 }
 
 impl Identity {
@@ -39,6 +77,11 @@ impl Identity {
             client: None,
             expires_at,
             authenticated_at: None,
+            kind: CallerKind::Person,
+            issued_at: None,
+            session: None,
+            token_ids: Vec::new(),
+            directory_key: None,
         }
     }
 

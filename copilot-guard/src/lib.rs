@@ -40,6 +40,7 @@ pub mod decision;
 pub mod detect;
 pub mod dialect;
 pub mod exchange;
+pub mod groups;
 #[cfg(feature = "tower")]
 pub mod guard;
 #[cfg(feature = "tower")]
@@ -49,6 +50,8 @@ pub mod identity;
 pub mod json;
 #[cfg(feature = "tower")]
 pub mod memory;
+#[cfg(feature = "tower")]
+pub mod outbound;
 pub mod policy;
 pub mod secret;
 pub mod sse;

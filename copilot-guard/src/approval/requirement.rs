@@ -85,6 +85,7 @@ mod tests {
             person: name.to_owned(),
             groups: groups.iter().map(|g| (*g).to_owned()).collect(),
             client: None,
+            kind: Default::default(),
         }
     }
 

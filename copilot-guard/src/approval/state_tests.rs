@@ -32,6 +32,7 @@ fn actor(who: usize) -> Actor {
         person: person.to_owned(),
         groups: groups.iter().map(|g| (*g).to_owned()).collect(),
         client: None,
+        kind: Default::default(),
     }
 }
 

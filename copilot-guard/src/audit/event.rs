@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::Timestamp;
 use crate::decision::{Action, RuleHit, Stage};
 use crate::id::{ApprovalId, ExchangeId};
-use crate::identity::Identity;
+use crate::identity::{CallerKind, Identity};
 
 /// One event of one exchange.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +152,18 @@ pub struct Actor {
     /// The program the token was issued to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client: Option<String>,
+    /// A human, or a program.
+    #[serde(default, skip_serializing_if = "is_person")]
+    pub kind: CallerKind,
+}
+
+/// Records of humans say nothing of it.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde's `skip_serializing_if` hands out references"
+)]
+fn is_person(kind: &CallerKind) -> bool {
+    *kind == CallerKind::Person
 }
 
 impl Actor {
@@ -169,6 +181,7 @@ impl From<&Identity> for Actor {
             person: identity.person.clone(),
             groups: identity.groups.clone(),
             client: identity.client.clone(),
+            kind: identity.kind,
         }
     }
 }

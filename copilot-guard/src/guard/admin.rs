@@ -18,7 +18,7 @@ use crate::approval::{Approval, ApprovalState, ListFilter, Vote, VoteError};
 use crate::audit::{Actor, AuditReader, ExchangeFilter, ExchangeRecord, ReadError};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
-use crate::token::{TokenVerifier, credential};
+use crate::token::{TokenError, TokenVerifier, credential};
 
 /// Longest body of an admin request.
 pub const MAX_ADMIN_BODY: usize = 64 << 10;
@@ -169,7 +169,7 @@ impl Guard {
         let verified = access.verifier.verify(token, self.now());
         match catch_async(std::panic::AssertUnwindSafe(verified)).await {
             Some(Ok(identity)) => Ok(identity),
-            Some(Err(crate::token::TokenError::Unavailable)) | None => Err(Failure::new(
+            Some(Err(TokenError::Unavailable | TokenError::GroupsUnavailable)) | None => Err(Failure::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "keys_unavailable",
                 "identity cannot be checked right now",

@@ -231,6 +231,7 @@ impl Guard {
         let code = match error {
             TokenError::GroupsOverage => "groups_overage",
             TokenError::Unavailable => "keys_unavailable",
+            TokenError::GroupsUnavailable => "groups_unavailable",
             _ => "invalid_token",
         };
         Denial::new(exchange, dialect, status, code, message)
@@ -311,7 +312,7 @@ impl Guard {
 /// Status and words for a token that was not accepted.
 fn token_refusal(error: &TokenError) -> (StatusCode, &'static str) {
     match error {
-        TokenError::Unavailable => (
+        TokenError::Unavailable | TokenError::GroupsUnavailable => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Identity cannot be checked right now. Try again in a moment.",
         ),

@@ -73,7 +73,7 @@ impl Guard {
 
     fn refuse_tunnel(&self, error: &TokenError, now: Timestamp) -> Denial {
         let (status, message) = match error {
-            TokenError::Unavailable => (
+            TokenError::Unavailable | TokenError::GroupsUnavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Identity cannot be checked right now. Try again in a moment.",
             ),

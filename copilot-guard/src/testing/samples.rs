@@ -36,6 +36,7 @@ pub fn actor(name: &str, groups: &[&str]) -> Actor {
         person: format!("https://idp.example#{name}"),
         groups: groups.iter().map(|g| (*g).to_owned()).collect(),
         client: Some("editor".to_owned()),
+        kind: Default::default(),
     }
 }
 

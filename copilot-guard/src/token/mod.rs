@@ -86,6 +86,15 @@ pub trait TokenVerifier: std::fmt::Debug + Send + Sync + 'static {
     fn needs_token(&self) -> bool {
         true
     }
+
+    /// The same caller, as the provider knows them at `now`: asked when a token is given for a device grant, whose
+    /// login may be days old. Without a directory to ask, the caller stays as they were.
+    ///
+    /// # Errors
+    /// The caller is refused: their issuer is not configured any more, or their groups cannot be had.
+    async fn renew(&self, identity: Identity, _now: Timestamp) -> Result<Identity, TokenError> {
+        Ok(identity)
+    }
 }
 
 /// Why a token was not accepted. Of an [`Invalid`](Self::Invalid) or [`Missing`](Self::Missing) one the client learns
@@ -105,6 +114,9 @@ pub enum TokenError {
     /// No usable keys: the identity provider cannot be reached.
     #[error("identity keys are not available")]
     Unavailable,
+    /// The directory that knows the caller's groups cannot be asked. Never taken for "no groups".
+    #[error("the caller's groups cannot be had")]
+    GroupsUnavailable,
 }
 
 impl TokenError {
@@ -114,6 +126,7 @@ impl TokenError {
             Self::Missing(code) | Self::Invalid(code) => code,
             Self::GroupsOverage => "groups_overage",
             Self::Unavailable => "keys_unavailable",
+            Self::GroupsUnavailable => "groups_unavailable",
         }
     }
 }

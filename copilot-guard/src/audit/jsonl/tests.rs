@@ -24,6 +24,7 @@ fn opened(n: u8) -> AuditEvent {
         person: "ann".to_owned(),
         groups: [].into(),
         client: None,
+        kind: Default::default(),
     };
     let opening = Opening {
         actor,
