@@ -10,7 +10,7 @@ use actix_web::http::StatusCode as ActixStatus;
 use actix_web::http::header as actix_header;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use bytes::Bytes;
-use copilot_guard::guard::{BoxError, UpstreamName};
+use copilot_guard::guard::{BoxError, ClientAddress, UpstreamName};
 use copilot_guard::id::ExchangeId;
 use copilot_guard::identity::Identity;
 use futures_core::Stream;
@@ -31,6 +31,9 @@ pub(crate) fn head(request: &HttpRequest) -> Parts {
         }
         // Only `POST` has routes.
         None => *head.method_mut() = Method::OPTIONS,
+    }
+    if let Some(peer) = request.peer_addr() {
+        head.extensions_mut().insert(ClientAddress(peer.ip()));
     }
     head.into_parts().0
 }

@@ -10,7 +10,7 @@ use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::error::InternalError;
 use actix_web::{Error, HttpMessage};
 use bytes::Bytes;
-use copilot_guard::guard::{BoxError, Guard, Reply, ReplyBody, UpstreamReply};
+use copilot_guard::guard::{BoxError, Guard, MAX_OWN_BODY, Reply, ReplyBody, UpstreamReply};
 use futures_util::future::LocalBoxFuture;
 use http::Request;
 
@@ -98,6 +98,12 @@ where
         let (head, body) = response.into_parts();
         Ok(request.into_response(convert::response(&head, GuardBody::full(body))))
     };
+    if let Some(own) = guard.own_call(&parts) {
+        let payload = request.take_payload();
+        let silence = guard.settings().body_silence;
+        let body = read(payload, &parts.headers, MAX_OWN_BODY, silence).await.ok();
+        return refuse(request, guard.answer_own(own, &parts, body).await);
+    }
     let identified = match guard.identify(&parts).await {
         Ok(identified) => identified,
         Err(denial) => return refuse(request, denial.into_response()),

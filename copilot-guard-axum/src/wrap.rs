@@ -3,16 +3,18 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use axum::extract::connect_info::IntoMakeServiceWithConnectInfo;
 use axum::response::Response;
 use axum::routing::IntoMakeService;
 use axum::{ServiceExt, extract::Request};
-use copilot_guard::guard::Guard;
+use copilot_guard::guard::{ClientAddress, Guard};
 use copilot_guard::http::{GuardService, ResponseFuture};
 use tower_service::Service;
 
@@ -45,7 +47,7 @@ impl Guarded {
     }
 
     /// For [`axum::serve()`], with `C` of the connection as an extension that layers between the server and the guard
-    /// can read. It does not reach the router.
+    /// can read. It does not reach the router. With `SocketAddr` as `C` the record of refusals names the address.
     pub fn into_make_service_with_connect_info<C>(self) -> IntoMakeServiceWithConnectInfo<Self, C> {
         ServiceExt::<Request>::into_make_service_with_connect_info(self)
     }
@@ -69,7 +71,12 @@ where
         Service::<Request<B>>::poll_ready(&mut self.service, cx)
     }
 
-    fn call(&mut self, request: Request<B>) -> GuardedFuture {
+    fn call(&mut self, mut request: Request<B>) -> GuardedFuture {
+        // What `into_make_service_with_connect_info::<SocketAddr>` brings, for the record of refusals.
+        if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
+            let address = ClientAddress(peer.ip());
+            request.extensions_mut().insert(address);
+        }
         GuardedFuture {
             inner: self.service.call(request),
         }

@@ -1,4 +1,4 @@
-//! Audit log and approvals of copilot-guard in one SQLite file.
+//! Audit log, approvals, device grants and revocations of copilot-guard in one SQLite file.
 //!
 //! 1. Vote, state of the approval and audit event commit in one transaction.
 //! 2. An acknowledged event is synced to disk (WAL, `synchronous = FULL`). One writer thread commits whatever waits in
@@ -20,6 +20,7 @@
 //! Any number of processes on one machine may open the file; votes of one are seen by the others within a second. Not
 //! for network file systems, whose locks SQLite cannot rely on.
 
+mod access;
 mod approvals;
 mod audit;
 mod failure;
@@ -44,7 +45,7 @@ use crate::failure::Failure;
 use crate::readers::Readers;
 use crate::writer::Writer;
 
-/// Keeps audit events and approvals in one SQLite file. Clones share it. See the [crate docs](crate).
+/// Keeps audit events, approvals, device grants and revocations in one SQLite file. Clones share it. See the [crate docs](crate).
 #[derive(Clone)]
 pub struct SqliteStore {
     inner: Arc<Inner>,

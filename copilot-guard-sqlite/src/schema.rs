@@ -10,7 +10,7 @@ use crate::failure::Failure;
 
 /// "CPGD": tells our files from other people's.
 const APPLICATION_ID: i32 = 0x4350_4744;
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 
 /// `events` is the record; `exchanges` and its two lists of names are derived from it in the same transaction, so that
 /// lists need not read it.
@@ -72,6 +72,25 @@ CREATE TABLE outbox (
 ) STRICT;
 ";
 
+/// What version 2 brought: device grants, by the hash of what the laptop keeps, and revocations.
+const ACCESS: &str = "
+CREATE TABLE grants (
+  hash TEXT PRIMARY KEY,
+  person TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER NOT NULL,
+  json TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX grants_of_person ON grants (person, created_at);
+CREATE INDEX grants_by_end ON grants (expires_at);
+CREATE TABLE revocations (
+  seq INTEGER PRIMARY KEY,
+  ends_at INTEGER NOT NULL,
+  json TEXT NOT NULL
+) STRICT;
+CREATE INDEX revocations_by_end ON revocations (ends_at);
+";
+
 /// Makes the file before SQLite does, readable by its owner only; SQLite gives its side files the same mode.
 pub(crate) fn create_private(path: &Path) -> Result<(), Failure> {
     let mut options = OpenOptions::new();
@@ -119,7 +138,9 @@ pub(crate) fn open_reader(path: &Path) -> Result<Connection, Failure> {
     connection.set_prepared_statement_cache_capacity(32);
     let (application, version) = stamp(&connection)?;
     if application != APPLICATION_ID || version != VERSION {
-        return Err(Failure::message("not a copilot-guard database of this version"));
+        return Err(Failure::message(
+            "not a copilot-guard database of this version; a gateway that opens one of an older version brings it up",
+        ));
     }
     Ok(connection)
 }
@@ -136,6 +157,10 @@ fn migrate(connection: &Connection) -> Result<(), Failure> {
         rusqlite::Transaction::new_unchecked(connection, rusqlite::TransactionBehavior::Immediate)?;
     match stamp(&transaction)? {
         (APPLICATION_ID, VERSION) => {}
+        (APPLICATION_ID, 1) => {
+            transaction.execute_batch(ACCESS)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+        }
         (APPLICATION_ID, _) => return Err(Failure::message("the database is of a newer version")),
         (0, 0) => {
             let tables: i64 =
@@ -144,6 +169,7 @@ fn migrate(connection: &Connection) -> Result<(), Failure> {
                 return Err(Failure::message("the file is another program's database"));
             }
             transaction.execute_batch(SCHEMA)?;
+            transaction.execute_batch(ACCESS)?;
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
         }

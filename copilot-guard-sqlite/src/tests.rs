@@ -8,7 +8,8 @@ use copilot_guard::approval::{ApprovalState, ApprovalStore as _};
 use copilot_guard::audit::{AuditReader as _, AuditSink as _, EventKind, Outcome};
 use copilot_guard::testing::samples::{self, NOW};
 use copilot_guard::testing::{
-    approval_events_contract, approval_store_contract, audit_sink_contract, outbox_contract,
+    access_store_contract, approval_events_contract, approval_store_contract, audit_sink_contract,
+    outbox_contract,
 };
 use rusqlite::Connection;
 
@@ -33,6 +34,7 @@ async fn it_passes_the_suites() {
     let stores = Stores::new();
     audit_sink_contract(|| stores.make()).await;
     approval_store_contract(|| stores.make()).await;
+    access_store_contract(|| stores.make()).await;
     approval_events_contract(|| stores.make()).await;
     outbox_contract(async || stores.make().await.with_outbox()).await;
 }

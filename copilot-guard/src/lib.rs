@@ -31,6 +31,7 @@
 //! - [`approval`] and [`audit`]: the traits of stores and sinks, and what it costs when one fails.
 //! - [`exchange`]: the life of one answer, without I/O.
 
+pub mod access;
 pub mod approval;
 pub mod audit;
 pub mod clock;

@@ -9,7 +9,7 @@ use crate::id::{ApprovalId, ExchangeId};
 
 /// The store failed; nothing was changed.
 #[derive(Debug, thiserror::Error)]
-#[error("the approval store failed: {what}")]
+#[error("the store failed: {what}")]
 pub struct StoreError {
     what: &'static str,
     #[source]

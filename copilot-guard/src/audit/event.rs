@@ -128,14 +128,52 @@ pub enum EventKind {
         status: u16,
         /// How many like it this event stands for (more than one when refusals come in a flood).
         count: u64,
+        /// Where it came from, as far as that is known. Of several, what they share.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<Box<Stranger>>,
     },
+    /// Access was taken back; first and last event at once.
+    Revoked(Box<Withdrawal>),
 }
 
 impl EventKind {
     /// Whether it ends its exchange. An exchange has exactly one such event.
     pub const fn is_final(&self) -> bool {
-        matches!(self, Self::Closed(_) | Self::Refused { .. })
+        matches!(self, Self::Closed(_) | Self::Refused { .. } | Self::Revoked(_))
     }
+}
+
+/// What is known of somebody who was refused before it was known who they are. Nothing of it can be trusted but the
+/// address, and that only as far as the way to the gateway can.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stranger {
+    /// The network address of the connection.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The method and path of the request, without its query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// What the client calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+}
+
+/// That access was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawal {
+    /// What was withdrawn: `token`, `session`, `account` or `person`.
+    pub what: String,
+    /// Its name: the id of a token or grant, a session, an account (`issuer#subject`), a person.
+    pub name: String,
+    /// What was issued until then is refused.
+    pub issued_until: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Who did it; nobody when the identity provider or the command line did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Actor>,
+    /// By which way: `admin`, `command`, `logout` (the identity provider's), `owner`.
+    pub through: String,
 }
 
 /// Who acted, as the record keeps it.

@@ -15,7 +15,10 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-pub use event::{Actor, ApprovalStep, AuditEvent, Closing, EventKind, MaskCount, Opening, Outcome, RuleRef};
+pub use event::{
+    Actor, ApprovalStep, AuditEvent, Closing, EventKind, MaskCount, Opening, Outcome, RuleRef, Stranger,
+    Withdrawal,
+};
 #[cfg(feature = "tower")]
 pub use jsonl::{JsonLinesReader, JsonLinesSink};
 pub use query::{AuditReader, Cursor, ExchangeFilter, Page, ReadError};

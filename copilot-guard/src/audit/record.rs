@@ -8,6 +8,7 @@ use super::{ApprovalStep, AuditEvent, EventKind, MaskCount, Outcome, RuleRef};
 use crate::clock::Timestamp;
 use crate::decision::Action;
 use crate::id::{ApprovalId, ExchangeId};
+use crate::identity::CallerKind;
 
 /// One exchange, from first to last event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub struct ExchangeRecord {
     pub groups: BTreeSet<String>,
     /// The program the token was issued to.
     pub client: Option<String>,
+    /// Whether a human or a program asked.
+    #[serde(default)]
+    pub kind: CallerKind,
     /// The upstream.
     pub upstream: String,
     /// The wire format.
@@ -100,6 +104,7 @@ impl ExchangeRecord {
             issuer: String::new(),
             groups: BTreeSet::new(),
             client: None,
+            kind: CallerKind::Person,
             upstream: String::new(),
             dialect: String::new(),
             model: String::new(),
@@ -137,6 +142,7 @@ impl ExchangeRecord {
                 self.issuer.clone_from(&opening.actor.issuer);
                 self.groups.clone_from(&opening.actor.groups);
                 self.client.clone_from(&opening.actor.client);
+                self.kind = opening.actor.kind;
                 self.upstream.clone_from(&opening.upstream);
                 self.dialect.clone_from(&opening.dialect);
                 self.model.clone_from(&opening.model);
@@ -191,6 +197,19 @@ impl ExchangeRecord {
                 self.decision = Action::Block;
                 self.status = Some(*status);
                 self.code = Some(code.clone());
+            }
+            EventKind::Revoked(withdrawal) => {
+                self.ended_at = Some(event.at);
+                self.outcome = Some(Outcome::Completed);
+                self.status = Some(200);
+                self.code = Some("access_revoked".to_owned());
+                if let Some(by) = &withdrawal.by {
+                    self.subject.clone_from(&by.subject);
+                    self.issuer.clone_from(&by.issuer);
+                    self.groups.clone_from(&by.groups);
+                    self.client.clone_from(&by.client);
+                    self.kind = by.kind;
+                }
             }
         }
     }

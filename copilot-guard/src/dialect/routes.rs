@@ -18,6 +18,10 @@ pub enum Traffic {
     Models,
     /// A caller's token for a short-lived one of the gateway: answered here.
     TokenExchange(TokenExchange),
+    /// A caller's token for a device grant: answered here.
+    DeviceGrant,
+    /// Where the login command signs in: the same for everybody, answered here.
+    LoginHint,
     /// What clients report of themselves: taken without asking who, kept nowhere, sent nowhere.
     Telemetry,
     /// Questions that clients ask before they work, with the same answer for everybody: answered here.
@@ -73,6 +77,8 @@ impl Traffic {
             Self::Tools => "mcp",
             Self::Models => "models",
             Self::TokenExchange(_) => "token_exchange",
+            Self::DeviceGrant => "device_grant",
+            Self::LoginHint => "login_hint",
             Self::Telemetry => "telemetry",
             Self::Static(_) => "static",
         }
@@ -202,11 +208,15 @@ const COPILOT: &[Line] = &[
 ];
 
 /// The gateway's own, of every table that is not empty.
-const OWN: &[Line] = &[(
-    Method::POST,
-    "/copilot-guard/token",
-    Traffic::TokenExchange(TokenExchange::Plain),
-)];
+const OWN: &[Line] = &[
+    (
+        Method::POST,
+        "/copilot-guard/token",
+        Traffic::TokenExchange(TokenExchange::Plain),
+    ),
+    (Method::POST, "/copilot-guard/device-grants", Traffic::DeviceGrant),
+    (Method::GET, "/copilot-guard/login", Traffic::LoginHint),
+];
 
 impl RouteSet {
     fn lines(self) -> &'static [Line] {

@@ -53,6 +53,7 @@ impl Guard {
         }
         match identified.route.traffic {
             Traffic::TokenExchange(form) => return self.exchange_token(&identified, form).await,
+            Traffic::DeviceGrant => return self.grant_device(&identified).await,
             Traffic::Models => return self.admit_models(identified, parts).await,
             _ => {}
         }
@@ -113,7 +114,7 @@ impl Guard {
             parts.uri.path_and_query().map_or("", |p| p.as_str()).as_bytes(),
             bound.as_deref().unwrap_or(&written).as_bytes(),
         ]);
-        let actor = Actor::from(&identified.identity);
+        let actor = Actor::from(&*identified.identity);
         let tools: BTreeSet<String> = request.tools.iter().cloned().collect();
         let opening = Opening {
             actor: actor.clone(),
@@ -146,6 +147,7 @@ impl Guard {
             actor: actor.clone(),
             digest: digest.clone(),
             policy: policy.clone(),
+            welcome: self.welcome(identified.identity.clone()),
         };
         let upstream_request = upstream_request(parts, &identified, written);
         match judged.decision.action {
@@ -405,7 +407,7 @@ impl Guard {
         request: &str,
     ) -> Admission {
         let opening = Opening {
-            actor: Actor::from(&identified.identity),
+            actor: Actor::from(&*identified.identity),
             upstream: identified.route.upstream.clone(),
             dialect: identified.route.traffic.as_str().to_owned(),
             model: String::new(),
@@ -536,7 +538,9 @@ pub(super) fn upstream_request(parts: &Parts, identified: &Identified, body: Str
         .extensions_mut()
         .insert(UpstreamName(identified.route.upstream.clone()));
     request.extensions_mut().insert(identified.exchange);
-    request.extensions_mut().insert(identified.identity.clone());
+    request
+        .extensions_mut()
+        .insert(Identity::clone(&identified.identity));
     request
 }
 

@@ -107,7 +107,11 @@ impl Guard {
             permit,
         } = pending;
         let wait = hold::wait(self, approval, claim);
-        let held = tokio::time::timeout(self.inner.settings.hold_plain, wait).await;
+        let held = tokio::time::timeout(self.inner.settings.hold_plain, wait);
+        let mut welcome = permit.session.welcome.clone();
+        let Some(held) = welcome.unless_over(held).await else {
+            return self.withdrawn(permit.session).await;
+        };
         let (code, decision, outcome, message) = match held {
             Ok(Held::Released) => return self.forward(permit, call).await,
             Ok(Held::Denied(message)) => ("approval_denied", "denied", Outcome::Denied, message),
@@ -148,9 +152,12 @@ impl Guard {
         F: Future<Output = Result<UpstreamReply<S>, BoxError>>,
         S: Stream<Item = Result<Bytes, BoxError>>,
     {
-        let Permit { request, session } = permit;
-        let answer = catch_call(call, request);
-        let reply = match tokio::time::timeout(self.inner.settings.upstream_silence, answer).await {
+        let Permit { request, mut session } = permit;
+        let answer = tokio::time::timeout(self.inner.settings.upstream_silence, catch_call(call, request));
+        let Some(reply) = session.welcome.unless_over(answer).await else {
+            return self.withdrawn(session).await;
+        };
+        let reply = match reply {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => {
                 tracing::warn!(exchange = %session.ticket.exchange(), error = %error, "upstream failed");
@@ -194,10 +201,12 @@ impl Guard {
     where
         S: Stream<Item = Result<Bytes, BoxError>>,
     {
-        let body = match self
-            .collect(reply.body, self.inner.settings.max_response_bytes)
-            .await
-        {
+        let body = self.collect(reply.body, self.inner.settings.max_response_bytes);
+        let body = match session.welcome.unless_over(body).await {
+            None => return self.withdrawn(session).await,
+            Some(body) => body,
+        };
+        let body = match body {
             Ok(body) => body,
             Err(code) => return self.fail(session, code).await,
         };
@@ -237,6 +246,10 @@ impl Guard {
                 None => return self.fail(session, "internal_error").await,
             }
         };
+        // Votes on calls may have taken a while.
+        if session.welcome.is_over() {
+            return self.withdrawn(session).await;
+        }
         let summary = answer.summary();
         let decision = session.decision.max(summary.decision);
         session.ticket.set_status(200);
@@ -336,6 +349,20 @@ impl Guard {
             .await
     }
 
+    /// The caller's access was withdrawn before the answer was there.
+    async fn withdrawn<D>(&self, session: Session) -> Reply<D> {
+        let (exchange, dialect) = (session.ticket.exchange(), session.route.dialect);
+        let denial = Denial::new(
+            exchange,
+            dialect,
+            StatusCode::UNAUTHORIZED,
+            "invalid_token",
+            WITHDRAWN,
+        );
+        self.finish_with(session, denial, Outcome::Refused, "access_revoked")
+            .await
+    }
+
     async fn finish<D>(&self, session: Session, denial: Denial, outcome: Outcome) -> Reply<D> {
         let code = denial.code;
         self.finish_with(session, denial, outcome, code).await
@@ -407,6 +434,8 @@ where
 
 pub(super) const STILL_WAITING: &str = "This still waits for a reviewer. Send the same message again later: it goes on as soon as it is approved.";
 pub(super) const EXPIRED: &str = "The approval's time has run out. Send the message again to ask anew.";
+pub(super) const WITHDRAWN: &str =
+    "Your access was withdrawn, so this answer ends here. Sign in again, or ask your administrator.";
 pub(super) const UNAVAILABLE: &str = "Approvals cannot be checked right now. Try again in a moment.";
 
 pub(super) fn decision_label(decision: Action) -> &'static str {

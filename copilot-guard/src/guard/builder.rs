@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::settings::Settings;
 use super::{Guard, Inner, Refusals, Writer};
+use crate::access::AccessStore;
 use crate::approval::ApprovalStore;
 use crate::audit::{AuditError, AuditEvent, AuditReader, AuditSink, Durable};
 use crate::clock::{Clock, SystemClock};
@@ -43,6 +44,7 @@ pub struct Ready {
     routes: RouteTable,
     tag_key: Option<TagKey>,
     gateway_tokens: Option<GatewayTokens>,
+    access: Option<Arc<dyn AccessStore>>,
     settings: Settings,
     clock: Arc<dyn Clock>,
 }
@@ -127,19 +129,21 @@ impl GuardBuilder<WantsAudit> {
                 routes: RouteTable::new(),
                 tag_key: None,
                 gateway_tokens: None,
+                access: None,
                 settings: Settings::default(),
                 clock: Arc::new(SystemClock),
             },
         }
     }
 
-    /// One store for the record, its reader, and approvals, so that a vote and its record commit together.
-    pub fn with_store<S: AuditSink + AuditReader + ApprovalStore>(
+    /// One store for the record, its reader, access, and approvals, so that a vote and its record commit together.
+    pub fn with_store<S: AuditSink + AuditReader + ApprovalStore + AccessStore>(
         self,
         store: Arc<S>,
     ) -> GuardBuilder<Ready> {
         let mut builder = self.with_shared_audit(store.clone());
         builder.state.reader = Some(store.clone());
+        builder.state.access = Some(store.clone());
         builder.state.approvals = Some(store);
         builder
     }
@@ -195,6 +199,13 @@ impl GuardBuilder<Ready> {
         self
     }
 
+    /// Who keeps device grants and revocations. Without one they live in memory and end with the process.
+    #[must_use]
+    pub fn with_access(mut self, store: Arc<dyn AccessStore>) -> Self {
+        self.state.access = Some(store);
+        self
+    }
+
     /// Limits and times.
     #[must_use]
     pub fn with_settings(mut self, settings: Settings) -> Self {
@@ -224,6 +235,7 @@ impl GuardBuilder<Ready> {
             routes,
             tag_key,
             gateway_tokens,
+            access,
             settings,
             clock,
         } = self.state;
@@ -240,6 +252,7 @@ impl GuardBuilder<Ready> {
         };
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
         let writer = Writer::start(sink, settings.on_audit_failure, &runtime);
+        let access = access.unwrap_or_else(|| Arc::new(MemoryStore::new()));
         let approvals = approvals.unwrap_or_else(|| Arc::new(MemoryStore::new().with_outbox()));
         let inner = Arc::new(Inner {
             verifier,
@@ -254,6 +267,7 @@ impl GuardBuilder<Ready> {
             clock,
             writer,
             refusals: std::sync::Mutex::new(Refusals::default()),
+            revoked: super::revoked::Revoked::new(access),
             turns: super::turns::Turns::default(),
         });
         runtime.spawn(super::upkeep::run(Arc::downgrade(&inner)));

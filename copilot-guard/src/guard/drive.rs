@@ -13,7 +13,7 @@ use tokio::sync::oneshot::error::RecvError;
 use tokio::time::{Instant, Sleep};
 
 use super::Guard;
-use super::answer::{BoxError, EXPIRED, STILL_WAITING, UNAVAILABLE, UpstreamReply};
+use super::answer::{BoxError, EXPIRED, STILL_WAITING, UNAVAILABLE, UpstreamReply, WITHDRAWN};
 use super::catch::{catch, catch_async};
 use super::hold::{self, Held, Waiting};
 use super::session::Session;
@@ -74,6 +74,7 @@ enum Woken<S> {
     Answered(Held),
     Unanswered,
     Silence,
+    Withdrawn,
 }
 
 impl<C, F, S> Driver<C, F, S>
@@ -142,6 +143,10 @@ where
             if matches!(self.phase, Phase::Over) {
                 return None;
             }
+            // Also where upstream sends so fast that nothing is ever waited for.
+            if self.session.welcome.is_over() {
+                self.withdraw();
+            }
             if self.may_gather()
                 && let Some(data) = self.gather().await
             {
@@ -204,12 +209,14 @@ where
         let silence = self.guard.inner.settings.upstream_silence;
         let keep_alive_at = self.keep_alive_at;
         let keep_alive = || tokio::time::sleep_until(keep_alive_at);
+        let withdrawn = self.session.welcome.over();
         match &mut self.phase {
             Phase::Holding { wait, until, .. } => tokio::select! {
                 biased;
                 held = wait => Woken::Held(held),
                 () = tokio::time::sleep_until(*until) => Woken::HeldOver,
                 () = keep_alive() => Woken::KeepAlive,
+                () = withdrawn => Woken::Withdrawn,
             },
             Phase::Calling { call, until } => tokio::select! {
                 biased;
@@ -218,6 +225,7 @@ where
                 ),
                 () = tokio::time::sleep_until(*until) => Woken::Silence,
                 () = keep_alive() => Woken::KeepAlive,
+                () = withdrawn => Woken::Withdrawn,
             },
             Phase::Streaming { body } => match &mut self.question {
                 Some(question) => {
@@ -228,22 +236,27 @@ where
                         () = tokio::time::sleep_until(question.until) => Woken::Unanswered,
                         () = keep_alive() => Woken::KeepAlive,
                         data = next(body.as_mut()), if wants_data => Woken::Data(data),
+                        () = withdrawn => Woken::Withdrawn,
                     }
                 }
                 // One timer for all pieces: each moves the time of silence on, and the timer asks when it fires.
-                None => loop {
-                    tokio::select! {
-                        biased;
-                        data = next(body.as_mut()) => break Woken::Data(data),
-                        () = self.silence.as_mut() => {
-                            let until = self.heard_at + silence;
-                            if Instant::now() >= until {
-                                break Woken::Silence;
+                None => {
+                    let mut withdrawn = std::pin::pin!(withdrawn);
+                    loop {
+                        tokio::select! {
+                            biased;
+                            data = next(body.as_mut()) => break Woken::Data(data),
+                            () = self.silence.as_mut() => {
+                                let until = self.heard_at + silence;
+                                if Instant::now() >= until {
+                                    break Woken::Silence;
+                                }
+                                self.silence.as_mut().reset(until);
                             }
-                            self.silence.as_mut().reset(until);
+                            () = withdrawn.as_mut() => break Woken::Withdrawn,
                         }
                     }
-                },
+                }
             },
             Phase::Over => Woken::Data(None),
         }
@@ -291,6 +304,7 @@ where
             }
             Woken::Unanswered => self.stop(STILL_WAITING, Outcome::HeldOver, "approval_pending"),
             Woken::Silence => self.exchange.handle_failure("upstream_silent"),
+            Woken::Withdrawn => self.withdraw(),
         }
         None
     }
@@ -363,6 +377,11 @@ where
 
     fn refusal(&self, message: &str) -> CallAnswer {
         CallAnswer::Refuse(notice(message, &self.session.ticket.exchange().to_string()))
+    }
+
+    /// The caller's access was withdrawn: the answer ends here, whatever it waits for.
+    fn withdraw(&mut self) {
+        self.stop(WITHDRAWN, Outcome::Refused, "access_revoked");
     }
 
     fn stop(&mut self, message: &str, outcome: Outcome, code: &'static str) {

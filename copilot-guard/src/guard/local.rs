@@ -51,16 +51,16 @@ impl Guard {
                 }
             }
         };
-        if form != TokenExchange::User && self.record_exchange(identified).await.is_err() {
+        if form != TokenExchange::User && self.record_own(identified).await.is_err() {
             return Admission::Refuse(self.not_recorded(identified));
         }
         Admission::Reply(reply(exchange, "application/json", body))
     }
 
-    /// That somebody got a token, without the token.
-    async fn record_exchange(&self, identified: &Identified) -> Result<(), super::writer::NotRecorded> {
+    /// That somebody got a token or a grant, without it.
+    pub(super) async fn record_own(&self, identified: &Identified) -> Result<(), super::writer::NotRecorded> {
         let opening = Opening {
-            actor: Actor::from(&identified.identity),
+            actor: Actor::from(&*identified.identity),
             upstream: identified.route.upstream.clone(),
             dialect: identified.route.traffic.as_str().to_owned(),
             model: String::new(),
@@ -111,7 +111,7 @@ pub(super) fn fixed(exchange: ExchangeId, what: StaticReply) -> Response<Bytes> 
     reply(exchange, "application/json", body.to_owned())
 }
 
-fn reply(exchange: ExchangeId, content_type: &'static str, body: String) -> Response<Bytes> {
+pub(super) fn reply(exchange: ExchangeId, content_type: &'static str, body: String) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from(body));
     stamp(response.headers_mut(), exchange, None);
     response

@@ -13,12 +13,15 @@ mod calls;
 mod catch;
 mod denial;
 mod drive;
+mod form;
 mod headers;
 mod hold;
 mod judge;
 mod local;
 mod models;
+mod own;
 mod refusals;
+mod revoked;
 mod session;
 mod settings;
 mod tunnel;
@@ -37,15 +40,18 @@ pub use answer::{BoxError, Reply, ReplyBody, UpstreamReply};
 pub use builder::{BuildError, Dangerous, GuardBuilder, Ready, WantsAudit, WantsPolicy, WantsVerifier};
 pub use denial::{DECISION_HEADER, Denial, EXCHANGE_HEADER, GITHUB_REQUEST_ID};
 pub use drive::Driver;
-pub use session::{Admission, Identified, Pending, Permit, UpstreamName};
-pub use settings::{CopilotEndpoints, OnFailure, RefusalForm, Settings};
+pub use own::{MAX_OWN_BODY, OwnCall, RevokeError};
+pub use session::{Admission, ClientAddress, Identified, Pending, Permit, UpstreamName};
+pub use settings::{CopilotEndpoints, LoginHint, OnFailure, RefusalForm, Settings};
 pub use tunnel::{Tunnel, TunnelToken};
 
-use refusals::Refusals;
+use refusals::{Refusals, Summary};
+use revoked::Revoked;
 use writer::{NotRecorded, Writer};
 
+use crate::access::DeviceGrant;
 use crate::approval::ApprovalStore;
-use crate::audit::{AuditEvent, AuditReader, EventKind};
+use crate::audit::{AuditEvent, AuditReader, EventKind, Stranger};
 use crate::clock::{Clock, Timestamp};
 use crate::detect::TagKey;
 use crate::dialect::{Dialect, RouteTable, Traffic};
@@ -74,6 +80,7 @@ struct Inner {
     clock: Arc<dyn Clock>,
     writer: Writer,
     refusals: Mutex<Refusals>,
+    revoked: Revoked,
     /// Looking for an approval and opening one is one step for a person.
     turns: turns::Turns,
 }
@@ -137,13 +144,21 @@ impl Guard {
         let Some(route) = self.inner.routes.find(&parts.method, host, path) else {
             let dialect = RouteTable::dialect_hint(path);
             let message = "There is no such route on this gateway. Check the base URL and the path.";
-            return Err(self.refuse(exchange, dialect, StatusCode::NOT_FOUND, "unknown_route", message));
+            return Err(self.refuse(
+                exchange,
+                dialect,
+                StatusCode::NOT_FOUND,
+                "unknown_route",
+                message,
+                stranger(parts),
+            ));
         };
         let dialect = route.dialect;
         match route.traffic {
             // Nothing is asked and nothing told that is about anybody.
             Traffic::Telemetry => return Err(Denial::reply(exchange, local::telemetry(exchange))),
             Traffic::Static(what) => return Err(Denial::reply(exchange, local::fixed(exchange, what))),
+            Traffic::LoginHint => return Err(self.login_hint(exchange, parts)),
             _ => {}
         }
         if parts.headers.contains_key(http::header::UPGRADE) {
@@ -154,6 +169,7 @@ impl Guard {
                 StatusCode::BAD_REQUEST,
                 "upgrade_refused",
                 message,
+                stranger(parts),
             ));
         }
         // Inside of a tunnel, what the headers hold is meant for the far server and identifies nobody here.
@@ -165,9 +181,13 @@ impl Guard {
         let token = match found {
             Ok(token) => token,
             Err(_) if !self.inner.verifier.needs_token() => "",
-            Err(error) => return Err(self.refuse_token(exchange, dialect, &error)),
+            Err(error) => return Err(self.refuse_token(exchange, dialect, &error, stranger(parts))),
         };
-        match self.verify(token, now).await {
+        let verified = match route.traffic {
+            Traffic::TokenExchange(_) => self.verify_for_exchange(token, now).await,
+            _ => self.verify(token, now).await,
+        };
+        match verified {
             Ok(identity) => Ok(Identified {
                 exchange,
                 route,
@@ -175,18 +195,34 @@ impl Guard {
                 token: crate::secret::Secret::new(token),
                 now,
             }),
-            Err(error) => Err(self.refuse_token(exchange, dialect, &error)),
+            Err(error) => Err(self.refuse_token(exchange, dialect, &error, stranger(parts))),
         }
     }
 
-    /// Whom a token names: one of the gateway's own, or one that the verifier knows.
-    async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
-        if GatewayTokens::is_one(token) {
-            return self.inner.gateway_tokens.verify(token, now);
+    /// Whom a token names, unless it was withdrawn: one of the gateway's own, or one that the verifier knows.
+    async fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Identity>, TokenError> {
+        let identity = if GatewayTokens::is_one(token) {
+            self.inner.gateway_tokens.verify(token, now)?
+        } else if DeviceGrant::is_one(token) {
+            // Good for a token, and for nothing else: it may lie on a disk for days.
+            return Err(TokenError::Invalid("device_grant"));
+        } else {
+            let verified = std::panic::AssertUnwindSafe(self.inner.verifier.verify(token, now));
+            let verified = catch::catch_async(verified).await;
+            verified.unwrap_or(Err(TokenError::Unavailable))?
+        };
+        self.inner.revoked.check(&identity, now).await?;
+        Ok(Arc::new(identity))
+    }
+
+    /// The same where a gateway token is asked for: a device grant counts there.
+    async fn verify_for_exchange(&self, token: &str, now: Timestamp) -> Result<Arc<Identity>, TokenError> {
+        if !DeviceGrant::is_one(token) {
+            return self.verify(token, now).await;
         }
-        let verified = std::panic::AssertUnwindSafe(self.inner.verifier.verify(token, now));
-        let verified = catch::catch_async(verified).await;
-        verified.unwrap_or(Err(TokenError::Unavailable))
+        let identity = self.redeem(token, now).await?;
+        self.inner.revoked.check(&identity, now).await?;
+        Ok(Arc::new(identity))
     }
 
     /// The refusal of a body that is too large to be read.
@@ -200,6 +236,7 @@ impl Guard {
             StatusCode::PAYLOAD_TOO_LARGE,
             "request_too_large",
             message,
+            Stranger::default(),
         )
     }
 
@@ -213,6 +250,7 @@ impl Guard {
             StatusCode::BAD_REQUEST,
             "malformed_request",
             message,
+            Stranger::default(),
         )
     }
 
@@ -220,9 +258,15 @@ impl Guard {
         self.inner.clock.now()
     }
 
-    fn refuse_token(&self, exchange: ExchangeId, dialect: Dialect, error: &TokenError) -> Denial {
+    fn refuse_token(
+        &self,
+        exchange: ExchangeId,
+        dialect: Dialect,
+        error: &TokenError,
+        from: Stranger,
+    ) -> Denial {
         let (status, message) = token_refusal(error);
-        self.refuse(exchange, dialect, status, error.code(), message)
+        self.refuse(exchange, dialect, status, error.code(), message, from)
     }
 
     /// The same, of somebody who is known: recorded by the caller.
@@ -230,8 +274,7 @@ impl Guard {
         let (status, message) = token_refusal(error);
         let code = match error {
             TokenError::GroupsOverage => "groups_overage",
-            TokenError::Unavailable => "keys_unavailable",
-            TokenError::GroupsUnavailable => "groups_unavailable",
+            error if error.is_unavailable() => error.code(),
             _ => "invalid_token",
         };
         Denial::new(exchange, dialect, status, code, message)
@@ -245,15 +288,19 @@ impl Guard {
         status: StatusCode,
         code: &'static str,
         message: impl Into<String>,
+        from: Stranger,
     ) -> Denial {
         let now = self.now();
-        let due = self.refusals().note(code, status.as_u16(), now);
+        let due = self
+            .refusals()
+            .note(code, status.as_u16(), from.address.as_deref(), now);
         self.record_summaries(due.summaries, now);
         if due.singly {
             let kind = EventKind::Refused {
                 code: code.to_owned(),
                 status: status.as_u16(),
                 count: 1,
+                from: (from != Stranger::default()).then(|| Box::new(from)),
             };
             self.inner
                 .writer
@@ -267,12 +314,17 @@ impl Guard {
         Denial::new(exchange, dialect, status, shown, message)
     }
 
-    fn record_summaries(&self, summaries: Vec<(&'static str, u16, u64)>, now: Timestamp) {
-        let events = summaries.into_iter().map(|(code, status, count)| {
+    fn record_summaries(&self, summaries: Vec<Summary>, now: Timestamp) {
+        let events = summaries.into_iter().map(|summary| {
+            let from = summary.address.map(|address| Stranger {
+                address: Some(address),
+                ..Stranger::default()
+            });
             let kind = EventKind::Refused {
-                code: code.to_owned(),
-                status,
-                count,
+                code: summary.code.to_owned(),
+                status: summary.status,
+                count: summary.count,
+                from: from.map(Box::new),
             };
             AuditEvent::new(ExchangeId::new(now, entropy()), 0, now, kind)
         });
@@ -309,10 +361,24 @@ impl Guard {
     }
 }
 
+/// What a refusal's record says of a caller who is not known.
+fn stranger(parts: &Parts) -> Stranger {
+    let cut = |text: &str| text.chars().take(200).collect::<String>();
+    Stranger {
+        address: parts.extensions.get::<ClientAddress>().map(|a| a.0.to_string()),
+        request: Some(cut(&format!("{} {}", parts.method, parts.uri.path()))),
+        user_agent: parts
+            .headers
+            .get(http::header::USER_AGENT)
+            .and_then(|value| value.to_str().ok())
+            .map(cut),
+    }
+}
+
 /// Status and words for a token that was not accepted.
 fn token_refusal(error: &TokenError) -> (StatusCode, &'static str) {
     match error {
-        TokenError::Unavailable | TokenError::GroupsUnavailable => (
+        error if error.is_unavailable() => (
             StatusCode::SERVICE_UNAVAILABLE,
             "Identity cannot be checked right now. Try again in a moment.",
         ),

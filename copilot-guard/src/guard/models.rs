@@ -36,7 +36,7 @@ impl Guard {
             );
             return self.refuse_identified(&identified, denial, "").await;
         }
-        let actor = Actor::from(&identified.identity);
+        let actor = Actor::from(&*identified.identity);
         let opening = Opening {
             actor: actor.clone(),
             upstream: identified.route.upstream.clone(),
@@ -76,6 +76,7 @@ impl Guard {
                 actor,
                 digest: Digest::of(&[b"models"]),
                 policy,
+                welcome: self.welcome(identified.identity.clone()),
             },
         })
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::Request;
 
 use super::denial::Denial;
+use super::revoked::Welcome;
 use super::writer::Ticket;
 use crate::approval::{Approval, Claim, Digest};
 use crate::audit::Actor;
@@ -23,7 +24,7 @@ use crate::secret::Secret;
 pub struct Identified {
     pub(super) exchange: ExchangeId,
     pub(super) route: Route,
-    pub(super) identity: Identity,
+    pub(super) identity: Arc<Identity>,
     pub(super) token: Secret,
     pub(super) now: Timestamp,
 }
@@ -44,6 +45,11 @@ impl Identified {
         &self.route
     }
 }
+
+/// The network address of a request's connection, as an extension that a shell puts into the request. For the record
+/// alone: nothing is decided by it. Behind a proxy it is the proxy's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ClientAddress(pub std::net::IpAddr);
 
 /// Which configured upstream a forwarded request is for; an extension of the request that the inner service gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,4 +122,5 @@ pub(super) struct Session {
     pub(super) decision: Action,
     pub(super) actor: Actor,
     pub(super) digest: Digest,
+    pub(super) welcome: Welcome,
 }

@@ -34,6 +34,40 @@ pub struct Settings {
     pub refusal: RefusalForm,
     /// Where Copilot clients are sent that ask for their endpoints; `None` refuses to say.
     pub copilot_endpoints: Option<CopilotEndpoints>,
+    /// How long a device grant lasts; cut at [`MAX_GRANT_LIFETIME`](crate::access::MAX_GRANT_LIFETIME). Zero gives none.
+    pub grant_lifetime: Duration,
+    /// What the login command is told; `None` tells nothing.
+    pub login: Option<LoginHint>,
+}
+
+/// Where and as whom a command line signs in. Told to everybody who asks: a public client has no secret (RFC 8252).
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[non_exhaustive]
+pub struct LoginHint {
+    /// The issuer, byte for byte as its tokens name it.
+    pub issuer: String,
+    /// The public client that the issuer knows.
+    pub client_id: String,
+    /// Scopes to ask for.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// The resource to ask for (RFC 8707).
+    #[serde(default)]
+    pub resource: Option<String>,
+    /// The audience to ask for, where the issuer has a parameter of that name.
+    #[serde(default)]
+    pub audience: Option<String>,
+}
+
+impl LoginHint {
+    /// Without scopes, resource and audience.
+    pub fn new(issuer: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self {
+            issuer: issuer.into(),
+            client_id: client_id.into(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Addresses that Copilot clients take from the reply to their token exchange, without a path.
@@ -100,6 +134,8 @@ impl Default for Settings {
             max_undurable: 0,
             refusal: RefusalForm::Error,
             copilot_endpoints: None,
+            grant_lifetime: Duration::from_secs(7 * 24 * 3600),
+            login: None,
         }
     }
 }

@@ -7,11 +7,15 @@
 //! 3. The proxy ends the tunnel at [`Tunnel::expires_at`].
 
 use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
 
 use http::StatusCode;
 use http::header::HeaderMap;
 
+use super::revoked::Welcome;
 use super::{Denial, Guard, entropy};
+use crate::audit::Stranger;
 use crate::clock::Timestamp;
 use crate::dialect::Dialect;
 use crate::id::ExchangeId;
@@ -26,6 +30,14 @@ pub struct Tunnel {
     pub token: TunnelToken,
     /// When the token ends, and with it the tunnel.
     pub expires_at: Timestamp,
+    welcome: Welcome,
+}
+
+impl Tunnel {
+    /// Returns once the caller's access is withdrawn: then the tunnel ends.
+    pub fn withdrawn(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.welcome.clone().over()
+    }
 }
 
 /// The token that opened a tunnel. Only [`Guard::identify_tunnel`] makes one. `{:?}` shows nothing of it.
@@ -50,30 +62,35 @@ impl Guard {
     /// # Errors
     /// 407 without an acceptable token, 400 when its list of groups is cut off, 503 when tokens cannot be checked.
     /// The refusal is recorded, and its body is plain text.
-    pub async fn identify_tunnel(&self, headers: &HeaderMap) -> Result<Tunnel, Denial> {
+    pub async fn identify_tunnel(
+        &self,
+        headers: &HeaderMap,
+        address: Option<IpAddr>,
+    ) -> Result<Tunnel, Denial> {
         let now = self.now();
         let verifier = &self.inner.verifier;
         let token = match proxy_credential(headers) {
             Ok(token) => token,
             Err(_) if !verifier.needs_token() => Secret::new(""),
-            Err(error) => return Err(self.refuse_tunnel(&error, now)),
+            Err(error) => return Err(self.refuse_tunnel(&error, address, now)),
         };
         match self.verify(token.expose(), now).await {
             // Within the leeway of a request, and yet over: such a tunnel would end as it begins.
             Ok(identity) if identity.expires_at <= now && verifier.needs_token() => {
-                Err(self.refuse_tunnel(&TokenError::Invalid("expired"), now))
+                Err(self.refuse_tunnel(&TokenError::Invalid("expired"), address, now))
             }
             Ok(identity) => Ok(Tunnel {
                 token: TunnelToken(token),
                 expires_at: identity.expires_at,
+                welcome: self.welcome(identity),
             }),
-            Err(error) => Err(self.refuse_tunnel(&error, now)),
+            Err(error) => Err(self.refuse_tunnel(&error, address, now)),
         }
     }
 
-    fn refuse_tunnel(&self, error: &TokenError, now: Timestamp) -> Denial {
+    fn refuse_tunnel(&self, error: &TokenError, address: Option<IpAddr>, now: Timestamp) -> Denial {
         let (status, message) = match error {
-            TokenError::Unavailable | TokenError::GroupsUnavailable => (
+            error if error.is_unavailable() => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Identity cannot be checked right now. Try again in a moment.",
             ),
@@ -88,7 +105,18 @@ impl Guard {
         };
         let exchange = ExchangeId::new(now, entropy());
         // No dialect is known yet: the body is for the person who looks for the reason.
-        let mut denial = self.refuse(exchange, Dialect::Chat, status, error.code(), message);
+        let mut denial = self.refuse(
+            exchange,
+            Dialect::Chat,
+            status,
+            error.code(),
+            message,
+            Stranger {
+                address: address.map(|address| address.to_string()),
+                request: Some("CONNECT".to_owned()),
+                user_agent: None,
+            },
+        );
         denial.body = Some(("text/plain; charset=utf-8", format!("{message}\n")));
         denial
     }

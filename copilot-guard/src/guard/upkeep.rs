@@ -24,6 +24,9 @@ pub(super) async fn run(inner: Weak<Inner>) {
             Some(Err(error)) => tracing::error!(%error, "approvals could not be expired"),
             None => tracing::error!("the approval store panicked"),
         }
+        if let Err(error) = guard.inner.revoked.read(now).await {
+            tracing::error!(%error, "revocations could not be read");
+        }
         // Tried again at the next tick; a release waits for it on its own.
         let _ = guard.drain_outbox().await;
         let summaries = guard.refusals().due(now);

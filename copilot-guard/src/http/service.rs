@@ -15,7 +15,7 @@ use tower_service::Service;
 use super::future::ResponseFuture;
 use super::request_body::RequestBody;
 use super::response_body::{DataStream, ResponseBody};
-use crate::guard::{BoxError, Guard, Settings, UpstreamReply};
+use crate::guard::{BoxError, Guard, MAX_OWN_BODY, Settings, UpstreamReply};
 
 /// A gateway behind a [`Guard`]. See the [module docs](super).
 #[derive(Debug)]
@@ -71,6 +71,10 @@ where
         let guard = self.guard.clone();
         ResponseFuture::new(async move {
             let (parts, body) = request.into_parts();
+            if let Some(own) = guard.own_call(&parts) {
+                let body = read(body, MAX_OWN_BODY, guard.settings()).await.ok();
+                return guard.answer_own(own, &parts, body).await.map(ResponseBody::full);
+            }
             let identified = match guard.identify(&parts).await {
                 Ok(identified) => identified,
                 Err(denial) => {
@@ -78,7 +82,8 @@ where
                     return denial.into_response().map(ResponseBody::full);
                 }
             };
-            let body = match read(body, guard.settings()).await {
+            let limit = guard.settings().max_request_bytes;
+            let body = match read(body, limit, guard.settings()).await {
                 Ok(body) => body,
                 Err(Unread::TooLarge) => {
                     return guard
@@ -141,8 +146,7 @@ enum Unread {
 }
 
 /// Reads a whole body, within the limits of size and patience.
-async fn read<B: Body>(body: B, settings: &Settings) -> Result<Bytes, Unread> {
-    let limit = settings.max_request_bytes;
+async fn read<B: Body>(body: B, limit: usize, settings: &Settings) -> Result<Bytes, Unread> {
     if body.size_hint().lower() > limit as u64 {
         return Err(Unread::TooLarge);
     }

@@ -1,5 +1,6 @@
 //! A store in memory: for tests and trials. Nothing of it survives the process, and it forgets nothing until then.
 
+mod access;
 mod approvals;
 
 use std::collections::{HashMap, VecDeque};
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use crate::access::{DeviceGrant, GrantHash, Revocation};
 use crate::approval::Approval;
 use crate::audit::log::EventLog;
 use crate::audit::{
@@ -16,7 +18,7 @@ use crate::audit::{
 };
 use crate::id::{ApprovalId, ExchangeId};
 
-/// Keeps audit events and approvals in memory, under one lock, so that state and event change together. Clones share
+/// Keeps audit events, approvals, device grants and revocations in memory, under one lock, so that state and event change together. Clones share
 /// the same content.
 ///
 /// Its [`Durable`] means "in memory": what it holds ends with the process.
@@ -38,6 +40,8 @@ struct Content {
     log: EventLog,
     approvals: HashMap<ApprovalId, Approval>,
     outbox: VecDeque<AuditEvent>,
+    grants: HashMap<GrantHash, DeviceGrant>,
+    revocations: Vec<Revocation>,
 }
 
 // It holds what was asked and answered: `{:?}` shows none of it.

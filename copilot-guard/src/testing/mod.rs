@@ -1,5 +1,5 @@
 //! Help for tests: a clock that is set by hand, a sink that can be told to fail, and the **contract suites** that every
-//! audit sink and approval store must pass, ours and yours.
+//! audit sink, approval store and access store must pass, ours and yours.
 //!
 //! ```
 //! # use copilot_guard::{memory::MemoryStore, testing};
@@ -11,6 +11,8 @@
 //! ```
 
 #[expect(clippy::expect_used, reason = "a suite that fails must panic")]
+mod access_contract;
+#[expect(clippy::expect_used, reason = "a suite that fails must panic")]
 mod approval_contract;
 #[expect(clippy::expect_used, reason = "a suite that fails must panic")]
 mod audit_contract;
@@ -18,6 +20,7 @@ mod clock;
 pub mod samples;
 mod sink;
 
+pub use access_contract::access_store_contract;
 pub use approval_contract::{approval_events_contract, approval_store_contract, outbox_contract};
 pub use audit_contract::audit_sink_contract;
 pub use clock::ManualClock;

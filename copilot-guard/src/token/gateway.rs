@@ -23,6 +23,8 @@ use crate::secret::Secret;
 const PREFIX: &str = "gho_cg1";
 /// The length of the signature at the end, in base64url.
 const SIGNATURE: usize = 43;
+/// Who issues them.
+const ISSUER: &str = "urn:copilot-guard:gateway";
 /// Longest life of a token.
 const MAX_TTL: Duration = Duration::from_secs(15 * 60);
 
@@ -45,6 +47,8 @@ pub struct Issued {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Payload {
+    /// Of no other issuer: these tokens have a key, a form and a verifier of their own (RFC 8725, section 3.12).
+    iss: String,
     /// Tells two tokens of one caller apart.
     jti: String,
     /// Milliseconds since the Unix epoch.
@@ -73,8 +77,12 @@ impl GatewayTokens {
         identity.expires_at = expires_at;
         // A vote needs a login that somebody else vouches for.
         identity.authenticated_at = None;
+        let jti = format!("cg-{}", URL_SAFE_NO_PAD.encode(nonce));
+        // Last, behind those of what it is given for: each of them withdraws it.
+        identity.token_ids.push(jti.clone());
         let payload = Payload {
-            jti: URL_SAFE_NO_PAD.encode(nonce),
+            iss: ISSUER.to_owned(),
+            jti,
             iat: now.as_millis(),
             exp: expires_at.as_millis(),
             identity,
@@ -111,7 +119,11 @@ impl GatewayTokens {
         let json = URL_SAFE_NO_PAD.decode(payload).map_err(|_| refused.clone())?;
         let payload: Payload = serde_json::from_slice(&json).map_err(|_| refused.clone())?;
         let lasts = i128::from(payload.exp) - i128::from(payload.iat);
-        if lasts > MAX_TTL.as_millis() as i128 || payload.exp != payload.identity.expires_at.as_millis() {
+        let own = payload.iss == ISSUER && payload.identity.token_ids.last() == Some(&payload.jti);
+        if !own
+            || lasts > MAX_TTL.as_millis() as i128
+            || payload.exp != payload.identity.expires_at.as_millis()
+        {
             return Err(refused);
         }
         if now.as_millis() >= payload.exp {

@@ -64,6 +64,35 @@ use async_trait::async_trait;
 use crate::clock::Timestamp;
 use crate::identity::Identity;
 
+/// What an identity provider says of a logout (OpenID Connect Back-Channel Logout 1.0, section 2.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogoutToken {
+    /// Who says it.
+    pub issuer: String,
+    /// The account, if it says.
+    pub subject: Option<String>,
+    /// The login session, if it says. One of both is there.
+    pub session: Option<String>,
+    /// Its own id (`jti`).
+    pub id: String,
+    /// When it was said.
+    pub issued_at: Timestamp,
+}
+
+impl LogoutToken {
+    /// Of this issuer, without subject and session.
+    pub fn new(issuer: impl Into<String>, id: impl Into<String>, issued_at: Timestamp) -> Self {
+        Self {
+            issuer: issuer.into(),
+            subject: None,
+            session: None,
+            id: id.into(),
+            issued_at,
+        }
+    }
+}
+
 /// Checks a bearer token and says whom it names.
 ///
 /// # When it is called
@@ -95,6 +124,14 @@ pub trait TokenVerifier: std::fmt::Debug + Send + Sync + 'static {
     async fn renew(&self, identity: Identity, _now: Timestamp) -> Result<Identity, TokenError> {
         Ok(identity)
     }
+
+    /// Verifies a logout token. Verifiers that know of none refuse it.
+    ///
+    /// # Errors
+    /// It is not acceptable, or keys cannot be had.
+    async fn verify_logout(&self, _token: &str, _now: Timestamp) -> Result<LogoutToken, TokenError> {
+        Err(TokenError::Invalid("logout_unsupported"))
+    }
 }
 
 /// Why a token was not accepted. Of an [`Invalid`](Self::Invalid) or [`Missing`](Self::Missing) one the client learns
@@ -114,18 +151,30 @@ pub enum TokenError {
     /// No usable keys: the identity provider cannot be reached.
     #[error("identity keys are not available")]
     Unavailable,
+    /// What was withdrawn cannot be told.
+    #[error("revocations are not available")]
+    RevocationsUnavailable,
     /// The directory that knows the caller's groups cannot be asked. Never taken for "no groups".
     #[error("the caller's groups cannot be had")]
     GroupsUnavailable,
 }
 
 impl TokenError {
+    /// Whether it is the gateway that cannot tell, and not the token that is at fault.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable | Self::GroupsUnavailable | Self::RevocationsUnavailable
+        )
+    }
+
     /// A stable code for records and metrics.
     pub fn code(&self) -> &'static str {
         match self {
             Self::Missing(code) | Self::Invalid(code) => code,
             Self::GroupsOverage => "groups_overage",
             Self::Unavailable => "keys_unavailable",
+            Self::RevocationsUnavailable => "revocations_unavailable",
             Self::GroupsUnavailable => "groups_unavailable",
         }
     }

@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod access;
 mod approvals;
 mod audit_failure;
 mod broken_store;

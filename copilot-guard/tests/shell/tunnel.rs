@@ -51,7 +51,7 @@ fn proxy(value: &str) -> HeaderMap {
 async fn token(house: &House) -> TunnelToken {
     let tunnel = house
         .guard
-        .identify_tunnel(&proxy(&format!("Bearer {TOKEN}")))
+        .identify_tunnel(&proxy(&format!("Bearer {TOKEN}")), None)
         .await;
     tunnel.unwrap().token
 }
@@ -75,7 +75,7 @@ async fn refusals_are_recorded_and_can_be_acted_on() {
         }
         // Meant for the far server.
         headers.insert("authorization", format!("Bearer {TOKEN}").parse().unwrap());
-        let denial = house.guard.identify_tunnel(&headers).await.unwrap_err();
+        let denial = house.guard.identify_tunnel(&headers, None).await.unwrap_err();
         assert_eq!(
             (denial.status().as_u16(), denial.code()),
             (status, shown),
@@ -112,7 +112,7 @@ async fn the_tunnel_speaks_for_the_requests_inside() {
     };
     let tunnel = house
         .guard
-        .identify_tunnel(&proxy(&format!("Basic {basic}")))
+        .identify_tunnel(&proxy(&format!("Basic {basic}")), None)
         .await
         .unwrap();
     assert_eq!(tunnel.expires_at, NOW.plus(Duration::from_secs(600)));

@@ -133,6 +133,8 @@ pub struct House {
     pub model: Model,
     pub sink: RecordingSink,
     pub store: MemoryStore,
+    /// The guard's own grants and revocations, unless another store was named.
+    pub access: MemoryStore,
     pub clock: ManualClock,
     pub shell: Shell,
 }
@@ -178,9 +180,18 @@ impl House {
 
     /// With the builder changed at last.
     pub fn keyed(model: Model, last: impl FnOnce(GuardBuilder<Ready>) -> GuardBuilder<Ready>) -> Self {
+        Self::keyed_with(model, Names, last)
+    }
+
+    /// The same with another verifier.
+    pub fn keyed_with(
+        model: Model,
+        verifier: impl TokenVerifier,
+        last: impl FnOnce(GuardBuilder<Ready>) -> GuardBuilder<Ready>,
+    ) -> Self {
         let store = MemoryStore::new().with_outbox();
         let approvals = Arc::new(store.clone());
-        Self::finish(model, |_| {}, Names, store, approvals, last)
+        Self::finish(model, |_| {}, verifier, store, approvals, last)
     }
 
     fn finish(
@@ -192,6 +203,7 @@ impl House {
         last: impl FnOnce(GuardBuilder<Ready>) -> GuardBuilder<Ready>,
     ) -> Self {
         let sink = RecordingSink::new();
+        let access = MemoryStore::new();
         let clock = ManualClock::new(NOW);
         let mut settings = Settings::default();
         change(&mut settings);
@@ -206,6 +218,7 @@ impl House {
             .with_approvals(approvals)
             .with_routes(routes)
             .with_settings(settings)
+            .with_access(Arc::new(access.clone()))
             .with_clock(Arc::new(clock.clone()));
         let guard = last(builder).build().expect("a guard");
         let shell = GuardService::new(guard.clone(), model.clone());
@@ -214,6 +227,7 @@ impl House {
             model,
             sink,
             store,
+            access,
             clock,
             shell,
         }
@@ -328,7 +342,7 @@ pub fn check_record(events: &[AuditEvent]) {
             events.last().is_some_and(|e| e.kind.is_final()),
             "{exchange}: {events:#?}"
         );
-        let refused = matches!(events[0].kind, EventKind::Refused { .. });
+        let refused = matches!(events[0].kind, EventKind::Refused { .. } | EventKind::Revoked(_));
         assert_eq!(
             opened,
             usize::from(!refused),

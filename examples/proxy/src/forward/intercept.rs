@@ -2,13 +2,14 @@
 //! mode.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use copilot_guard::guard::TunnelToken;
+use copilot_guard::guard::{ClientAddress, TunnelToken};
 use copilot_guard::http::ResponseBody;
 use http::{Request, Response};
 use http_body::{Body, Frame, SizeHint};
@@ -31,6 +32,7 @@ use crate::serve::{DataPlane, listen};
 pub(super) struct Inside {
     pub(super) target: Target,
     pub(super) token: TunnelToken,
+    pub(super) peer: IpAddr,
     pub(super) plane: DataPlane,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -98,6 +100,7 @@ async fn answer(
         Err(refusal) => return Ok(refused(&inside, &refusal, running)),
     };
     head.extensions.insert(inside.token);
+    head.extensions.insert(ClientAddress(inside.peer));
     let response = match inside.plane.oneshot(Request::from_parts(head, body)).await {
         Ok(response) => response,
         Err(never) => match never {},

@@ -1,5 +1,7 @@
 //! When a tunnel ends: with its token, after a time of idleness, or when the gateway drains.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,6 +14,7 @@ pub(super) enum End {
     Token,
     Idle,
     Drain,
+    Withdrawn,
 }
 
 impl End {
@@ -20,23 +23,26 @@ impl End {
             Self::Token => "token_expired",
             Self::Idle => "idle",
             Self::Drain => "drain",
+            Self::Withdrawn => "access_revoked",
         }
     }
 }
 
 /// What bounds a tunnel's life.
-#[derive(Debug)]
 pub(super) struct Life {
     /// From now until the token's end.
     pub(super) left: Duration,
     pub(super) idle: Duration,
     pub(super) stopped: watch::Receiver<bool>,
+    /// Ready once the caller's access is withdrawn.
+    pub(super) withdrawn: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Life {
     /// Returns when the tunnel is to end.
     pub(super) async fn over(mut self, activity: &Activity) -> End {
         tokio::select! {
+            () = self.withdrawn.as_mut() => End::Withdrawn,
             () = tokio::time::sleep(self.left) => End::Token,
             () = quiet(activity, self.idle) => End::Idle,
             () = told(&mut self.stopped) => End::Drain,
@@ -113,6 +119,7 @@ mod tests {
             left: Duration::from_secs(left),
             idle: Duration::from_secs(idle),
             stopped,
+            withdrawn: Box::pin(std::future::pending()),
         };
         (life, stop)
     }
@@ -121,6 +128,13 @@ mod tests {
     async fn ends_with_its_token() {
         let (life, _stop) = life(60, 600);
         assert_eq!(life.over(&Activity::default()).await, End::Token);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ends_when_access_is_withdrawn() {
+        let (mut life, _stop) = life(3600, 600);
+        life.withdrawn = Box::pin(std::future::ready(()));
+        assert_eq!(life.over(&Activity::default()).await, End::Withdrawn);
     }
 
     #[tokio::test(start_paused = true)]

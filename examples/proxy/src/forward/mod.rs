@@ -22,7 +22,7 @@ mod tests;
 mod tunnel;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,9 +178,9 @@ impl Proxy {
         // Every connection and tunnel holds a sender; the channel closes when the last of them is gone.
         let (open, mut all_closed) = mpsc::channel::<Infallible>(1);
         loop {
-            let stream = tokio::select! {
+            let (stream, peer) = tokio::select! {
                 accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => stream,
+                    Ok((stream, peer)) => (stream, peer),
                     Err(error) => {
                         tracing::warn!(%error, "a connection was not accepted");
                         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -190,7 +190,13 @@ impl Proxy {
                 () = life::told(&mut stopped) => break,
             };
             let _ = stream.set_nodelay(true);
-            tokio::spawn(accepted(proxy.clone(), stream, tls.clone(), open.clone()));
+            tokio::spawn(accepted(
+                proxy.clone(),
+                stream,
+                peer.ip(),
+                tls.clone(),
+                open.clone(),
+            ));
         }
         drop(listener);
         drop(open);
@@ -200,7 +206,12 @@ impl Proxy {
     }
 
     /// Answers a `CONNECT`; the tunnel itself goes on in a task of its own.
-    async fn answer(self: Arc<Self>, mut request: Request<Incoming>, open: Open) -> Response<Full<Bytes>> {
+    async fn answer(
+        self: Arc<Self>,
+        mut request: Request<Incoming>,
+        peer: IpAddr,
+        open: Open,
+    ) -> Response<Full<Bytes>> {
         let target = match connect::target(request.method(), request.uri()) {
             Ok(target) => target,
             Err(refusal) => {
@@ -212,7 +223,7 @@ impl Proxy {
                 return response;
             }
         };
-        let tunnel = match self.guard.identify_tunnel(request.headers()).await {
+        let tunnel = match self.guard.identify_tunnel(request.headers(), Some(peer)).await {
             Ok(tunnel) => tunnel,
             Err(denial) => {
                 self.metrics.tunnel_refused(denial.code());
@@ -227,6 +238,7 @@ impl Proxy {
             left: tunnel.expires_at.since(SystemClock.now()),
             idle: self.plan.idle,
             stopped: self.stopped.clone(),
+            withdrawn: Box::pin(tunnel.withdrawn()),
         };
         let kind = match way {
             Way::Inside(_) => "intercepted",
@@ -248,6 +260,7 @@ impl Proxy {
                     let inside = Inside {
                         target,
                         token: tunnel.token,
+                        peer,
                         plane: self.plane.clone(),
                         metrics: self.metrics.clone(),
                     };
@@ -315,25 +328,25 @@ enum Way {
     Through(TcpStream),
 }
 
-async fn accepted(proxy: Arc<Proxy>, stream: TcpStream, tls: Option<TlsAcceptor>, open: Open) {
+async fn accepted(proxy: Arc<Proxy>, stream: TcpStream, peer: IpAddr, tls: Option<TlsAcceptor>, open: Open) {
     match tls {
-        None => connection(proxy, stream, open).await,
+        None => connection(proxy, stream, peer, open).await,
         Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => connection(proxy, stream, open).await,
+            Ok(Ok(stream)) => connection(proxy, stream, peer, open).await,
             _ => tracing::debug!("a TLS handshake failed"),
         },
     }
 }
 
 /// One connection of a client, until it has become a tunnel.
-async fn connection<S>(proxy: Arc<Proxy>, stream: S, open: Open)
+async fn connection<S>(proxy: Arc<Proxy>, stream: S, peer: IpAddr, open: Open)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let mut stopped = proxy.stopped.clone();
     let service = service_fn(move |request| {
         let (proxy, open) = (proxy.clone(), open.clone());
-        async move { Ok::<_, Infallible>(proxy.answer(request, open).await) }
+        async move { Ok::<_, Infallible>(proxy.answer(request, peer, open).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

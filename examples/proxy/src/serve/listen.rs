@@ -1,9 +1,11 @@
 //! Listeners: TLS when configured, HTTP/1.1 and h2, graceful drain.
 
 use std::convert::Infallible;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use copilot_guard::guard::ClientAddress;
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -18,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
-use tower::Service;
+use tower::{Service, ServiceExt as _};
 
 use crate::config::server::Tls;
 use crate::failure::Failure;
@@ -70,9 +72,9 @@ pub(super) async fn serve<S, B>(
 {
     let graceful = GracefulShutdown::new();
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok((stream, peer)) => (stream, peer),
                 Err(error) => {
                     // Out of file descriptors, mostly: give others time to close some.
                     tracing::warn!(%error, "a connection was not accepted");
@@ -85,7 +87,8 @@ pub(super) async fn serve<S, B>(
         // A delta must not wait for the next one.
         let _ = stream.set_nodelay(true);
         let watcher = graceful.watcher();
-        let (tls, service) = (tls.clone(), service.clone());
+        let tls = tls.clone();
+        let service = service.clone().map_request(from(peer.ip()));
         tokio::spawn(async move {
             match tls {
                 None => connection(stream, service, watcher).await,
@@ -99,6 +102,14 @@ pub(super) async fn serve<S, B>(
     drop(listener);
     if tokio::time::timeout(drain, graceful.shutdown()).await.is_err() {
         tracing::warn!("connections were still open at the end of the drain");
+    }
+}
+
+/// Says where a request came from.
+pub(crate) fn from<B>(address: IpAddr) -> impl FnMut(Request<B>) -> Request<B> + Clone + Send + 'static {
+    move |mut request| {
+        request.extensions_mut().insert(ClientAddress(address));
+        request
     }
 }
 

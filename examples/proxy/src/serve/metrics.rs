@@ -26,6 +26,11 @@ struct Rule {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct What {
+    what: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Kind {
     kind: &'static str,
 }
@@ -45,6 +50,7 @@ pub(crate) struct Metrics {
     masks: Family<Rule, Counter>,
     delivered: Counter<u64, AtomicU64>,
     audit_failures: Counter,
+    revoked: Family<What, Counter>,
     tunnels: Family<Kind, Counter>,
     tunnels_refused: Family<Reason, Counter>,
 }
@@ -58,6 +64,7 @@ impl Default for Metrics {
         let masks = Family::default();
         let delivered = Counter::default();
         let audit_failures = Counter::default();
+        let revoked = Family::default();
         let tunnels = Family::default();
         let tunnels_refused = Family::default();
         registry.register(
@@ -83,6 +90,11 @@ impl Default for Metrics {
             audit_failures.clone(),
         );
         registry.register(
+            "access_revoked",
+            "Withdrawals of access, by what was withdrawn",
+            revoked.clone(),
+        );
+        registry.register(
             "tunnels_opened",
             "Tunnels opened in forward mode, by kind",
             tunnels.clone(),
@@ -100,6 +112,7 @@ impl Default for Metrics {
             masks,
             delivered,
             audit_failures,
+            revoked,
             tunnels,
             tunnels_refused,
         }
@@ -149,11 +162,25 @@ impl Metrics {
                     "exchange ended"
                 );
             }
-            EventKind::Refused { code, status, count } => {
+            EventKind::Refused {
+                code, status, count, ..
+            } => {
                 self.refused
                     .get_or_create(&Code { code: code.clone() })
                     .inc_by(*count);
                 tracing::info!(exchange = %event.exchange, code, status, count, "refused");
+            }
+            EventKind::Revoked(withdrawal) => {
+                self.revoked
+                    .get_or_create(&What {
+                        what: withdrawal.what.clone(),
+                    })
+                    .inc();
+                tracing::info!(
+                    what = withdrawal.what,
+                    through = withdrawal.through,
+                    "access was withdrawn"
+                );
             }
             _ => {}
         }

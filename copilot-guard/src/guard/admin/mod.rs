@@ -7,18 +7,21 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod access;
+
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
-use super::Guard;
 use super::catch::catch_async;
+use super::{Guard, form};
 use crate::approval::{Approval, ApprovalState, ListFilter, Vote, VoteError};
 use crate::audit::{Actor, AuditReader, ExchangeFilter, ExchangeRecord, ReadError};
+use crate::clock::Timestamp;
 use crate::id::{ApprovalId, ExchangeId};
-use crate::identity::Identity;
-use crate::token::{TokenError, TokenVerifier, credential};
+use crate::identity::{CallerKind, Identity};
+use crate::token::{TokenVerifier, credential};
 
 /// Longest body of an admin request.
 pub const MAX_ADMIN_BODY: usize = 64 << 10;
@@ -34,7 +37,9 @@ pub struct AdminAccess {
     pub reviewer_groups: BTreeSet<String>,
     /// Members read the record.
     pub auditor_groups: BTreeSet<String>,
-    /// How long after the login a vote is accepted. `None` accepts tokens that name no login time.
+    /// Members take access back and see who has device grants.
+    pub operator_groups: BTreeSet<String>,
+    /// How long after the login a vote is accepted, and a revocation. `None` accepts tokens that name no login time.
     pub login_max_age: Option<Duration>,
 }
 
@@ -45,6 +50,7 @@ impl AdminAccess {
             verifier,
             reviewer_groups: BTreeSet::new(),
             auditor_groups: BTreeSet::new(),
+            operator_groups: BTreeSet::new(),
             login_max_age: Some(Duration::from_secs(12 * 3600)),
         }
     }
@@ -60,6 +66,13 @@ impl AdminAccess {
     #[must_use]
     pub fn with_auditors<S: Into<String>>(mut self, groups: impl IntoIterator<Item = S>) -> Self {
         self.auditor_groups = groups.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The same with these operator groups.
+    #[must_use]
+    pub fn with_operators<S: Into<String>>(mut self, groups: impl IntoIterator<Item = S>) -> Self {
+        self.operator_groups = groups.into_iter().map(Into::into).collect();
         self
     }
 }
@@ -142,6 +155,11 @@ impl Guard {
                 let events = reader.events(id).await.map_err(read_failure)?;
                 to_json(&serde_json::json!({ "items": events }))
             }
+            (&Method::GET, ["api", "revocations"]) => self.list_revocations(access, &who).await,
+            (&Method::POST, ["api", "revocations"]) => {
+                self.post_revocation(access, &who, request.body()).await
+            }
+            (&Method::GET, ["api", "device-grants"]) => self.list_grants(access, &who, query).await,
             _ => Err(unknown()),
         }
     }
@@ -168,12 +186,13 @@ impl Guard {
         let token = token.map_err(|_| refused())?;
         let verified = access.verifier.verify(token, self.now());
         match catch_async(std::panic::AssertUnwindSafe(verified)).await {
-            Some(Ok(identity)) => Ok(identity),
-            Some(Err(TokenError::Unavailable | TokenError::GroupsUnavailable)) | None => Err(Failure::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "keys_unavailable",
-                "identity cannot be checked right now",
-            )),
+            Some(Ok(identity)) => match self.inner.revoked.check(&identity, self.now()).await {
+                Ok(()) => Ok(identity),
+                Err(error) if error.is_unavailable() => Err(keys_down()),
+                Err(_) => Err(refused()),
+            },
+            Some(Err(error)) if error.is_unavailable() => Err(keys_down()),
+            None => Err(keys_down()),
             Some(Err(_)) => Err(refused()),
         }
     }
@@ -234,16 +253,7 @@ impl Guard {
         body: &Bytes,
     ) -> Result<String, Failure> {
         let now = self.now();
-        if let Some(max_age) = access.login_max_age {
-            let recent = who
-                .authenticated_at
-                .is_some_and(|at| now.since(at) <= max_age && at <= now.plus(LEEWAY));
-            if !recent {
-                let message =
-                    "votes need a recent login: sign in again and use the fresh token (claim `auth_time`)";
-                return Err(Failure::new(StatusCode::FORBIDDEN, "login_too_old", message));
-            }
-        }
+        needs_login(access, who, now)?;
         let body: VoteBody = serde_json::from_slice(body)
             .map_err(|_| bad(r#"expected {"vote":"approve"|"deny","reason":"…"}"#))?;
         if body.reason.len() > 4096 {
@@ -268,6 +278,25 @@ impl Guard {
     }
 }
 
+/// What changes something needs a human who has signed in of late.
+fn needs_login(access: &AdminAccess, who: &Identity, now: Timestamp) -> Result<(), Failure> {
+    if who.kind == CallerKind::Machine {
+        let message = "a program cannot do this: a person must sign in";
+        return Err(Failure::new(StatusCode::FORBIDDEN, "not_a_person", message));
+    }
+    let Some(max_age) = access.login_max_age else {
+        return Ok(());
+    };
+    let recent = who
+        .authenticated_at
+        .is_some_and(|at| now.since(at) <= max_age && at <= now.plus(LEEWAY));
+    if recent {
+        return Ok(());
+    }
+    let message = "this needs a recent login: sign in again and use the fresh token (claim `auth_time`)";
+    Err(Failure::new(StatusCode::FORBIDDEN, "login_too_old", message))
+}
+
 /// Reviewers of the configuration and auditors see every approval; others those that name a group of theirs.
 fn may_see(access: &AdminAccess, who: &Identity, approval: &Approval) -> bool {
     who.groups
@@ -287,6 +316,14 @@ fn vote_failure(error: &VoteError) -> Failure {
         _ => StatusCode::CONFLICT,
     };
     Failure::new(status, error.code(), error.to_string())
+}
+
+fn keys_down() -> Failure {
+    Failure::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "keys_unavailable",
+        "identity cannot be checked right now",
+    )
 }
 
 fn store_down() -> Failure {
@@ -309,6 +346,10 @@ fn read_failure(error: ReadError) -> Failure {
     }
 }
 
+fn pairs(query: &str) -> Result<Vec<(String, String)>, Failure> {
+    form::pairs(query).ok_or_else(|| bad("the query is not valid percent-encoding"))
+}
+
 fn bad(message: &str) -> Failure {
     Failure::new(StatusCode::BAD_REQUEST, "bad_argument", message)
 }
@@ -328,33 +369,6 @@ fn filter(query: &str) -> Result<ExchangeFilter, Failure> {
         map.insert(name, value);
     }
     serde_json::from_value(map.into()).map_err(|error| bad(&error.to_string()))
-}
-
-fn pairs(query: &str) -> Result<Vec<(String, String)>, Failure> {
-    let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        Some((decode(name)?, decode(value)?))
-    });
-    pairs
-        .collect::<Option<_>>()
-        .ok_or_else(|| bad("the query is not valid percent-encoding"))
-}
-
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let high = (rest.next()? as char).to_digit(16)?;
-                let low = (rest.next()? as char).to_digit(16)?;
-                u8::try_from(high * 16 + low).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 fn to_json<T: Serialize>(value: &T) -> Result<String, Failure> {
