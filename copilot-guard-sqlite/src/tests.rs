@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use copilot_guard::access::AccessStore as _;
 use copilot_guard::approval::{ApprovalState, ApprovalStore as _};
 use copilot_guard::audit::{AuditReader as _, AuditSink as _, EventKind, Outcome};
 use copilot_guard::testing::samples::{self, NOW};
@@ -294,7 +295,7 @@ fn files_of_others_and_of_later_versions_are_refused_untouched() {
     );
     let later = make(
         "later.db",
-        "PRAGMA application_id = 1129334596; PRAGMA user_version = 2",
+        "PRAGMA application_id = 1129334596; PRAGMA user_version = 3",
     );
     let error = SqliteStore::open(&later, NOW).unwrap_err();
     assert!(
@@ -311,6 +312,25 @@ fn files_of_others_and_of_later_versions_are_refused_untouched() {
     )
     .unwrap();
     assert!(SqliteStore::open(&text, NOW).is_err());
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_version_is_brought_up_and_keeps_its_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("record.db");
+    let exchange = samples::exchange(1, samples::opening("ann"));
+    let store = SqliteStore::open(&path, NOW).unwrap();
+    let _ = store.append(&exchange).await.unwrap();
+    drop(store);
+    let back = "DROP TABLE grants; DROP TABLE revocations; PRAGMA user_version = 1";
+    Connection::open(&path).unwrap().execute_batch(back).unwrap();
+    assert!(
+        SqliteStore::open_read_only(&path).is_err(),
+        "a reader changes nothing"
+    );
+    let store = SqliteStore::open(&path, NOW).unwrap();
+    assert_eq!(store.events(exchange[0].exchange).await.unwrap(), exchange);
+    assert_eq!(store.revocations(NOW).await.unwrap(), []);
 }
 
 #[tokio::test]

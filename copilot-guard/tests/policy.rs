@@ -8,6 +8,7 @@ use std::path::Path;
 use copilot_guard::clock::Timestamp;
 use copilot_guard::decision::{Action, Decision, Stage};
 use copilot_guard::detect::RuleSet;
+use copilot_guard::identity::CallerKind;
 use copilot_guard::policy::reader::Elsewhere;
 use copilot_guard::policy::{CallerPolicy, MaskSpan, OutputAction, Policy, PolicyOptions, Query};
 use copilot_guard::secret::Secret;
@@ -38,6 +39,8 @@ struct Case {
     groups: BTreeSet<String>,
     #[serde(default = "model")]
     model: String,
+    #[serde(default)]
+    caller: CallerKind,
     now: Option<Timestamp>,
     #[serde(default = "prompt")]
     stage: Stage,
@@ -145,7 +148,7 @@ fn run(file: &str) {
         for case in cases {
             let at = format!("{name} / {}", case.name);
             let now = case.now.unwrap_or_else(|| NOW.parse().unwrap());
-            let caller = policy.for_caller(&Query::new(&case.groups, &case.model, now));
+            let caller = policy.for_caller(&Query::new(&case.groups, &case.model, now).of(case.caller));
             let (decision, masks) = match case.stage {
                 Stage::Request => (caller.request(case.size), Vec::new()),
                 Stage::Output => {

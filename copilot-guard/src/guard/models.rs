@@ -23,7 +23,8 @@ impl Guard {
     pub(super) async fn admit_models(&self, identified: Identified, parts: &Parts) -> Admission {
         let policy = self.policy();
         let model = identified.route.model.clone().unwrap_or_default();
-        let query = Query::new(&identified.identity.groups, &model, identified.now);
+        let query =
+            Query::new(&identified.identity.groups, &model, identified.now).of(identified.identity.kind);
         let caller = policy.for_caller(&query);
         if !model.is_empty() && caller.request(0).action == Action::Block {
             let message = "The model endpoint does not know this model.";
@@ -99,7 +100,7 @@ impl Guard {
         );
         let groups = &session.actor.groups;
         let may_use = |model: &str| {
-            let query = Query::new(groups, model, now);
+            let query = Query::new(groups, model, now).of(session.actor.kind);
             session.policy.for_caller(&query).request(0).action != Action::Block
         };
         let text = match catch(|| models::plain(&body, &may_use, inspection.inspector())) {

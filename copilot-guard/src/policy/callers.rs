@@ -25,11 +25,7 @@ pub(super) struct Callers(RwLock<HashMap<Choice, CallerPolicy>>);
 impl Callers {
     pub(super) fn policy_for(&self, policy: &Arc<Compiled>, query: &Query<'_>) -> CallerPolicy {
         let choice = Choice {
-            rules: policy
-                .rules
-                .iter()
-                .map(|rule| rule.who.excludes(query.groups, query.model))
-                .collect(),
+            rules: policy.rules.iter().map(|rule| rule.who.excludes(query)).collect(),
             lifted: policy
                 .exceptions
                 .iter()

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::masking::{self, MaskingConfig};
 use super::reader::{At, Located, Problems, Table, Value};
 use crate::decision::{Action, Stage};
+use crate::identity::CallerKind;
 
 /// What a policy file says.
 #[derive(Debug, Default)]
@@ -34,6 +35,7 @@ pub(super) struct RuleConfig {
     pub(super) groups: Option<Listed>,
     pub(super) not_groups: Option<Listed>,
     pub(super) models: Option<Listed>,
+    pub(super) callers: Option<Located<CallerKind>>,
     pub(super) on: Located<Stage>,
     pub(super) matches: MatchConfig,
     pub(super) action: Located<Action>,
@@ -77,6 +79,8 @@ pub(super) struct ExceptionConfig {
     pub(super) rules: Option<Listed>,
     pub(super) expires: Located<String>,
 }
+
+const CALLERS: &[(&str, CallerKind)] = &[("person", CallerKind::Person), ("machine", CallerKind::Machine)];
 
 const STAGES: &[(&str, Stage)] = &[
     ("prompt", Stage::Prompt),
@@ -182,6 +186,7 @@ fn rule(problems: &Problems, mut table: Table<'_>) -> Option<RuleConfig> {
     let groups = table.take("groups").and_then(|v| listed(problems, v));
     let not_groups = table.take("not_groups").and_then(|v| listed(problems, v));
     let models = table.take("models").and_then(|v| listed(problems, v));
+    let callers = table.take("callers").and_then(|v| v.one_of(CALLERS));
     let on = table
         .require(
             "on",
@@ -214,6 +219,7 @@ fn rule(problems: &Problems, mut table: Table<'_>) -> Option<RuleConfig> {
         groups,
         not_groups,
         models,
+        callers,
         on: on?,
         matches,
         action: action?,

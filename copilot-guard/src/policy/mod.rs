@@ -60,6 +60,7 @@ pub use problem::{PolicyError, Problem};
 use crate::approval::Requirement;
 use crate::clock::Timestamp;
 use crate::detect::RuleSet;
+use crate::identity::CallerKind;
 use crate::secret::Secret;
 
 /// A compiled policy. Cheap to clone.
@@ -92,6 +93,8 @@ pub struct Query<'a> {
     pub model: &'a str,
     /// The time now: exceptions end.
     pub now: Timestamp,
+    /// Whether a human or a program asks.
+    pub kind: CallerKind,
 }
 
 /// What stands in for a policy file when there is none.
@@ -133,9 +136,21 @@ impl PolicyOptions {
 }
 
 impl<'a> Query<'a> {
-    /// A caller in these groups, asking for this model.
+    /// A person in these groups, asking for this model.
     pub fn new(groups: &'a BTreeSet<String>, model: &'a str, now: Timestamp) -> Self {
-        Self { groups, model, now }
+        Self {
+            groups,
+            model,
+            now,
+            kind: CallerKind::Person,
+        }
+    }
+
+    /// The same of this kind of caller.
+    #[must_use]
+    pub fn of(mut self, kind: CallerKind) -> Self {
+        self.kind = kind;
+        self
     }
 }
 

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::Query;
 use super::kinds::Name;
 use super::matcher::{Glob, Range, TextRegex};
 use crate::approval::Requirement;
 use crate::decision::{Action, RuleHit, Stage};
 use crate::detect::RuleMask;
+use crate::identity::CallerKind;
 
 /// A compiled rule.
 #[derive(Debug)]
@@ -33,6 +35,8 @@ pub(super) struct Who {
     pub(super) not_groups: BTreeSet<String>,
     /// Any of these; nothing means all models.
     pub(super) models: Option<Vec<Glob>>,
+    /// Humans or programs alone; nothing means both.
+    pub(super) kind: Option<CallerKind>,
 }
 
 /// What a rule looks for. All that is set must hold; of a list, one item.
@@ -90,7 +94,11 @@ impl Rule {
 
 impl Who {
     /// Nothing when the rule is for this caller, else why it is not.
-    pub(super) fn excludes(&self, groups: &BTreeSet<String>, model: &str) -> Option<&'static str> {
+    pub(super) fn excludes(&self, query: &Query<'_>) -> Option<&'static str> {
+        let (groups, model) = (query.groups, query.model);
+        if self.kind.is_some_and(|kind| kind != query.kind) {
+            return Some("it is for another kind of caller");
+        }
         if self
             .groups
             .as_ref()

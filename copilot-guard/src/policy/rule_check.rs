@@ -109,6 +109,7 @@ fn who(problems: &Problems, config: &RuleConfig) -> Who {
         groups,
         not_groups,
         models,
+        kind: config.callers.as_ref().map(|c| c.value),
     }
 }
 

@@ -52,7 +52,7 @@ impl Scope {
         }
         let (mut active, mut idle) = (Vec::new(), Vec::new());
         for (n, rule) in policy.rules.iter().enumerate() {
-            if let Some(why) = rule.who.excludes(query.groups, query.model) {
+            if let Some(why) = rule.who.excludes(query) {
                 idle.push((n, Outcome::NotForCaller, why.to_owned()));
             } else if excepted_rules.contains(&rule.id) {
                 idle.push((
