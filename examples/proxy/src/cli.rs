@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::{audit_cli, demo, forward, keys, redact, serve};
+use crate::{audit_cli, demo, forward, keys, laptop, redact, serve};
 
 /// A gateway between developers and a model endpoint that sees, stops and proves insider abuse.
 #[derive(Debug, Parser)]
@@ -53,6 +53,16 @@ enum Command {
     },
     /// Mask secrets from standard input to standard output, or say where they stand in files.
     Redact(redact::RedactArgs),
+    /// Sign in to a gateway from this machine, with a browser here or elsewhere.
+    Login(laptop::Place),
+    /// Print a fresh token of the gateway, for clients that run a command for their key.
+    Token(laptop::Place),
+    /// Sign out: give the grant of this machine back.
+    Logout(laptop::Place),
+    /// Run a helper on loopback that adds fresh tokens to a client's requests.
+    Agent(laptop::AgentArgs),
+    /// Take access back, by person, account, session or token; open answers end within seconds.
+    Revoke(crate::revoke::RevokeArgs),
     /// Read the record.
     Audit {
         #[command(subcommand)]
@@ -121,6 +131,11 @@ impl Cli {
                 Ok(true)
             }
             Command::Redact(args) => redact::run(&args).map(|()| true),
+            Command::Login(place) => runtime()?.block_on(laptop::login(&place)),
+            Command::Token(place) => runtime()?.block_on(laptop::token(&place)),
+            Command::Logout(place) => runtime()?.block_on(laptop::logout(&place)),
+            Command::Agent(args) => runtime()?.block_on(laptop::agent(&args)),
+            Command::Revoke(args) => runtime()?.block_on(crate::revoke::run(args)),
             Command::Audit { command } => runtime()?.block_on(audit_cli::run(command)),
         }
     }

@@ -7,7 +7,9 @@ mod demo;
 mod failure;
 mod forward;
 mod keys;
+mod laptop;
 mod redact;
+mod revoke;
 mod serve;
 
 use std::process::ExitCode;

@@ -8,6 +8,7 @@
 pub(crate) mod forward;
 pub(crate) mod hosts;
 pub(crate) mod identity;
+pub(crate) mod login;
 pub(crate) mod server;
 pub(crate) mod store;
 pub(crate) mod upstream;
@@ -21,6 +22,7 @@ use copilot_guard::secret::Secret;
 
 use forward::Forward;
 use identity::Issuer;
+use login::Login;
 use server::Server;
 use store::{Admin, Approvals, Audit, Store};
 use upstream::Upstream;
@@ -39,6 +41,7 @@ pub(crate) struct Config {
     pub(crate) approvals: Approvals,
     pub(crate) audit: Audit,
     pub(crate) admin: Admin,
+    pub(crate) login: Login,
     /// In forward mode.
     pub(crate) forward: Option<Forward>,
     /// What is worth a look, yet no error.
@@ -168,6 +171,10 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
     let admin = context
         .section(&mut file, "admin")
         .and_then(|t| store::read_admin(context, t, &issuers));
+    let login = match file.take("login") {
+        Some(value) => value.table().and_then(|t| login::read(context, t, &issuers)),
+        None => Some(Login::default()),
+    };
     let section = file.take("forward").and_then(Value::table);
     let forward = match server.as_ref().and_then(|s| s.ca.clone()) {
         Some(ca) => Some(forward::read(context, section, ca, &upstreams)),
@@ -195,6 +202,7 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
         approvals: approvals?,
         audit: audit?,
         admin: admin?,
+        login: login?,
         forward,
         warnings: context.warnings.take(),
     })

@@ -58,7 +58,9 @@ pub(crate) enum OnFailure {
 pub(crate) struct Admin {
     /// Never those of the data plane.
     pub(crate) audiences: Vec<String>,
-    /// A vote needs a login no older than this.
+    /// Who may take access back.
+    pub(crate) operator_groups: Vec<String>,
+    /// A vote, or a revocation, needs a login no older than this.
     pub(crate) login_max_age: Duration,
 }
 
@@ -185,6 +187,7 @@ pub(super) fn read_admin(context: &Context<'_>, mut table: Table<'_>, issuers: &
         "audiences",
         "name an audience of its own, such as \"copilot-guard-admin\"",
     );
+    let operators = groups(context, &mut table, "operator_groups");
     let login = span(
         context,
         &mut table,
@@ -204,6 +207,7 @@ pub(super) fn read_admin(context: &Context<'_>, mut table: Table<'_>, issuers: &
     }
     Some(Admin {
         audiences: values(audiences),
+        operator_groups: operators,
         login_max_age: login,
     })
 }
@@ -217,7 +221,12 @@ fn groups(context: &Context<'_>, table: &mut Table<'_>, name: &'static str) -> V
 }
 
 /// A time span that is longer than nothing.
-fn span(context: &Context<'_>, table: &mut Table<'_>, name: &'static str, default: Duration) -> Duration {
+pub(super) fn span(
+    context: &Context<'_>,
+    table: &mut Table<'_>,
+    name: &'static str,
+    default: Duration,
+) -> Duration {
     let Some(value) = table.take(name).and_then(Value::duration) else {
         return default;
     };

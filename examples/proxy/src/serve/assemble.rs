@@ -105,7 +105,8 @@ pub(super) fn assemble(config: &Config) -> Result<Assembled, Failure> {
     let sink = Watched::new(Fanout(sinks), metrics.clone());
     let access = AdminAccess::new(Arc::new(Shared(verifiers.clone(), 1)))
         .with_reviewers(reviewers(config))
-        .with_auditors(config.audit.auditor_groups.iter().cloned());
+        .with_auditors(config.audit.auditor_groups.iter().cloned())
+        .with_operators(config.admin.operator_groups.iter().cloned());
     let access = {
         let mut access = access;
         access.login_max_age = Some(config.admin.login_max_age);
@@ -116,6 +117,7 @@ pub(super) fn assemble(config: &Config) -> Result<Assembled, Failure> {
         .with_policy(policy)
         .with_audit(sink)
         .with_approvals(store.clone())
+        .with_access(store.clone())
         .with_reader(store)
         .with_admin(access)
         .with_routes(routes(config)?)
@@ -178,6 +180,8 @@ fn settings(config: &Config) -> Settings {
         Some(_) => Some(CopilotEndpoints::hosted()),
         None => config.server.public_url.as_deref().map(CopilotEndpoints::at),
     };
+    settings.grant_lifetime = config.login.grant_lifetime;
+    settings.login = config.login.hint.clone();
     settings.max_undurable = usize::try_from(config.audit.max_undurable).unwrap_or(usize::MAX);
     settings.on_audit_failure = match config.audit.on_failure {
         ConfiguredFailure::Deny => OnFailure::Deny,

@@ -1,0 +1,71 @@
+//! `[login]`: where the command `login` signs in, and how long what it gets may last.
+
+use std::time::Duration;
+
+use copilot_guard::access::MAX_GRANT_LIFETIME;
+use copilot_guard::guard::LoginHint;
+use copilot_guard::policy::reader::{Table, Value};
+
+use super::Context;
+use super::identity::{Issuer, values};
+use super::store::span;
+
+/// How laptops sign in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// What the command is told; nothing where the file has no `[login]`.
+    pub(crate) hint: Option<LoginHint>,
+    /// How long a device grant lasts.
+    pub(crate) grant_lifetime: Duration,
+}
+
+impl Default for Login {
+    fn default() -> Self {
+        Self {
+            hint: None,
+            // Nobody can sign in from the command line, so nobody needs what it would bring.
+            grant_lifetime: Duration::ZERO,
+        }
+    }
+}
+
+pub(super) fn read(context: &Context<'_>, mut table: Table<'_>, issuers: &[Issuer]) -> Option<Login> {
+    let issuer = context.text(&mut table, "issuer", "write one of `[[identity.issuers]]`");
+    let client = context.text(
+        &mut table,
+        "client_id",
+        "register a public client with the device grant (RFC 8628), and write its id",
+    );
+    let scopes = table.take("scopes").and_then(Value::strings).unwrap_or_default();
+    let resource = table.take("resource").and_then(Value::string);
+    let audience = table.take("audience").and_then(Value::string);
+    let lifetime_at = table.at_key("grant_lifetime");
+    let default = copilot_guard::guard::Settings::default().grant_lifetime;
+    let grant_lifetime = span(context, &mut table, "grant_lifetime", default);
+    table.finish();
+    if grant_lifetime > MAX_GRANT_LIFETIME {
+        context.add(
+            &lifetime_at,
+            "a device grant would last too long",
+            "it lies on a disk, and nobody looks at it for as long as it works",
+            "write 30d or less",
+        );
+    }
+    let issuer = issuer?;
+    if !issuers.iter().any(|known| known.issuer == issuer.value) {
+        context.add(
+            &issuer.at,
+            format!("{} is none of `[[identity.issuers]]`", issuer.shown()),
+            "its tokens would be refused here",
+            "copy the issuer byte for byte",
+        );
+    }
+    let mut hint = LoginHint::new(issuer.value, client?.value);
+    hint.scopes = values(scopes);
+    hint.resource = resource.map(|r| r.value);
+    hint.audience = audience.map(|a| a.value);
+    Some(Login {
+        hint: Some(hint),
+        grant_lifetime,
+    })
+}
