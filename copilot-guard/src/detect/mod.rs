@@ -49,6 +49,7 @@ mod builtin;
 mod bytes;
 mod check;
 mod checksum;
+mod encoded;
 mod error;
 mod field;
 mod mark;
@@ -61,6 +62,7 @@ mod stream;
 mod tag;
 
 pub use allow::{AllowEntry, AllowList};
+pub use encoded::known_forms;
 pub use error::LintError;
 pub use mark::{MarkClash, MarkFormat, MarkFormatError};
 pub use rule::{Pack, RuleIndex, RuleInfo, RuleMask, RuleSource};

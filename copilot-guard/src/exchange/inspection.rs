@@ -1,7 +1,7 @@
 //! Texts that are no answer of a model, looked at with the caller's rules.
 
-use super::Summary;
 use super::judge::Judge;
+use super::{Scrubber, Summary};
 use crate::decision::RuleHit;
 use crate::detect::RuleSet;
 use crate::dialect::Inspector;
@@ -14,6 +14,11 @@ impl Inspection {
     /// For the caller whose rules `policy` holds. `exchange` ends every notice.
     pub fn new(rules: RuleSet, policy: CallerPolicy, exchange: impl Into<String>) -> Self {
         Self(Judge::new(rules, policy, exchange.into()))
+    }
+
+    /// Takes further values out of every text.
+    pub fn scrub(&mut self, scrubber: Scrubber) {
+        self.0.scrub(scrubber);
     }
 
     /// To be shown the texts.

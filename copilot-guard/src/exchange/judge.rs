@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use super::Summary;
+use super::scrub::{Scrubber, Scrubbing};
 use crate::audit::MaskCount;
-use crate::decision::{Action, Decision, RuleHit};
+use crate::decision::{Action, Decision, RuleHit, Stage};
 use crate::detect::{Mark, MarkFormat, Redactor, RuleIndex, RuleSet, Sink, Span};
 use crate::dialect::{Blocked, Channel, Inspector, ToolCall, Verdict};
 use crate::json::{Document, Edits, Limits, Value};
@@ -16,6 +17,7 @@ const MAX_CHANNELS: usize = 512;
 
 /// What a reader is told of a call whose name, or the name of an argument, is (or holds) a secret.
 const UNREADABLE: &str = "A tool call's arguments are not valid JSON; it was left out.";
+const SIGNED: &str = "The model's signed reasoning held a secret; it was cut off there.";
 const UNMASKABLE: &str = "The model's tool call held a secret where it cannot be masked; it was taken out.";
 
 /// A tool call that needs a person's vote.
@@ -50,6 +52,7 @@ pub(super) struct Judge {
     /// For texts that come whole: redactors between two texts, and what may be shown of one. Kept for their memory.
     whole: Option<Watched>,
     shown: String,
+    scrubber: Option<Scrubber>,
 }
 
 /// What was found so far.
@@ -72,10 +75,12 @@ struct Watched {
     /// A carriage return at the end of what was shown last, kept for the next piece: VS Code drops one at the end of
     /// each delta, and would join what stood apart when it was looked at.
     carriage_return: bool,
+    /// Comes before all others, which see what it leaves.
+    scrubbing: Option<Scrubbing>,
 }
 
 impl Watched {
-    fn new(rules: &RuleSet, policy: &CallerPolicy) -> Self {
+    fn new(rules: &RuleSet, policy: &CallerPolicy, scrubber: Option<&Scrubber>) -> Self {
         let redactor = |mask| rules.redactor_with(mask, policy.scan_options());
         let output = policy.output();
         Self {
@@ -84,10 +89,48 @@ impl Watched {
             observing: output.observe().map(redactor),
             position: 0,
             carriage_return: false,
+            scrubbing: scrubber.map(Scrubber::stream),
         }
     }
 
-    /// Runs `step` with the redactors, and appends what may be shown.
+    /// Looks at the next piece, and appends what may be shown. With `is_last` the text ends.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, from two places, of what they share"
+    )]
+    fn look(
+        &mut self,
+        policy: &CallerPolicy,
+        findings: &mut Findings,
+        place: &dyn fmt::Display,
+        signed: bool,
+        out: &mut String,
+        text: &[u8],
+        is_last: bool,
+    ) -> Result<(), Box<(String, RuleHit)>> {
+        let Some(mut scrubbing) = self.scrubbing.take() else {
+            return self.run(policy, findings, place, signed, out, text, is_last);
+        };
+        let (clean, count) = scrubbing.run(text, is_last);
+        if count > 0 {
+            findings.decision = findings.decision.max(Action::Mask);
+            let mask = Scrubber::count(place.to_string(), count);
+            *findings.masks.entry((mask.rule, mask.channel)).or_default() += count;
+        }
+        // A signature holds for the text that was signed.
+        let result = if signed && count > 0 {
+            Err(Box::new((SIGNED.to_owned(), scrubbed_hit(place))))
+        } else {
+            self.run(policy, findings, place, signed, out, clean, is_last)
+        };
+        self.scrubbing = Some(scrubbing);
+        result
+    }
+
+    /// Runs the redactors over a piece, and appends what may be shown.
     ///
     /// # Errors
     /// The answer ends here: what the reader is told, and the rule.
@@ -102,9 +145,17 @@ impl Watched {
         place: &dyn fmt::Display,
         signed: bool,
         out: &mut String,
+        piece: &[u8],
         is_last: bool,
-        step: impl Fn(&mut Redactor, &mut Watch<'_, '_>),
     ) -> Result<(), Box<(String, RuleHit)>> {
+        let step = |redactor: &mut Redactor, watch: &mut Watch<'_, '_>| {
+            if !piece.is_empty() {
+                redactor.push(piece, watch);
+            }
+            if is_last {
+                redactor.finish(watch);
+            }
+        };
         let rules = policy.output();
         if let Some(observing) = &mut self.observing {
             let mut seen = Marks::default();
@@ -166,7 +217,7 @@ impl Watched {
             None => Ok(()),
             Some(rule) => {
                 let message = if signed && rules.action(rule) != OutputAction::Block {
-                    "The model's signed reasoning held a secret; it was cut off there."
+                    SIGNED
                 } else {
                     rules.message(rule)
                 };
@@ -197,7 +248,14 @@ impl Judge {
             answers: HashMap::new(),
             whole: None,
             shown: String::new(),
+            scrubber: None,
         }
+    }
+
+    /// Texts that begin from now on are scrubbed first.
+    pub(super) fn scrub(&mut self, scrubber: Scrubber) {
+        self.scrubber = Some(scrubber);
+        self.whole = None;
     }
 
     pub(super) fn notice(&self, message: &str) -> String {
@@ -237,14 +295,8 @@ impl Judge {
         self.findings.masks.iter().map(count).collect()
     }
 
-    /// Runs `step` with the channel's redactors; gives what may be shown.
-    fn run(
-        &mut self,
-        channel: &Channel,
-        out: &mut String,
-        is_last: bool,
-        step: impl Fn(&mut Redactor, &mut Watch<'_, '_>),
-    ) -> Result<(), Blocked> {
+    /// Runs the channel's redactors over a piece; gives what may be shown.
+    fn run(&mut self, channel: &Channel, out: &mut String, text: &str, is_last: bool) -> Result<(), Blocked> {
         if let Some(stopped) = &self.stopped {
             return Err(stopped.clone());
         }
@@ -252,20 +304,20 @@ impl Judge {
             if self.channels.len() >= MAX_CHANNELS {
                 return Err(self.stop("The answer has too many parts.", None));
             }
-            let watched = Watched::new(&self.rules, &self.policy);
+            let watched = Watched::new(&self.rules, &self.policy, self.scrubber.as_ref());
             self.channels.insert(channel.clone(), watched);
         }
         let Some(watched) = self.channels.get_mut(channel) else {
             return Ok(());
         };
-        let stopped = watched.run(
+        let stopped = watched.look(
             &self.policy,
             &mut self.findings,
             channel,
             channel.signed,
             out,
+            text.as_bytes(),
             is_last,
-            step,
         );
         stopped.map_err(|stopped| {
             let (message, hit) = *stopped;
@@ -327,13 +379,11 @@ impl Judge {
 
 impl Inspector for Judge {
     fn delta(&mut self, channel: &Channel, text: &str, out: &mut String) -> Result<(), Blocked> {
-        self.run(channel, out, false, |redactor, watch| {
-            redactor.push(text.as_bytes(), watch)
-        })
+        self.run(channel, out, text, false)
     }
 
     fn finish(&mut self, channel: &Channel, out: &mut String) -> Result<(), Blocked> {
-        let result = self.run(channel, out, true, |redactor, watch| redactor.finish(watch));
+        let result = self.run(channel, out, "", true);
         self.channels.remove(channel);
         result
     }
@@ -348,27 +398,18 @@ impl Inspector for Judge {
         let mut watched = self
             .whole
             .take()
-            .unwrap_or_else(|| Watched::new(&self.rules, &self.policy));
+            .unwrap_or_else(|| Watched::new(&self.rules, &self.policy, self.scrubber.as_ref()));
         let mut out = std::mem::take(&mut self.shown);
         out.clear();
-        let mut result = Ok(());
-        for is_last in [false, true] {
-            let step = |redactor: &mut Redactor, watch: &mut Watch<'_, '_>| match is_last {
-                false => redactor.push(text.as_bytes(), watch),
-                true => redactor.finish(watch),
-            };
-            result = result.and_then(|()| {
-                watched.run(
-                    &self.policy,
-                    &mut self.findings,
-                    &place,
-                    false,
-                    &mut out,
-                    is_last,
-                    step,
-                )
-            });
-        }
+        let result = watched.look(
+            &self.policy,
+            &mut self.findings,
+            &place,
+            false,
+            &mut out,
+            text.as_bytes(),
+            true,
+        );
         match result {
             Err(stopped) => {
                 let (message, hit) = *stopped;
@@ -454,6 +495,20 @@ pub fn notice(message: &str, exchange: &str) -> String {
         message
     };
     format!("[copilot-guard] {message} (exchange {exchange})")
+}
+
+/// The hit of a value that was scrubbed where the text may not be changed.
+fn scrubbed_hit(place: &dyn fmt::Display) -> RuleHit {
+    RuleHit {
+        id: Scrubber::ID.to_owned(),
+        action: Action::Block,
+        stage: Stage::Output,
+        place: place.to_string(),
+        reason: "the credential that was used upstream".to_owned(),
+        observed_only: false,
+        severity: None,
+        tags: Vec::new(),
+    }
 }
 
 /// One hit per rule and place: a rule that matches a hundred times is one line of the record.

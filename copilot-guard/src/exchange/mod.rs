@@ -10,6 +10,7 @@
 mod inspection;
 mod judge;
 mod plain;
+mod scrub;
 
 use crate::audit::{MaskCount, Outcome};
 use crate::decision::{Action, RuleHit};
@@ -23,6 +24,7 @@ pub use inspection::Inspection;
 use judge::Judge;
 pub use judge::{CallAnswer, CallQuestion, notice};
 pub use plain::{PlainExchange, PlainStep};
+pub use scrub::Scrubber;
 
 /// Longest event of a stream.
 const MAX_EVENT: usize = 16 << 20;
@@ -133,6 +135,11 @@ impl Exchange {
             before: Place::default(),
             after: Place::default(),
         }
+    }
+
+    /// Takes further values out of every text from now on. Call it before the first bytes of upstream's body.
+    pub fn scrub(&mut self, scrubber: Scrubber) {
+        self.judge.scrub(scrubber);
     }
 
     /// The next bytes of upstream's body.

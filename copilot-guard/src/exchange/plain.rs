@@ -1,7 +1,7 @@
 //! One plain (not streamed) answer.
 
 use super::judge::Judge;
-use super::{CallAnswer, CallQuestion, Summary};
+use super::{CallAnswer, CallQuestion, Scrubber, Summary};
 use crate::decision::RuleHit;
 use crate::detect::RuleSet;
 use crate::dialect::{Dialect, Malformed, Plain};
@@ -26,6 +26,7 @@ pub struct PlainExchange {
     policy: CallerPolicy,
     exchange: String,
     answers: Vec<(u32, CallAnswer)>,
+    scrubber: Option<Scrubber>,
 }
 
 impl PlainExchange {
@@ -39,7 +40,13 @@ impl PlainExchange {
             policy,
             exchange,
             answers: Vec::new(),
+            scrubber: None,
         }
+    }
+
+    /// Takes further values out of every text.
+    pub fn scrub(&mut self, scrubber: Scrubber) {
+        self.scrubber = Some(scrubber);
     }
 
     /// Judges the body. After [`PlainStep::Ask`] and [`handle_answer`](Self::handle_answer) it is called again.
@@ -49,6 +56,9 @@ impl PlainExchange {
     pub fn judge(&mut self, body: &[u8]) -> Result<PlainStep, Malformed> {
         // From the start each time, with the votes known so far: counts are those of the last run.
         self.judge = Judge::new(self.rules.clone(), self.policy.clone(), self.exchange.clone());
+        if let Some(scrubber) = &self.scrubber {
+            self.judge.scrub(scrubber.clone());
+        }
         for (number, answer) in &self.answers {
             self.judge.answer(*number, answer.clone());
         }

@@ -25,6 +25,7 @@ use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::json::Limits;
 use crate::policy::Query;
+use crate::secret::Scrub;
 
 impl Guard {
     /// Judges a whole request and records it. `body` is complete and within the limit.
@@ -134,6 +135,7 @@ impl Guard {
             digest: digest.to_string(),
             request: kept,
         };
+        let scrub = Scrub::new();
         let make_session = |ticket| Session {
             ticket,
             caller: caller.clone(),
@@ -149,8 +151,9 @@ impl Guard {
             digest: digest.clone(),
             policy: policy.clone(),
             welcome: self.welcome(identified.identity.clone()),
+            scrub: scrub.clone(),
         };
-        let upstream_request = upstream_request(parts, &identified, written);
+        let upstream_request = upstream_request(parts, &identified, written, &scrub);
         match judged.decision.action {
             Action::Block => {
                 let denial = self.policy_denial(
@@ -523,7 +526,12 @@ pub(super) fn policy_denial(
     denial
 }
 
-pub(super) fn upstream_request(parts: &Parts, identified: &Identified, body: String) -> Request<Bytes> {
+pub(super) fn upstream_request(
+    parts: &Parts,
+    identified: &Identified,
+    body: String,
+    scrub: &Scrub,
+) -> Request<Bytes> {
     let mut request = Request::new(Bytes::from(body));
     *request.method_mut() = parts.method.clone();
     // Origin form: the authority that a client writes decides nothing.
@@ -539,6 +547,7 @@ pub(super) fn upstream_request(parts: &Parts, identified: &Identified, body: Str
         .extensions_mut()
         .insert(UpstreamName(identified.route.upstream.clone()));
     request.extensions_mut().insert(identified.exchange);
+    request.extensions_mut().insert(scrub.clone());
     request
         .extensions_mut()
         .insert(Identity::clone(&identified.identity));

@@ -174,23 +174,26 @@ impl Guard {
             Shape::Stream if session.route.traffic == Traffic::Models => {
                 self.fail(session, "upstream_content_type").await
             }
-            Shape::Stream => self.stream(session, reply),
+            Shape::Stream => self.stream(session, reply).await,
             Shape::Plain => self.plain(session, reply).await,
             Shape::Error => self.error(session, reply).await,
             Shape::Refused(code) => self.fail(session, code).await,
         }
     }
 
-    fn stream<C, F, S>(&self, mut session: Session, reply: UpstreamReply<S>) -> Reply<Driver<C, F, S>>
+    async fn stream<C, F, S>(&self, mut session: Session, reply: UpstreamReply<S>) -> Reply<Driver<C, F, S>>
     where
         C: FnOnce(Request<Bytes>) -> F,
         F: Future<Output = Result<UpstreamReply<S>, BoxError>>,
         S: Stream<Item = Result<Bytes, BoxError>>,
     {
         let down = self.down_headers(&session, &reply.headers);
+        let Ok(scrubber) = self.inner.scrubbers.of(&session.scrub, &session.policy) else {
+            return self.fail(session, "credential_unscrubbable").await;
+        };
         let decision = decision_label(session.decision);
         let head = stream_head(&mut session, down, decision);
-        let driver = Driver::streaming(self.clone(), session, reply.body);
+        let driver = Driver::streaming(self.clone(), session, reply.body, scrubber);
         Reply {
             head,
             body: ReplyBody::Stream(Box::new(driver)),
@@ -213,6 +216,10 @@ impl Guard {
         let rules = session.policy.rule_set().clone();
         let exchange = session.ticket.exchange().to_string();
         let mut answer = PlainExchange::new(session.route.dialect, rules, session.caller.clone(), exchange);
+        match self.inner.scrubbers.of(&session.scrub, &session.policy) {
+            Ok(scrubber) => scrubber.into_iter().for_each(|s| answer.scrub(s)),
+            Err(_) => return self.fail(session, "credential_unscrubbable").await,
+        }
         let until = tokio::time::Instant::now() + self.inner.settings.hold_plain;
         let (step, outcome, code) = loop {
             match catch(|| answer.judge(&body)) {
@@ -410,8 +417,14 @@ impl Guard {
 
     pub(super) fn down_headers(&self, session: &Session, from: &HeaderMap) -> HeaderMap {
         let rules = session.policy.rule_set();
+        // What cannot be scrubbed ends the answer; until then no header comes down.
+        let scrubber = self.inner.scrubbers.of(&session.scrub, &session.policy);
         headers::downward(from, |value| {
-            !rules.scan(session.caller.output().mask(), value).is_empty()
+            let holds_credential = match &scrubber {
+                Ok(scrubber) => scrubber.as_ref().is_some_and(|s| s.finds(value)),
+                Err(_) => true,
+            };
+            holds_credential || !rules.scan(session.caller.output().mask(), value).is_empty()
         })
     }
 }

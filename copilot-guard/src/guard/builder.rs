@@ -267,6 +267,7 @@ impl GuardBuilder<Ready> {
             clock,
             writer,
             refusals: std::sync::Mutex::new(Refusals::default()),
+            scrubbers: super::scrub::Scrubbers::default(),
             revoked: super::revoked::Revoked::new(access),
             turns: super::turns::Turns::default(),
         });

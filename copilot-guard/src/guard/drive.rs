@@ -20,7 +20,7 @@ use super::session::Session;
 use super::upstream_error::{Shape, shape};
 use super::writer::{Ack, NotRecorded};
 use crate::audit::{AuditEvent, EventKind, Outcome};
-use crate::exchange::{CallAnswer, CallQuestion, Ended, Exchange, Step, notice};
+use crate::exchange::{CallAnswer, CallQuestion, Ended, Exchange, Scrubber, Step, notice};
 
 /// Once so many bytes are ready, they leave.
 const GATHER: usize = 32 << 10;
@@ -105,8 +105,10 @@ where
         driver
     }
 
-    pub(super) fn streaming(guard: Guard, session: Session, body: S) -> Self {
-        Self::new(guard, session, Phase::Streaming { body: Box::pin(body) })
+    pub(super) fn streaming(guard: Guard, session: Session, body: S, scrubber: Option<Scrubber>) -> Self {
+        let mut driver = Self::new(guard, session, Phase::Streaming { body: Box::pin(body) });
+        scrubber.into_iter().for_each(|s| driver.exchange.scrub(s));
+        driver
     }
 
     fn new(guard: Guard, session: Session, phase: Phase<C, F, S>) -> Self {
@@ -272,6 +274,7 @@ where
             Woken::Held(held) => self.held(held),
             Woken::HeldOver => self.stop(STILL_WAITING, Outcome::HeldOver, "approval_pending"),
             Woken::Called(Ok(reply)) => match shape(reply.status, &reply.headers) {
+                Shape::Stream if !self.scrub() => self.exchange.handle_failure("credential_unscrubbable"),
                 Shape::Stream => {
                     self.heard_at = Instant::now();
                     self.phase = Phase::Streaming {
@@ -307,6 +310,18 @@ where
             Woken::Withdrawn => self.withdraw(),
         }
         None
+    }
+
+    /// Cleans the answer of what was sent upstream. `false`: it cannot be.
+    fn scrub(&mut self) -> bool {
+        let scrubbers = &self.guard.inner.scrubbers;
+        match scrubbers.of(&self.session.scrub, &self.session.policy) {
+            Ok(scrubber) => {
+                scrubber.into_iter().for_each(|s| self.exchange.scrub(s));
+                true
+            }
+            Err(_) => false,
+        }
     }
 
     fn held(&mut self, held: Held) {

@@ -22,6 +22,7 @@ mod models;
 mod own;
 mod refusals;
 mod revoked;
+mod scrub;
 mod session;
 mod settings;
 mod tunnel;
@@ -81,6 +82,7 @@ struct Inner {
     writer: Writer,
     refusals: Mutex<Refusals>,
     revoked: Revoked,
+    scrubbers: scrub::Scrubbers,
     /// Looking for an approval and opening one is one step for a person.
     turns: turns::Turns,
 }

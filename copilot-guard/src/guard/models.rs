@@ -17,6 +17,7 @@ use crate::decision::Action;
 use crate::dialect::{Envelope, Plain, models};
 use crate::exchange::{Ended, Inspection};
 use crate::policy::Query;
+use crate::secret::Scrub;
 
 impl Guard {
     /// Admits a request for the list of models, or for one of them that the caller may use.
@@ -59,7 +60,8 @@ impl Guard {
             Ok(ticket) => ticket,
             Err(denial) => return Admission::Refuse(denial),
         };
-        let mut request: Request<Bytes> = admit::upstream_request(parts, &identified, String::new());
+        let scrub = Scrub::new();
+        let mut request: Request<Bytes> = admit::upstream_request(parts, &identified, String::new(), &scrub);
         request.headers_mut().remove(CONTENT_TYPE);
         Admission::Forward(Permit {
             request,
@@ -78,6 +80,7 @@ impl Guard {
                 digest: Digest::of(&[b"models"]),
                 policy,
                 welcome: self.welcome(identified.identity.clone()),
+                scrub,
             },
         })
     }
@@ -98,6 +101,10 @@ impl Guard {
             session.caller.clone(),
             session.ticket.exchange().to_string(),
         );
+        match self.inner.scrubbers.of(&session.scrub, &session.policy) {
+            Ok(scrubber) => scrubber.into_iter().for_each(|s| inspection.scrub(s)),
+            Err(_) => return self.fail(session, "credential_unscrubbable").await,
+        }
         let groups = &session.actor.groups;
         let may_use = |model: &str| {
             let query = Query::new(groups, model, now).of(session.actor.kind);

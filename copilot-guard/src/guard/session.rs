@@ -17,7 +17,7 @@ use crate::dialect::{Envelope, Route};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::policy::{CallerPolicy, Policy};
-use crate::secret::Secret;
+use crate::secret::{Scrub, Secret};
 
 /// A caller who is known and a route that exists. The body may be read now.
 #[derive(Debug, Clone)]
@@ -123,4 +123,6 @@ pub(super) struct Session {
     pub(super) actor: Actor,
     pub(super) digest: Digest,
     pub(super) welcome: Welcome,
+    /// What was sent upstream with the request.
+    pub(super) scrub: Scrub,
 }

@@ -25,6 +25,8 @@ pub(super) struct Compiled {
     pub(super) exceptions: Vec<Exception>,
     pub(super) allow: Vec<Allow>,
     pub(super) reviewers: Requirement,
+    /// Digests of the values that every answer is scrubbed of.
+    pub(super) scrubbed: BTreeSet<String>,
     pub(super) warnings: Vec<Problem>,
 }
 
@@ -97,6 +99,11 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
         exceptions,
         allow,
         reviewers,
+        scrubbed: options
+            .exact
+            .iter()
+            .map(|(_, value)| sha256_hex(value.expose()))
+            .collect(),
         warnings,
     })
 }
@@ -200,7 +207,7 @@ pub(super) fn end(problems: &Problems, expires: &Located<String>) -> Option<Time
     None
 }
 
-fn sha256_hex(text: &str) -> String {
+pub(super) fn sha256_hex(text: &str) -> String {
     use sha2::Digest as _;
     sha2::Sha256::digest(text)
         .iter()

@@ -12,7 +12,9 @@ use super::reader::{At, Located, Problems};
 use super::rule_check::check_id;
 use super::values;
 use crate::decision::Stage;
-use crate::detect::{LintError, MarkFormat, RuleMask, RuleSet, RuleSetBuilder, ScanOptions, Tag};
+use crate::detect::{
+    LintError, MarkFormat, RuleMask, RuleSet, RuleSetBuilder, ScanOptions, Tag, known_forms,
+};
 use crate::secret::Secret;
 
 /// The rule set and what its ids mean.
@@ -454,7 +456,12 @@ fn build(
             .iter()
             .fold(b, |b, (_, id, values)| b.exact_values(id, values))
     });
-    let built = built.map(|b| options.exact.iter().fold(b, |b, (id, value)| b.exact(id, value)));
+    let built = built.map(|b| {
+        options
+            .exact
+            .iter()
+            .fold(b, |b, (id, value)| b.exact_values(id, &known_forms(value)))
+    });
     match built.and_then(|b| b.build()) {
         Ok(set) => Some(set),
         Err(error) => {

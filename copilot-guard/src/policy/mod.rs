@@ -184,6 +184,11 @@ impl Policy {
         &self.inner.kinds.set
     }
 
+    /// Whether every answer is scrubbed of this value anyway ([`PolicyOptions::with_exact`]).
+    pub fn scrubs(&self, value: &Secret) -> bool {
+        self.inner.scrubbed.contains(&compile::sha256_hex(value.expose()))
+    }
+
     /// What is worth a look, yet no reason to refuse the file.
     pub fn warnings(&self) -> &[Problem] {
         &self.inner.warnings

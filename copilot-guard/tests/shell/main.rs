@@ -21,6 +21,7 @@ mod masking_plain;
 mod pieces;
 mod prompts;
 mod readiness;
+mod scrub;
 mod tags;
 mod tool_calls;
 mod tunnel;
