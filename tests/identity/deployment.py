@@ -112,9 +112,13 @@ class Deployment(Gateway):
     def operator(self) -> str:
         return self.idp.admin("", ["operators"])
 
-    def revoke(self, *arguments: str) -> subprocess.CompletedProcess:
-        """`revoke`, as an operator on the gateway's machine runs it."""
-        return self.cli("revoke", "--config", str(self.folder / "guard.toml"), *arguments)
+    def revoke(self, *arguments: str, secrets: bool = True) -> subprocess.CompletedProcess:
+        """`revoke`, as an operator on the gateway's machine runs it: with the service's environment, or without."""
+        extra = {"GUARD_TEST_UPSTREAM_CREDENTIAL": self.credential} if secrets else {}
+        return subprocess.run(
+            [str(binary()), "revoke", "--config", str(self.folder / "guard.toml"), *arguments], cwd=self.folder,
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=COMMAND_SECONDS, env={**os.environ, **extra},
+        )
 
     def _config(self, port: int, admin_port: int) -> str:
         config = super()._config(port, admin_port)

@@ -100,6 +100,25 @@ def test_a_session(office, idp, person, bystander):
     new_login_works(office, idp, person.account)
 
 
+def test_the_command_needs_no_secrets_of_the_service(office, idp, account):
+    """Whoever withdraws in a hurry has a shell, not the environment of the service."""
+    token = idp.login(account).access_token
+    done = office.revoke("--person", f"{idp.issuer}#{account}", "--reason", REASON, secrets=False)
+    assert done.returncode == 0, done.stderr
+    wait_until(lambda: chat(office.url, token).status == 401, "the person is out", SECONDS)
+
+
+def test_it_outlives_a_restart(office, own_gateway, idp, account):
+    gateway = own_gateway(idp, login=True)
+    token = idp.login(account).access_token
+    assert_answered(chat(gateway.url, token))
+    by_command(gateway, "--person", f"{idp.issuer}#{account}")
+    gateway.stop()
+    gateway.start()
+    assert chat(gateway.url, token).status == 401
+    assert_answered(chat(gateway.url, idp.login("dev1").access_token))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
