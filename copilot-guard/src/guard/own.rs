@@ -291,6 +291,9 @@ impl Guard {
                 return Err(invalid);
             }
         };
+        if !self.inner.revoked.is_new(&token.issuer, &token.id, now) {
+            return Err(invalid);
+        }
         let what = match (token.session, token.subject) {
             (Some(session), _) => Withdrawn::Session { session },
             (None, Some(subject)) => Withdrawn::Account {

@@ -1,9 +1,10 @@
 //! What was withdrawn: the list that every request is held against, and the watch on streams that are open.
 
+use std::collections::HashMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -18,6 +19,8 @@ use crate::token::TokenError;
 
 /// How old the list may be before a request waits for a fresh one.
 const MAX_AGE: Duration = Duration::from_secs(30);
+/// Longer than a logout token is good for.
+const LOGOUTS_KEPT: Duration = Duration::from_secs(15 * 60);
 /// How long a request waits for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -31,6 +34,8 @@ pub(super) struct Revoked {
     changes: watch::Sender<u64>,
     /// One reader at a time.
     turn: tokio::sync::Mutex<()>,
+    /// Logout tokens that were taken, and when.
+    logouts: Mutex<HashMap<(String, String), Timestamp>>,
 }
 
 impl Revoked {
@@ -41,11 +46,20 @@ impl Revoked {
             read_at: AtomicI64::new(i64::MIN),
             changes: watch::Sender::new(0),
             turn: tokio::sync::Mutex::default(),
+            logouts: Mutex::default(),
         }
     }
 
     pub(super) fn store(&self) -> &Arc<dyn AccessStore> {
         &self.store
+    }
+
+    /// Whether a logout token was not taken before. On another replica it may have been: there it does the same once
+    /// more, and withdraws nothing that was issued later.
+    pub(super) fn is_new(&self, issuer: &str, id: &str, now: Timestamp) -> bool {
+        let mut logouts = self.logouts.lock().unwrap_or_else(PoisonError::into_inner);
+        logouts.retain(|_, at| now.since(*at) < LOGOUTS_KEPT);
+        logouts.insert((issuer.to_owned(), id.to_owned()), now).is_none()
     }
 
     /// Reads the list anew.

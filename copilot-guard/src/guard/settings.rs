@@ -57,6 +57,9 @@ pub struct LoginHint {
     /// The audience to ask for, where the issuer has a parameter of that name.
     #[serde(default)]
     pub audience: Option<String>,
+    /// Whether the ID token is the one to show here: for issuers whose access tokens nobody else can read.
+    #[serde(default)]
+    pub id_token: bool,
 }
 
 impl LoginHint {

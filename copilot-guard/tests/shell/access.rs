@@ -67,7 +67,7 @@ impl TokenVerifier for Idp {
         let ["logout", name, session] = parts[..] else {
             return Err(TokenError::Invalid("logout_events"));
         };
-        let mut said = LogoutToken::new(IDP, "id", Timestamp::from_millis(now.as_millis() - 1000));
+        let mut said = LogoutToken::new(IDP, token, Timestamp::from_millis(now.as_millis() - 1000));
         said.subject = part(name);
         said.session = part(session);
         Ok(said)
@@ -474,6 +474,7 @@ async fn a_logout_at_the_provider_ends_sessions() {
         200,
         "another session of the same person"
     );
+    assert_eq!(logout("logout.dev.s1").await, 400, "once more");
     // Without a session, all of the account until then; said again later, nothing of a later login.
     house.clock.advance(Duration::from_secs(2));
     assert_eq!(logout("logout.dev.").await, 200);

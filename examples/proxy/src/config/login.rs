@@ -39,6 +39,8 @@ pub(super) fn read(context: &Context<'_>, mut table: Table<'_>, issuers: &[Issue
     let scopes = table.take("scopes").and_then(Value::strings).unwrap_or_default();
     let resource = table.take("resource").and_then(Value::string);
     let audience = table.take("audience").and_then(Value::string);
+    let tokens = [("access", false), ("id", true)];
+    let token = table.take("token").and_then(|v| v.one_of(&tokens));
     let lifetime_at = table.at_key("grant_lifetime");
     let default = copilot_guard::guard::Settings::default().grant_lifetime;
     let grant_lifetime = span(context, &mut table, "grant_lifetime", default);
@@ -64,6 +66,7 @@ pub(super) fn read(context: &Context<'_>, mut table: Table<'_>, issuers: &[Issue
     hint.scopes = values(scopes);
     hint.resource = resource.map(|r| r.value);
     hint.audience = audience.map(|a| a.value);
+    hint.id_token = token.is_some_and(|t| t.value);
     Some(Login {
         hint: Some(hint),
         grant_lifetime,

@@ -36,7 +36,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::Place;
 use super::grants::Grant;
-use super::http::{Fresh, Gateway, Http, bearer, connector};
+use super::http::{Fresh, Gateway, Http, bearer, connector, is_loopback};
 use crate::failure::Failure;
 
 /// A token is renewed so long before its end.
@@ -158,6 +158,12 @@ impl Agent {
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
         let is_connect = request.method() == Method::CONNECT;
+        if !is_connect && !is_ours(request.headers()) {
+            return told(
+                StatusCode::BAD_REQUEST,
+                "This agent answers to its own address alone.",
+            );
+        }
         if !self.has_key(request.headers(), is_connect) {
             let status = if is_connect {
                 StatusCode::PROXY_AUTHENTICATION_REQUIRED
@@ -331,6 +337,16 @@ impl Agent {
             "check the network; for a private authority write `--ca FILE`",
         )
     }
+}
+
+/// Whether a request was meant for this machine: a page of the web may have given its own name our address.
+fn is_ours(headers: &HeaderMap) -> bool {
+    let mut hosts = headers.get_all(HOST).iter().filter_map(|host| host.to_str().ok());
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(host), None) => host.parse::<http::uri::Authority>(),
+        _ => return false,
+    };
+    host.is_ok_and(|host| is_loopback(host.host()))
 }
 
 /// A connection to the gateway, with TLS or without.

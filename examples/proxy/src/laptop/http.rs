@@ -103,7 +103,7 @@ impl fmt::Display for Gateway {
 }
 
 /// Names and addresses of this machine, as written.
-fn is_loopback(host: &str) -> bool {
+pub(super) fn is_loopback(host: &str) -> bool {
     let plain = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || plain.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())

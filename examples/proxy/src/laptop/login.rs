@@ -8,12 +8,15 @@ use bytes::Bytes;
 use copilot_guard::guard::LoginHint;
 use copilot_guard::secret::Secret;
 use http::{Request, StatusCode, Uri};
-use oauth2::basic::BasicClient;
-use oauth2::{
-    AuthType, ClientId, DeviceAuthorizationUrl, HttpRequest, HttpResponse, Scope,
-    StandardDeviceAuthorizationResponse, TokenResponse as _, TokenUrl,
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
-use serde::Deserialize;
+use oauth2::{
+    AuthType, Client, ClientId, DeviceAuthorizationUrl, DeviceCodeErrorResponseType, HttpRequest,
+    HttpResponse, RequestTokenError, Scope, StandardDeviceAuthorizationResponse, StandardRevocableToken,
+    StandardTokenResponse, TokenResponse as _, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
 
 use super::grants::Grant;
 use super::http::{Gateway, Http, refused};
@@ -30,11 +33,29 @@ struct Discovered {
     device_authorization_endpoint: Option<String>,
 }
 
-/// Signs in and brings a grant. Says on standard error what the person is to do.
-pub(super) async fn run(http: &Http, gateway: &Gateway) -> Result<Grant, Failure> {
+/// What an OpenID provider adds to the answer.
+#[derive(Debug, Serialize, Deserialize)]
+struct OpenId {
+    id_token: Option<String>,
+}
+
+impl oauth2::ExtraTokenFields for OpenId {}
+
+type Provider = Client<
+    BasicErrorResponse,
+    StandardTokenResponse<OpenId, BasicTokenType>,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+>;
+
+/// Signs in and brings a grant; nothing when the person, or the identity provider, said no. Says on standard error what the person is to do.
+pub(super) async fn run(http: &Http, gateway: &Gateway) -> Result<Option<Grant>, Failure> {
     let hint: LoginHint = http.json(gateway.uri("/copilot-guard/login")?).await?;
     let endpoints = discover(http, &hint.issuer).await?;
-    let token = sign_in(http, &hint, &endpoints).await?;
+    let Some(token) = sign_in(http, &hint, &endpoints).await? else {
+        return Ok(None);
+    };
     let response = http
         .post(
             gateway,
@@ -60,10 +81,10 @@ pub(super) async fn run(http: &Http, gateway: &Gateway) -> Result<Grant, Failure
         _ => None,
     };
     let reply = reply.ok_or_else(|| refused(gateway, &response))?;
-    Ok(Grant {
+    Ok(Some(Grant {
         id: reply.id,
         secret: Secret::new(reply.device_grant),
-    })
+    }))
 }
 
 async fn discover(http: &Http, issuer: &str) -> Result<Discovered, Failure> {
@@ -81,7 +102,7 @@ async fn discover(http: &Http, issuer: &str) -> Result<Discovered, Failure> {
     Ok(found)
 }
 
-async fn sign_in(http: &Http, hint: &LoginHint, endpoints: &Discovered) -> Result<Secret, Failure> {
+async fn sign_in(http: &Http, hint: &LoginHint, endpoints: &Discovered) -> Result<Option<Secret>, Failure> {
     let device = endpoints
         .device_authorization_endpoint
         .as_deref()
@@ -102,7 +123,7 @@ async fn sign_in(http: &Http, hint: &LoginHint, endpoints: &Discovered) -> Resul
     for address in [device, endpoints.token_endpoint.as_str()] {
         safe(address)?;
     }
-    let client = BasicClient::new(ClientId::new(hint.client_id.clone()))
+    let client = Provider::new(ClientId::new(hint.client_id.clone()))
         .set_device_authorization_url(DeviceAuthorizationUrl::new(device.to_owned()).map_err(|e| bad(&e))?)
         .set_token_uri(TokenUrl::new(endpoints.token_endpoint.clone()).map_err(|e| bad(&e))?)
         .set_auth_type(AuthType::RequestBody);
@@ -134,7 +155,28 @@ async fn sign_in(http: &Http, hint: &LoginHint, endpoints: &Discovered) -> Resul
         .request_async(&call, tokio::time::sleep, Some(PATIENCE))
         .await
     {
-        Ok(token) => Ok(Secret::new(token.access_token().secret().as_str())),
+        Ok(token) if !hint.id_token => Ok(Some(Secret::new(token.access_token().secret().as_str()))),
+        Ok(token) => match &token.extra_fields().id_token {
+            Some(id_token) => Ok(Some(Secret::new(id_token.as_str()))),
+            None => Err(Failure::new(
+                format!("{} gave no ID token", hint.issuer),
+                "it was not asked for `openid`",
+                "ask your administrator to add the scope `openid` to `[login]`",
+            )),
+        },
+        Err(RequestTokenError::ServerResponse(said))
+            if matches!(
+                said.error(),
+                DeviceCodeErrorResponseType::AccessDenied | DeviceCodeErrorResponseType::ExpiredToken
+            ) =>
+        {
+            let why = format!("the identity provider says `{}`", said.error().as_ref());
+            eprintln!(
+                "{}",
+                Failure::new("you are not signed in", why, "use `login` again")
+            );
+            Ok(None)
+        }
         Err(error) => Err(link.failure("you are not signed in", &error)),
     }
 }
@@ -172,17 +214,13 @@ impl Link<'_> {
     }
 
     /// What to say: our own words where the network failed, the issuer's where it refused.
-    fn failure<T: oauth2::ErrorResponse>(
-        &self,
-        what: &str,
-        error: &oauth2::RequestTokenError<Broken, T>,
-    ) -> Failure {
+    fn failure<T: oauth2::ErrorResponse>(&self, what: &str, error: &RequestTokenError<Broken, T>) -> Failure {
         let broken = self.broken.lock().ok().and_then(|mut broken| broken.take());
         match error {
-            oauth2::RequestTokenError::Request(_) => {
+            RequestTokenError::Request(_) => {
                 broken.unwrap_or_else(|| Failure::new(what, "the network failed", "try again"))
             }
-            oauth2::RequestTokenError::ServerResponse(said) => Failure::new(
+            RequestTokenError::ServerResponse(said) => Failure::new(
                 what,
                 format_args!("the identity provider says {said:?}"),
                 "try again, or ask your administrator",

@@ -66,7 +66,9 @@ pub(crate) async fn login(place: &Place) -> Result<bool, Failure> {
         ));
     };
     let (gateway, http, grants) = (Gateway::parse(gateway)?, place.http()?, place.grants()?);
-    let grant = login::run(&http, &gateway).await?;
+    let Some(grant) = login::run(&http, &gateway).await? else {
+        return Ok(false);
+    };
     let path = grants.write(&gateway, &grant)?;
     eprintln!(
         "signed in to {gateway}; the grant {} is kept in {}",
