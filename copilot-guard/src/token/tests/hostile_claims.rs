@@ -156,13 +156,8 @@ fn kinds() -> Vec<Row> {
         ),
         with("Keycloak refresh token", "token_kind", "typ", json!("Refresh")),
         with("Keycloak offline token", "token_kind", "typ", json!("Offline")),
-        with("Keycloak ID token", "token_kind", "typ", json!("ID")),
-        with(
-            "Keycloak ID token in lower case",
-            "token_kind",
-            "typ",
-            json!("id"),
-        ),
+        with("Keycloak ID token", "id_token", "typ", json!("ID")),
+        with("Keycloak ID token in lower case", "id_token", "typ", json!("id")),
         with("kind a list", "token_kind", "typ", json!(["Bearer"])),
     ]
 }
@@ -205,24 +200,35 @@ fn groups() -> Vec<Row> {
         row("groups cut off, implicit flow", "groups_overage", sign(&flag)),
         with(
             "groups beside the mark",
-            "groups_overage",
+            "groups_contradiction",
             "_claim_names",
             json!({ "groups": "src1" }),
         ),
         with(
             "mark of a wrong type",
-            "groups_overage",
+            "groups_contradiction",
             "_claim_names",
             json!(["groups"]),
         ),
         with(
             "roles cut off",
-            "groups_overage",
+            "groups_contradiction",
             "_claim_names",
             json!({ "realm_access": "src1" }),
         ),
-        with("hasgroups a string", "groups_overage", "hasgroups", json!("true")),
-        with("groups a string", "groups_shape", "groups", json!("src1")),
+        with(
+            "hasgroups a string",
+            "groups_contradiction",
+            "hasgroups",
+            json!("true"),
+        ),
+        with("groups a string", "groups_shape", "groups", json!("dev")),
+        with(
+            "groups the name of a source",
+            "groups_overage",
+            "groups",
+            json!("src1"),
+        ),
         with(
             "groups a list in a string",
             "groups_shape",

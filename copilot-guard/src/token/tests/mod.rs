@@ -77,8 +77,8 @@ async fn no_damaged_token_is_accepted() {
 /// Even where the keys of the wrong issuer were chosen, its rules refuse the token.
 #[test]
 fn the_signed_issuer_is_compared_again() {
-    let (rules, _) = kit::config().compile().unwrap();
-    let keys = KeySet::parse(&kit::key_set([&kit::keys().ed])).unwrap();
+    let rules = kit::config().compile().unwrap().remove(0).rules;
+    let keys = KeySet::parse(&kit::key_set([&kit::keys().ed]), kit::ISSUER).unwrap();
     let mut claims = kit::claims();
     for (issuer, verdict) in [(kit::ISSUER, Ok(())), (kit::OTHER_ISSUER, Err("iss_mismatch"))] {
         claims["iss"] = issuer.into();
