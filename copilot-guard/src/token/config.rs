@@ -266,4 +266,9 @@ impl IssuerConfigError {
     pub fn key(&self) -> &'static str {
         self.key
     }
+
+    /// What is wrong with it, and what to do.
+    pub fn mistake(&self) -> &str {
+        &self.mistake
+    }
 }

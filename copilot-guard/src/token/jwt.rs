@@ -60,7 +60,7 @@ impl TokenType {
 /// A well-formed compact JWS, whatever its payload. Nothing it says may be believed yet.
 pub(super) struct Jws<'t> {
     algorithm: Algorithm,
-    kid: String,
+    kid: Option<String>,
     token_type: TokenType,
     payload: Vec<u8>,
     message: &'t str,
@@ -70,6 +70,7 @@ pub(super) struct Jws<'t> {
 /// A token that is well-formed. Nothing it says may be believed yet.
 pub(super) struct Unverified<'t> {
     jws: Jws<'t>,
+    kid: String,
     claims: Object,
 }
 
@@ -121,10 +122,6 @@ impl<'t> Jws<'t> {
         self.algorithm
     }
 
-    pub(super) fn kid(&self) -> &str {
-        &self.kid
-    }
-
     /// Checks the signature with `key`.
     pub(super) fn verify(&self, key: &Key) -> Result<(), TokenError> {
         if !key.fits(self.algorithm) {
@@ -148,9 +145,11 @@ impl<'t> Jws<'t> {
 impl<'t> Unverified<'t> {
     /// Takes a token apart.
     pub(super) fn parse(token: &'t str) -> Result<Self, TokenError> {
-        let jws = Jws::parse(token)?;
+        let mut jws = Jws::parse(token)?;
+        // To try all keys would be to guess which one was meant.
+        let kid = jws.kid.take().ok_or(TokenError::Invalid("kid_missing"))?;
         let claims = Json::parse_object(&jws.payload).map_err(|_| TokenError::Invalid("claims_json"))?;
-        Ok(Self { jws, claims })
+        Ok(Self { jws, kid, claims })
     }
 
     /// Whom the token claims to come from: only good for choosing the issuer whose keys are tried.
@@ -163,7 +162,7 @@ impl<'t> Unverified<'t> {
     }
 
     pub(super) fn kid(&self) -> &str {
-        self.jws.kid()
+        &self.kid
     }
 
     /// Checks the signature with `key`.
@@ -210,7 +209,7 @@ fn octets(segment: &str) -> Result<Vec<u8>, TokenError> {
         .map_err(|_| TokenError::Invalid("base64"))
 }
 
-fn read_header(header: &Object) -> Result<(Algorithm, String, TokenType), TokenError> {
+fn read_header(header: &Object) -> Result<(Algorithm, Option<String>, TokenType), TokenError> {
     // `crit` lists extensions that must be understood, and none is; `b64`, `zip` and `cty` change what the payload
     // means. Their mere presence is refused.
     for (name, code) in [
@@ -231,9 +230,9 @@ fn read_header(header: &Object) -> Result<(Algorithm, String, TokenType), TokenE
     let token_type = TokenType::parse(header).ok_or(TokenError::Invalid("header_typ"))?;
     match header.get("kid") {
         Some(Json::String(kid)) if !kid.is_empty() && kid.len() <= MAX_KID => {
-            Ok((algorithm, kid.clone(), token_type))
+            Ok((algorithm, Some(kid.clone()), token_type))
         }
         Some(_) => Err(TokenError::Invalid("kid_malformed")),
-        None => Err(TokenError::Invalid("kid_missing")),
+        None => Ok((algorithm, None, token_type)),
     }
 }
