@@ -122,6 +122,11 @@ impl<'t> Jws<'t> {
         self.algorithm
     }
 
+    #[cfg(test)]
+    pub(super) fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
     /// Checks the signature with `key`.
     pub(super) fn verify(&self, key: &Key) -> Result<(), TokenError> {
         if !key.fits(self.algorithm) {

@@ -455,6 +455,24 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_just_the_length_of_the_cut_is_suspicious() {
+        let mapping = Mapping {
+            sources: vec![Source::parse(&GroupSource::new("groups")).unwrap()],
+            cut_at: Some(3),
+            ..Mapping::default()
+        };
+        for (groups, suspicious) in [
+            (r#"["a","b"]"#, false),
+            (r#"["a","b","c"]"#, true),
+            (r#"["a","b","c","d"]"#, false),
+        ] {
+            let claims = Json::parse_object(format!(r#"{{"groups":{groups}}}"#).as_bytes());
+            let found = mapping.read(&claims.ok().unwrap()).unwrap();
+            assert_eq!(found.suspicious, suspicious, "{groups}");
+        }
+    }
+
+    #[test]
     fn what_the_directory_does_not_know_stays() {
         let mapping = Mapping {
             sources: vec![

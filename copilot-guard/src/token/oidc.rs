@@ -42,7 +42,7 @@ const DEFAULT_CACHE: usize = 16 * 1024;
 #[derive(Debug)]
 pub struct OidcVerifier {
     issuers: HashMap<String, Arc<Issuer>>,
-    verdicts: Option<Verdicts>,
+    pub(super) verdicts: Option<Verdicts>,
 }
 
 impl OidcVerifier {

@@ -21,7 +21,7 @@ use super::forward::Forward;
 use super::metrics::{Metrics, Watched};
 use crate::config::Config;
 use crate::config::hosts::HostPattern;
-use crate::config::identity::Issuer;
+use crate::config::identity::{Issuer, Overage};
 use crate::config::server::Refusal;
 use crate::config::store::{OnFailure as ConfiguredFailure, Store};
 use crate::config::upstream::{Credential, Dialect as ConfiguredDialect, RouteSet as ConfiguredRoutes};
@@ -264,6 +264,13 @@ fn verifier(config: &Config, admin: bool, fetcher: Arc<dyn KeyFetcher>) -> Resul
 fn issuer_config(issuer: &Issuer, audiences: &[String]) -> Result<IssuerConfig, Failure> {
     let mut config = issuer.config.clone();
     config.audiences = audiences.to_vec();
+    if issuer.overage == Overage::Resolver && config.resolver.is_none() {
+        return Err(Failure::new(
+            format!("the issuer `{}` has no directory to ask", config.issuer),
+            "`overage = \"resolver\"` needs one",
+            "write `overage = \"deny\"`, or leave it out",
+        ));
+    }
     if let Some(path) = &issuer.jwks_file {
         let failure = |error: Box<dyn std::error::Error + Send + Sync>| {
             Failure::new(
