@@ -1,73 +1,13 @@
-//! Where in a token's claims a value stands, and how a list of groups is read from it.
+//! Where in a token's claims a value stands, and what it must be.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::TokenError;
 use super::strict_json::{Json, Object};
 
-pub(super) const MAX_GROUPS: usize = 1000;
-pub(super) const MAX_GROUP: usize = 256;
 /// OpenID Connect allows 255 ASCII characters for `sub`.
 pub(super) const MAX_NAME: usize = 255;
-
-/// One claim that names groups. Several sources of an issuer are united.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct GroupSource {
-    /// The exact name of a top-level claim, dots, slashes and colons included; or, when it begins with `/`, a JSON
-    /// Pointer (RFC 6901) such as `/realm_access/roles`.
-    pub claim: String,
-    /// What the value looks like. Any other shape refuses the token: a guess here would invent memberships.
-    #[serde(default)]
-    pub shape: Shape,
-    /// Put in front of each name, so that `admin` of one source is not `admin` of another.
-    #[serde(default)]
-    pub prefix: String,
-}
-
-impl GroupSource {
-    /// A list of strings at `claim`.
-    pub fn new(claim: impl Into<String>) -> Self {
-        Self {
-            claim: claim.into(),
-            shape: Shape::List,
-            prefix: String::new(),
-        }
-    }
-
-    /// The same claim, read in this shape.
-    #[must_use]
-    pub fn with_shape(mut self, shape: Shape) -> Self {
-        self.shape = shape;
-        self
-    }
-
-    /// The same claim with `prefix` in front of each name.
-    #[must_use]
-    pub fn with_prefix(mut self, prefix: impl Into<String>) -> Self {
-        self.prefix = prefix.into();
-        self
-    }
-}
-
-/// How a claim's value names groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Shape {
-    /// A list of strings; none of them is split.
-    #[default]
-    List,
-    /// One string that is one name.
-    String,
-    /// One string of names with blanks between them, as in `scope`.
-    SpaceSeparated,
-    /// One string of names with commas between them; blanks are part of a name.
-    CommaSeparated,
-}
 
 /// The value that a claim must have, exactly and with its type.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -117,6 +57,28 @@ impl Expected {
     }
 }
 
+/// Claims that must all have their values.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Conditions(Vec<(ClaimPath, Expected)>);
+
+impl Conditions {
+    pub(super) fn parse(map: &BTreeMap<String, Expected>) -> Result<Self, &'static str> {
+        let read = |(claim, expected): (&String, &Expected)| Ok((ClaimPath::parse(claim)?, expected.clone()));
+        map.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(super) fn push(&mut self, claim: &str, expected: Expected) {
+        self.0.push((ClaimPath::top_level(claim), expected));
+    }
+
+    /// Exact equality, with the type, of every one.
+    pub(super) fn hold(&self, claims: &Object) -> bool {
+        self.0
+            .iter()
+            .all(|(path, expected)| path.find(claims).is_some_and(|value| expected.is(value)))
+    }
+}
+
 /// A claim's place: the members to follow from the top. One member for a plain name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ClaimPath(Vec<String>);
@@ -134,6 +96,11 @@ impl ClaimPath {
         }
     }
 
+    /// The top-level claim of this name.
+    pub(super) fn top_level(name: &str) -> Self {
+        Self(vec![name.to_owned()])
+    }
+
     pub(super) fn find<'a>(&self, claims: &'a Object) -> Option<&'a Json> {
         let (first, rest) = self.0.split_first()?;
         rest.iter()
@@ -144,7 +111,8 @@ impl ClaimPath {
             })
     }
 
-    fn top(&self) -> &str {
+    /// The top-level claim.
+    pub(super) fn top(&self) -> &str {
         self.0.first().map_or("", String::as_str)
     }
 }
@@ -169,72 +137,6 @@ fn index(step: &str) -> Option<usize> {
     if plain { step.parse().ok() } else { None }
 }
 
-/// A source with its path read.
-#[derive(Debug, Clone)]
-pub(super) struct Source {
-    pub(super) path: ClaimPath,
-    pub(super) shape: Shape,
-    pub(super) prefix: String,
-}
-
-/// The union of all sources.
-pub(super) fn groups(claims: &Object, sources: &[Source]) -> Result<BTreeSet<String>, TokenError> {
-    let mut groups = BTreeSet::new();
-    for source in sources {
-        // Before the value is read: a cut list beside the marker would pass as whole.
-        if is_cut_off(claims, source.path.top()) {
-            return Err(TokenError::GroupsOverage);
-        }
-        let Some(value) = source.path.find(claims) else {
-            continue;
-        };
-        for name in names(value, source.shape)? {
-            if !is_name(name, MAX_GROUP) {
-                return Err(TokenError::Invalid("group_malformed"));
-            }
-            groups.insert(format!("{}{name}", source.prefix));
-        }
-        if groups.len() > MAX_GROUPS {
-            return Err(TokenError::Invalid("groups_too_many"));
-        }
-    }
-    Ok(groups)
-}
-
-/// Entra's marks for a list that did not fit: `_claim_names` has the claim's name, or `hasgroups` is set. The link
-/// in `_claim_sources` is the token's, so it is never followed.
-fn is_cut_off(claims: &Object, claim: &str) -> bool {
-    let distributed = match claims.get("_claim_names") {
-        None => false,
-        Some(Json::Object(names)) => names.contains_key(claim),
-        Some(_) => true,
-    };
-    let has_groups = claims
-        .get("hasgroups")
-        .is_some_and(|flag| *flag != Json::Bool(false));
-    distributed || (claim == "groups" && has_groups)
-}
-
-fn names(value: &Json, shape: Shape) -> Result<Vec<&str>, TokenError> {
-    let wrong = TokenError::Invalid("groups_shape");
-    match (shape, value) {
-        (Shape::List, Json::Array(items)) if items.len() > MAX_GROUPS => {
-            Err(TokenError::Invalid("groups_too_many"))
-        }
-        (Shape::List, Json::Array(items)) => items
-            .iter()
-            .map(|item| item.as_str().ok_or_else(|| wrong.clone()))
-            .collect(),
-        (Shape::String, Json::String(name)) => Ok(vec![name]),
-        (Shape::SpaceSeparated, Json::String(text)) => {
-            Ok(text.split(' ').filter(|name| !name.is_empty()).collect())
-        }
-        (Shape::CommaSeparated, Json::String(text)) if text.is_empty() => Ok(Vec::new()),
-        (Shape::CommaSeparated, Json::String(text)) => Ok(text.split(',').collect()),
-        _ => Err(wrong),
-    }
-}
-
 /// Fit to be an identity: not empty, bounded, nothing that could break a log line or a header.
 pub(super) fn is_name(text: &str, max: usize) -> bool {
     !text.is_empty() && text.len() <= max && !text.chars().any(char::is_control)
@@ -243,30 +145,6 @@ pub(super) fn is_name(text: &str, max: usize) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_configuration() {
-        #[derive(Deserialize)]
-        struct File {
-            groups: Vec<GroupSource>,
-            required: std::collections::BTreeMap<String, Expected>,
-        }
-        let file: File = toml::from_str(
-            r#"
-            groups = [{ claim = "groups" }, { claim = "scp", shape = "space_separated", prefix = "scope:" }]
-            required = { hd = "example.com", email_verified = true, level = 2 }
-            "#,
-        )
-        .unwrap();
-        let scope = GroupSource::new("scp")
-            .with_shape(Shape::SpaceSeparated)
-            .with_prefix("scope:");
-        assert_eq!(file.groups, [GroupSource::new("groups"), scope]);
-        assert_eq!(file.required["hd"], "example.com".into());
-        assert_eq!(file.required["email_verified"], true.into());
-        assert_eq!(file.required["level"], 2.into());
-        assert!(toml::from_str::<File>(r#"groups = [{ claim = "g", splt = "," }]"#).is_err());
-    }
 
     #[test]
     fn paths_are_names_or_pointers() {

@@ -1,19 +1,22 @@
 //! One issuer at run time: its rules, the state of its keys, and the fetch that renews them.
 
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 use tokio::task::JoinHandle;
 
-use super::config::KeySource;
+use super::compile::{Compiled, KeySource};
 use super::fetcher::MAX_DOCUMENT;
 use super::jwks::KeySet;
-use super::rotation::{Rotation, Step};
+use super::rotation::{FILE_TTL, Rotation, Step};
 use super::rules::Rules;
 use super::strict_json::Json;
 use super::{FetchError, Fetched, KeyFetcher, TokenError, url};
 use crate::clock::Timestamp;
+use crate::groups::GroupResolver;
 
 /// For each document.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,6 +26,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Issuer {
     rules: Rules,
     keys: Arc<Keys>,
+    pub(super) resolver: Option<Arc<dyn GroupResolver>>,
 }
 
 /// What a fetch needs; shared with its task, which outlives the request that started it.
@@ -39,6 +43,7 @@ struct Keys {
 
 #[derive(Debug, Clone)]
 enum Address {
+    File(PathBuf),
     Keys(String),
     Discovery(String),
 }
@@ -53,21 +58,18 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Issuer {
-    pub(super) fn new(
-        rules: Rules,
-        source: KeySource,
-        fetcher: Arc<dyn KeyFetcher>,
-        allow_http_loopback: bool,
-    ) -> Self {
-        let (rotation, address) = match source {
+    pub(super) fn new(compiled: Compiled, fetcher: Arc<dyn KeyFetcher>) -> Self {
+        let (rotation, address) = match compiled.source {
             KeySource::Fixed(keys) => (Rotation::fixed(keys), None),
+            KeySource::File(path) => (Rotation::file(), Some(Address::File(path))),
             KeySource::Uri(url) => (Rotation::new(), Some(Address::Keys(url))),
             KeySource::Discovery(url) => (Rotation::new(), Some(Address::Discovery(url))),
         };
+        let rules = compiled.rules;
         let keys = Keys {
             issuer: rules.issuer.clone(),
             address,
-            allow_http_loopback,
+            allow_http_loopback: compiled.allow_http_loopback,
             fetcher,
             state: Mutex::new(rotation),
             flight: Arc::default(),
@@ -75,6 +77,7 @@ impl Issuer {
         Self {
             rules,
             keys: Arc::new(keys),
+            resolver: compiled.resolver,
         }
     }
 
@@ -86,17 +89,26 @@ impl Issuer {
         self.keys.state().is_ready(now)
     }
 
-    /// The key set that has `kid`. Waits only when no usable set has it.
-    pub(super) async fn keys_for(&self, kid: &str, now: Timestamp) -> Result<Arc<KeySet>, TokenError> {
+    /// See [`Rotation::generation`].
+    pub(super) fn generation(&self, now: Timestamp) -> Option<u64> {
+        self.keys.state().generation(now)
+    }
+
+    /// The key set that has `kid`, and its generation. Waits only when no usable set has it.
+    pub(super) async fn keys_for(&self, kid: &str, now: Timestamp) -> Result<(Arc<KeySet>, u64), TokenError> {
         let in_flight = self.keys.flight.try_lock().is_err();
         let step = self.keys.state().step(kid, now, in_flight);
         match step {
-            Step::Use { keys, refresh } => {
+            Step::Use {
+                keys,
+                generation,
+                refresh,
+            } => {
                 if refresh {
                     // Detached: this request does not need it.
                     drop(self.start_if_due(now));
                 }
-                Ok(keys)
+                Ok((keys, generation))
             }
             Step::Refuse => Err(TokenError::Invalid("unknown_kid")),
             Step::Unavailable => Err(TokenError::Unavailable),
@@ -120,10 +132,10 @@ impl Issuer {
         due.then(|| self.start(guard, now))
     }
 
-    fn outcome(&self, kid: &str, now: Timestamp) -> Result<Arc<KeySet>, TokenError> {
+    fn outcome(&self, kid: &str, now: Timestamp) -> Result<(Arc<KeySet>, u64), TokenError> {
         let state = self.keys.state();
         match state.step(kid, now, false) {
-            Step::Use { keys, .. } => Ok(keys),
+            Step::Use { keys, generation, .. } => Ok((keys, generation)),
             _ if state.is_ready(now) => Err(TokenError::Invalid("unknown_kid")),
             _ => Err(TokenError::Unavailable),
         }
@@ -152,13 +164,17 @@ impl Keys {
     }
 
     async fn fetch(&self) -> Result<(KeySet, Option<Duration>), FetchError> {
-        let address = match &self.address {
-            Some(Address::Keys(url)) => url.clone(),
-            Some(Address::Discovery(url)) => self.discover(url).await?,
+        let document = match &self.address {
+            Some(Address::File(path)) => read_file(path).await?,
+            Some(Address::Keys(url)) => self.get(url).await?,
+            Some(Address::Discovery(url)) => {
+                let url = self.discover(url).await?;
+                self.get(&url).await?
+            }
             None => return Err(FetchError::message("the keys of this issuer are fixed")),
         };
-        let document = self.get(&address).await?;
-        let keys = KeySet::parse(&document.body).map_err(|why| FetchError::new("no usable key set", why))?;
+        let keys = KeySet::parse(&document.body, &self.issuer)
+            .map_err(|why| FetchError::new("no usable key set", why))?;
         Ok((keys, document.max_age))
     }
 
@@ -189,4 +205,27 @@ impl Keys {
         }
         Ok(fetched)
     }
+}
+
+/// The key set in a file, with the time it may be kept.
+async fn read_file(path: &Path) -> Result<Fetched, FetchError> {
+    let path = path.to_owned();
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut body = Vec::new();
+        let bound = u64::try_from(MAX_DOCUMENT).unwrap_or(u64::MAX);
+        // One more than allowed, to tell a file that is just as long from a longer one.
+        std::fs::File::open(path)?
+            .take(bound.saturating_add(1))
+            .read_to_end(&mut body)?;
+        Ok::<_, std::io::Error>(body)
+    });
+    let body = tokio::time::timeout(FETCH_TIMEOUT, reading)
+        .await
+        .map_err(|_| FetchError::message("the file could not be read within 5 s"))?
+        .map_err(|why| FetchError::new("the file could not be read", why))?
+        .map_err(|why| FetchError::new("the file cannot be read", why))?;
+    if body.len() > MAX_DOCUMENT {
+        return Err(FetchError::message("the file has more than 1 MiB"));
+    }
+    Ok(Fetched::new(body).with_max_age(FILE_TTL))
 }

@@ -1,8 +1,8 @@
 //! One issuer's public keys, out of a JSON Web Key Set (RFC 7517).
 //!
 //! Keys are read one by one with rules of our own: a key that does not pass is left out, the others stand. Left out
-//! are keys without `kid`, of unknown type or curve, not for signatures, too small, secret (`oct`) or private, and
-//! all keys of a `kid` that names different material: nobody could say which one was meant.
+//! are keys without `kid`, of unknown type or curve, not for signatures, of another issuer, too small, secret (`oct`) or
+//! private, and all keys of a `kid` that names different material: nobody could say which one was meant.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 
 use super::Algorithm;
+use super::config::TENANT;
 use super::strict_json::{Json, Object};
 
 /// More keys than any issuer publishes; bounds the work on a hostile document.
@@ -87,8 +88,8 @@ impl std::fmt::Debug for KeySet {
 }
 
 impl KeySet {
-    /// Reads a key set; at least one key must be usable.
-    pub(super) fn parse(body: &[u8]) -> Result<Self, KeySetError> {
+    /// Reads a key set of `issuer`; at least one key must be usable.
+    pub(super) fn parse(body: &[u8], issuer: &str) -> Result<Self, KeySetError> {
         let document = Json::parse_object(body).map_err(|_| KeySetError::Malformed)?;
         let Some(Json::Array(entries)) = document.get("keys") else {
             return Err(KeySetError::Malformed);
@@ -97,7 +98,7 @@ impl KeySet {
             return Err(KeySetError::TooMany);
         }
         let mut keys: BTreeMap<String, Vec<Key>> = BTreeMap::new();
-        for (kid, key) in entries.iter().filter_map(key_of) {
+        for (kid, key) in entries.iter().filter_map(|entry| key_of(entry, issuer)) {
             keys.entry(kid).or_default().push(key);
         }
         keys.retain(|_, same| {
@@ -116,6 +117,18 @@ impl KeySet {
         self.keys.contains_key(kid)
     }
 
+    /// Whether both verify just the same tokens.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let same = |a: &Key, b: &Key| same_material(a, b) && a.algorithm == b.algorithm;
+        let all = |a: &Vec<Key>, b: &Vec<Key>| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b));
+        self.keys.len() == other.keys.len()
+            && self
+                .keys
+                .iter()
+                .zip(&other.keys)
+                .all(|((a, ours), (b, theirs))| a == b && all(ours, theirs))
+    }
+
     /// The key of this name for this algorithm.
     pub(super) fn key(&self, kid: &str, algorithm: Algorithm) -> Option<&Key> {
         self.keys.get(kid)?.iter().find(|key| key.fits(algorithm))
@@ -126,10 +139,10 @@ fn same_material(a: &Key, b: &Key) -> bool {
     a.kind == b.kind && a.material == b.material
 }
 
-fn key_of(entry: &Json) -> Option<(String, Key)> {
+fn key_of(entry: &Json, issuer: &str) -> Option<(String, Key)> {
     let Json::Object(entry) = entry else { return None };
     let kid = text(entry, "kid").filter(|kid| !kid.is_empty() && kid.len() <= MAX_KID)?;
-    if PRIVATE.iter().any(|name| entry.contains_key(*name)) || !may_verify(entry) {
+    if PRIVATE.iter().any(|name| entry.contains_key(*name)) || !may_verify(entry) || !is_of(entry, issuer) {
         return None;
     }
     let algorithm = match entry.get("alg") {
@@ -154,9 +167,28 @@ fn key_of(entry: &Json) -> Option<(String, Key)> {
         .then(|| (kid.to_owned(), key))
 }
 
-/// `use` is absent or `sig`; `key_ops` is absent or a list of names with `verify`.
+/// Entra publishes keys of several issuers in one set and says which are whose, some by a template.
+fn is_of(entry: &Object, issuer: &str) -> bool {
+    let Some(named) = entry.get("issuer") else {
+        return true;
+    };
+    let Some(named) = named.as_str() else { return false };
+    match named.split_once(TENANT) {
+        None => named == issuer,
+        Some((front, back)) => issuer
+            .strip_prefix(front)
+            .and_then(|rest| rest.strip_suffix(back))
+            .is_some_and(|tenant| {
+                !tenant.is_empty() && tenant.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            }),
+    }
+}
+
+/// `use` is absent, `sig`, or SPIFFE's word for keys of JWTs; `key_ops` is absent or a list of names with `verify`.
 fn may_verify(entry: &Object) -> bool {
-    let purpose = entry.get("use").is_none_or(|value| value.as_str() == Some("sig"));
+    let purpose = entry
+        .get("use")
+        .is_none_or(|value| matches!(value.as_str(), Some("sig" | "jwt-svid")));
     let operations = entry.get("key_ops").is_none_or(|value| match value {
         Json::Array(names) => {
             names.iter().all(|name| name.as_str().is_some())

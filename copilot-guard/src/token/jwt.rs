@@ -2,7 +2,8 @@
 //!
 //! 1. Sizes, then exactly three canonical base64url segments: no padding, no blanks, no spare bits.
 //! 2. Header and claims are strict JSON objects, read once, by one parser: what is signed is what is judged.
-//! 3. `alg` is one that we know; `crit`, `b64`, `zip` and `cty` are refused; `typ` says access token or nothing.
+//! 3. `alg` is one that we know, `kid` is there; `crit`, `b64`, `zip` and `cty` are refused; `typ` is one that we know
+//!    or absent, and the issuer's rules say which.
 //! 4. Keys inside the token (`jwk`, `jku`, `x5c`, `x5u`, `x5t`) are not looked at.
 //!
 //! Of `jsonwebtoken` only the signature check is used: its claim rules read the system's clock, skip claims of the
@@ -24,19 +25,62 @@ const MAX_KID: usize = 256;
 /// RSA of 8192 bits, encoded.
 const MAX_SIGNATURE: usize = 1366;
 
-/// A token that is well-formed. Nothing it says may be believed yet.
-pub(super) struct Unverified<'t> {
+/// What a token's header says that it is (`typ`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenType {
+    Absent,
+    Jwt,
+    AccessToken,
+    Jose,
+    Logout,
+}
+
+impl TokenType {
+    /// RFC 8725 3.11: security events, DPoP proofs and our own gateway tokens carry other types.
+    fn parse(header: &Object) -> Option<Self> {
+        let known = [
+            ("JWT", Self::Jwt),
+            ("at+jwt", Self::AccessToken),
+            ("application/at+jwt", Self::AccessToken),
+            ("JOSE", Self::Jose),
+            ("logout+jwt", Self::Logout),
+            ("application/logout+jwt", Self::Logout),
+        ];
+        match header.get("typ") {
+            None => Some(Self::Absent),
+            Some(Json::String(kind)) => known
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(kind))
+                .map(|(_, token_type)| *token_type),
+            Some(_) => None,
+        }
+    }
+}
+
+/// A well-formed compact JWS, whatever its payload. Nothing it says may be believed yet.
+pub(super) struct Jws<'t> {
     algorithm: Algorithm,
-    kid: String,
-    claims: Object,
+    kid: Option<String>,
+    token_type: TokenType,
+    payload: Vec<u8>,
     message: &'t str,
     signature: &'t str,
 }
 
-/// Claims whose signature was checked with an issuer's key. Only [`Unverified::verify`] makes one.
-pub(super) struct Signed(Object);
+/// A token that is well-formed. Nothing it says may be believed yet.
+pub(super) struct Unverified<'t> {
+    jws: Jws<'t>,
+    kid: String,
+    claims: Object,
+}
 
-impl<'t> Unverified<'t> {
+/// Claims whose signature was checked with an issuer's key. Only [`Unverified::verify`] makes one.
+pub(super) struct Signed {
+    claims: Object,
+    token_type: TokenType,
+}
+
+impl<'t> Jws<'t> {
     /// Takes a token apart.
     pub(super) fn parse(token: &'t str) -> Result<Self, TokenError> {
         if token.len() > MAX_TOKEN {
@@ -63,32 +107,28 @@ impl<'t> Unverified<'t> {
         let (header, payload) = (octets(header)?, octets(payload)?);
         octets(signature)?;
         let header = Json::parse_object(&header).map_err(|_| TokenError::Invalid("header_json"))?;
-        let (algorithm, kid) = read_header(&header)?;
-        let claims = Json::parse_object(&payload).map_err(|_| TokenError::Invalid("claims_json"))?;
+        let (algorithm, kid, token_type) = read_header(&header)?;
         Ok(Self {
             algorithm,
             kid,
-            claims,
+            token_type,
+            payload,
             message,
             signature,
         })
-    }
-
-    /// Whom the token claims to come from: only good for choosing the issuer whose keys are tried.
-    pub(super) fn issuer(&self) -> Result<&str, TokenError> {
-        issuer_of(&self.claims)
     }
 
     pub(super) fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    pub(super) fn kid(&self) -> &str {
-        &self.kid
+    #[cfg(test)]
+    pub(super) fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
     }
 
     /// Checks the signature with `key`.
-    pub(super) fn verify(self, key: &Key) -> Result<Signed, TokenError> {
+    pub(super) fn verify(&self, key: &Key) -> Result<(), TokenError> {
         if !key.fits(self.algorithm) {
             return Err(TokenError::Invalid("alg_key_mismatch"));
         }
@@ -101,15 +141,52 @@ impl<'t> Unverified<'t> {
             Algorithm::EdDsa => jsonwebtoken::Algorithm::EdDSA,
         };
         match verify(self.signature, self.message.as_bytes(), key.decoding(), algorithm) {
-            Ok(true) => Ok(Signed(self.claims)),
+            Ok(true) => Ok(()),
             Ok(false) | Err(_) => Err(TokenError::Invalid("bad_signature")),
         }
     }
 }
 
+impl<'t> Unverified<'t> {
+    /// Takes a token apart.
+    pub(super) fn parse(token: &'t str) -> Result<Self, TokenError> {
+        let mut jws = Jws::parse(token)?;
+        // To try all keys would be to guess which one was meant.
+        let kid = jws.kid.take().ok_or(TokenError::Invalid("kid_missing"))?;
+        let claims = Json::parse_object(&jws.payload).map_err(|_| TokenError::Invalid("claims_json"))?;
+        Ok(Self { jws, kid, claims })
+    }
+
+    /// Whom the token claims to come from: only good for choosing the issuer whose keys are tried.
+    pub(super) fn issuer(&self) -> Result<&str, TokenError> {
+        issuer_of(&self.claims)
+    }
+
+    pub(super) fn algorithm(&self) -> Algorithm {
+        self.jws.algorithm()
+    }
+
+    pub(super) fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// Checks the signature with `key`.
+    pub(super) fn verify(self, key: &Key) -> Result<Signed, TokenError> {
+        self.jws.verify(key)?;
+        Ok(Signed {
+            claims: self.claims,
+            token_type: self.jws.token_type,
+        })
+    }
+}
+
 impl Signed {
     pub(super) fn claims(&self) -> &Object {
-        &self.0
+        &self.claims
+    }
+
+    pub(super) fn token_type(&self) -> TokenType {
+        self.token_type
     }
 }
 
@@ -137,7 +214,7 @@ fn octets(segment: &str) -> Result<Vec<u8>, TokenError> {
         .map_err(|_| TokenError::Invalid("base64"))
 }
 
-fn read_header(header: &Object) -> Result<(Algorithm, String), TokenError> {
+fn read_header(header: &Object) -> Result<(Algorithm, Option<String>, TokenType), TokenError> {
     // `crit` lists extensions that must be understood, and none is; `b64`, `zip` and `cty` change what the payload
     // means. Their mere presence is refused.
     for (name, code) in [
@@ -155,21 +232,12 @@ fn read_header(header: &Object) -> Result<(Algorithm, String), TokenError> {
         Some(_) => return Err(TokenError::Invalid("alg_type")),
         None => return Err(TokenError::Invalid("alg_missing")),
     };
-    match header.get("typ") {
-        None => {}
-        Some(Json::String(kind)) if is_access_token(kind) => {}
-        Some(_) => return Err(TokenError::Invalid("header_typ")),
-    }
+    let token_type = TokenType::parse(header).ok_or(TokenError::Invalid("header_typ"))?;
     match header.get("kid") {
-        Some(Json::String(kid)) if !kid.is_empty() && kid.len() <= MAX_KID => Ok((algorithm, kid.clone())),
+        Some(Json::String(kid)) if !kid.is_empty() && kid.len() <= MAX_KID => {
+            Ok((algorithm, Some(kid.clone()), token_type))
+        }
         Some(_) => Err(TokenError::Invalid("kid_malformed")),
-        None => Err(TokenError::Invalid("kid_missing")),
+        None => Ok((algorithm, None, token_type)),
     }
-}
-
-/// RFC 8725 3.11: logout tokens, secevents, DPoP proofs and our own gateway tokens carry other types.
-fn is_access_token(kind: &str) -> bool {
-    ["JWT", "at+jwt", "application/at+jwt"]
-        .iter()
-        .any(|known| known.eq_ignore_ascii_case(kind))
 }

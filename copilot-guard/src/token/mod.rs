@@ -2,16 +2,42 @@
 //!
 //! 1. [`credential`] takes exactly one token out of the headers; [`proxy_credential`] out of those of a `CONNECT`.
 //! 2. The token is taken apart by strict rules and its signature checked with a key of the one issuer it names.
-//! 3. The signed claims are checked and mapped to an [`Identity`].
-//! 4. Keys are fetched ahead of need and kept through outages, but never for more than 24 hours.
+//! 3. The signed claims are checked by the rules of that issuer ([`IssuerConfig`]) and mapped to an [`Identity`]. Its
+//!    groups stand in the issuer's namespace.
+//! 4. Groups that the token does not carry are asked for in the issuer's [directory](crate::groups). Where they cannot
+//!    be had, the request is refused.
+//! 5. Keys are fetched ahead of need and kept through outages, but never for more than 24 hours. They may stand in a
+//!    file, which is read again.
+//! 6. Good tokens are remembered for a minute, by their digest; never beyond their end, nor their key's.
 //!
 //! Decisions are pure functions of the bytes and the time; [`OidcVerifier`] joins them with a [`KeyFetcher`] that does
-//! the I/O. Each refusal has a stable code ([`TokenError::code`]).
+//! the I/O. Each refusal has a stable code ([`TokenError::code`]). A [`Profile`] knows what is particular to a provider.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use copilot_guard::token::{IssuerConfig, NoFetch, OidcVerifier, Profile, SyntheticGroup};
+//!
+//! let mut ci = IssuerConfig::of(
+//!     Profile::GithubActions,
+//!     "https://token.actions.githubusercontent.com",
+//!     ["copilot-guard"],
+//! );
+//! ci.required.insert("repository_owner_id".into(), "1234".into());
+//! ci.synthetic_groups = vec![SyntheticGroup::new("ci-main", [("ref", "refs/heads/main"), ("event_name", "push")])];
+//! let verifier = OidcVerifier::builder(Arc::new(NoFetch)).issuer(ci).build()?;
+//! # let _ = verifier;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod algorithm;
 mod bearer;
+#[cfg(feature = "tower")]
+mod cache;
 mod claims;
+mod compile;
 mod config;
+#[cfg(feature = "tower")]
+mod directory;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod fetcher;
@@ -28,8 +54,11 @@ mod jwks;
     expect(dead_code, reason = "its caller is `OidcVerifier`")
 )]
 mod jwt;
+mod logout;
+mod mapping;
 #[cfg(feature = "tower")]
 mod oidc;
+mod profile;
 mod proxy;
 #[cfg_attr(
     not(feature = "tower"),
@@ -49,49 +78,23 @@ mod url;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use bearer::{credential, exchange_credential};
-pub use claims::{Expected, GroupSource, Shape};
-pub use config::{IssuerConfig, IssuerConfigError};
+pub use claims::Expected;
+pub use config::{IssuerConfig, IssuerConfigError, MachineMark, Resolve};
 #[cfg(feature = "fetch")]
 pub use fetch::HttpFetcher;
 pub use fetcher::{FetchError, Fetched, KeyFetcher, MAX_DOCUMENT, NoFetch};
 pub use gateway::{GatewayTokens, Issued};
+pub use logout::LogoutToken;
+pub use mapping::{GroupSource, Shape, SyntheticGroup};
 #[cfg(feature = "tower")]
 pub use oidc::{OidcVerifier, OidcVerifierBuilder};
+pub use profile::Profile;
 pub use proxy::proxy_credential;
 
 use async_trait::async_trait;
 
 use crate::clock::Timestamp;
 use crate::identity::Identity;
-
-/// What an identity provider says of a logout (OpenID Connect Back-Channel Logout 1.0, section 2.4).
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LogoutToken {
-    /// Who says it.
-    pub issuer: String,
-    /// The account, if it says.
-    pub subject: Option<String>,
-    /// The login session, if it says. One of both is there.
-    pub session: Option<String>,
-    /// Its own id (`jti`).
-    pub id: String,
-    /// When it was said.
-    pub issued_at: Timestamp,
-}
-
-impl LogoutToken {
-    /// Of this issuer, without subject and session.
-    pub fn new(issuer: impl Into<String>, id: impl Into<String>, issued_at: Timestamp) -> Self {
-        Self {
-            issuer: issuer.into(),
-            subject: None,
-            session: None,
-            id: id.into(),
-            issued_at,
-        }
-    }
-}
 
 /// Checks a bearer token and says whom it names.
 ///
@@ -125,10 +128,13 @@ pub trait TokenVerifier: std::fmt::Debug + Send + Sync + 'static {
         Ok(identity)
     }
 
-    /// Verifies a logout token. Verifiers that know of none refuse it.
+    /// Verifies a logout token (OpenID Connect Back-Channel Logout 1.0) at the time `now`. It is asked for what an
+    /// issuer posts, unasked and without a credential of its own; that no token counts twice is the caller's to see to,
+    /// by [`LogoutToken::id`].
     ///
     /// # Errors
-    /// It is not acceptable, or keys cannot be had.
+    /// The token is not acceptable, or this verifier knows no logout tokens. A false accept lets a stranger end
+    /// somebody's session; a false refuse lets a session go on until its token ends.
     async fn verify_logout(&self, _token: &str, _now: Timestamp) -> Result<LogoutToken, TokenError> {
         Err(TokenError::Invalid("logout_unsupported"))
     }

@@ -4,7 +4,8 @@
 //!    time to live on, the answer also asks for a refresh in the background.
 //! 2. An unknown `kid` causes at most one fetch per [`UNKNOWN_KID_PAUSE`]; in between it is refused.
 //! 3. A failed or empty fetch keeps the old set. Without a usable set, attempts are spaced by a growing pause.
-//! 4. A key that a new set no longer names is gone at once.
+//! 4. A key that a new set no longer names is gone at once, and so are verdicts that were kept: their generation is
+//!    over.
 //!
 //! Order of calls: [`step`](Rotation::step) for each token; before a fetch [`begin`](Rotation::begin), after it
 //! [`finish`](Rotation::finish).
@@ -17,6 +18,8 @@ use crate::clock::Timestamp;
 
 /// Issuers that ask for less are asked every five minutes at most.
 pub(super) const MIN_TTL: Duration = Duration::from_secs(5 * 60);
+/// A file is looked at more often: its owner expects a change to count soon.
+pub(super) const FILE_TTL: Duration = Duration::from_secs(60);
 /// Issuers that allow more are asked every hour at least, so that a withdrawn key does not live on.
 pub(super) const MAX_TTL: Duration = Duration::from_secs(60 * 60);
 /// When the issuer does not say.
@@ -30,7 +33,11 @@ pub(super) const UNKNOWN_KID_PAUSE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     /// Check the signature with this set, which has the key. Also start a refresh when `refresh` is set.
-    Use { keys: Arc<KeySet>, refresh: bool },
+    Use {
+        keys: Arc<KeySet>,
+        generation: u64,
+        refresh: bool,
+    },
     /// Fetch the set, then ask again.
     Fetch,
     /// A fetch is under way: await it, then ask again.
@@ -52,8 +59,11 @@ pub(super) struct Rotation {
     held: Option<Held>,
     last_attempt: Option<Timestamp>,
     failures: u32,
-    /// Keys from a file: never fetched, never stale.
+    /// Given once and for all: never fetched, never stale.
     fixed: bool,
+    min_ttl: Duration,
+    /// Grows whenever a set came that verifies other tokens than the one before.
+    generation: u64,
 }
 
 impl Rotation {
@@ -64,7 +74,16 @@ impl Rotation {
             last_attempt: None,
             failures: 0,
             fixed: false,
+            min_ttl: MIN_TTL,
+            generation: 0,
         }
+    }
+
+    /// Keys of a file that is read again.
+    pub(super) const fn file() -> Self {
+        let mut state = Self::new();
+        state.min_ttl = FILE_TTL;
+        state
     }
 
     /// Keys that were given once and for all.
@@ -79,6 +98,8 @@ impl Rotation {
             last_attempt: None,
             failures: 0,
             fixed: true,
+            min_ttl: MIN_TTL,
+            generation: 0,
         }
     }
 
@@ -87,6 +108,7 @@ impl Rotation {
         match self.usable(now) {
             Some(held) if held.keys.has(kid) => Step::Use {
                 keys: Arc::clone(&held.keys),
+                generation: self.generation,
                 refresh: !in_flight && self.is_due(now),
             },
             Some(_) if self.fixed => Step::Refuse,
@@ -101,6 +123,11 @@ impl Rotation {
     /// Whether there is a set that may still be used.
     pub(super) fn is_ready(&self, now: Timestamp) -> bool {
         self.usable(now).is_some()
+    }
+
+    /// Which keys may be used at `now`, as a number that changes with them.
+    pub(super) fn generation(&self, now: Timestamp) -> Option<u64> {
+        self.usable(now).map(|_| self.generation)
     }
 
     /// Whether a refresh should start now, with or without a request that needs it.
@@ -126,7 +153,10 @@ impl Rotation {
     pub(super) fn finish(&mut self, fetched: Option<(KeySet, Option<Duration>)>, now: Timestamp) {
         match fetched {
             Some((keys, max_age)) => {
-                let ttl = max_age.unwrap_or(DEFAULT_TTL).clamp(MIN_TTL, MAX_TTL);
+                let ttl = max_age.unwrap_or(DEFAULT_TTL).clamp(self.min_ttl, MAX_TTL);
+                if !self.held.as_ref().is_some_and(|held| held.keys.is_same(&keys)) {
+                    self.generation += 1;
+                }
                 self.held = Some(Held {
                     keys: Arc::new(keys),
                     fetched_at: now,

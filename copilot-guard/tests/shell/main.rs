@@ -16,6 +16,7 @@ mod broken_store;
 mod copilot;
 mod credentials;
 mod gone;
+mod identity;
 mod masking;
 mod masking_plain;
 mod pieces;

@@ -6,6 +6,8 @@
 
 mod value;
 
+pub use value::Scalar;
+
 use std::cell::RefCell;
 use std::fmt;
 

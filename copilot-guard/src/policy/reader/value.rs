@@ -7,6 +7,18 @@ use super::{At, Located, Node, Table, Value};
 use crate::policy::problem::nearest;
 use crate::secret::Secret;
 
+/// A plain value whose type matters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scalar {
+    /// A string.
+    Text(String),
+    /// A whole number.
+    Integer(i64),
+    /// `true` or `false`.
+    Flag(bool),
+}
+
 impl<'p> Value<'p> {
     /// A plain value may stand elsewhere; a table that looks like it may be wanted as a table.
     fn fetched(mut self) -> Self {
@@ -168,6 +180,42 @@ impl<'p> Value<'p> {
             mend,
         );
         None
+    }
+
+    /// A plain value of a claim: a string, a whole number, or `true` or `false`. What stands elsewhere is a string.
+    pub fn scalar(self) -> Option<Located<Scalar>> {
+        let this = self.fetched();
+        let value = match &this.node {
+            Node::Toml(DeValue::Boolean(flag)) => Scalar::Flag(*flag),
+            Node::Toml(DeValue::Integer(n)) => match i64::from_str_radix(n.as_str(), n.radix()) {
+                Ok(number) => Scalar::Integer(number),
+                Err(_) => return this.wrong("a whole number of 64 bits"),
+            },
+            Node::Toml(DeValue::String(_)) | Node::Fetched(..) => {
+                return this.string().map(|text| Located {
+                    value: Scalar::Text(text.value),
+                    at: text.at,
+                    from: text.from,
+                });
+            }
+            _ => return this.wrong("a string, a whole number, true or false"),
+        };
+        Some(Located {
+            value,
+            at: this.at,
+            from: None,
+        })
+    }
+
+    /// Whether it is a table, and none that says where a plain value stands.
+    pub fn is_table(&self) -> bool {
+        let Node::Toml(DeValue::Table(table)) = &self.node else {
+            return false;
+        };
+        !(table.len() == 1
+            && table
+                .keys()
+                .all(|key| matches!(key.get_ref().as_ref(), "env" | "file")))
     }
 
     /// A table.

@@ -170,7 +170,7 @@ async fn options_change_what_they_name() {
     claims.as_object_mut().unwrap().remove("azp");
     claims["appid"] = json!("cli");
     let mut config = config();
-    config.subject = "oid".into();
+    config.subject = vec!["oid".into()];
     config.person = None;
     // Application roles are complete even where the group list is cut off.
     config.groups = vec![GroupSource::new("/realm_access/roles")];

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::kit::{ISSUER, NOW, Row, claims, header, keys, row};
+use super::kit::{ISSUER, NOW, OTHER_ISSUER, Row, claims, header, keys, row};
 
 pub(super) fn rows() -> Vec<Row> {
     [registered(), times(), kinds(), identity(), groups()]
@@ -156,14 +156,20 @@ fn kinds() -> Vec<Row> {
         ),
         with("Keycloak refresh token", "token_kind", "typ", json!("Refresh")),
         with("Keycloak offline token", "token_kind", "typ", json!("Offline")),
-        with("Keycloak ID token", "token_kind", "typ", json!("ID")),
-        with(
-            "Keycloak ID token in lower case",
-            "token_kind",
-            "typ",
-            json!("id"),
-        ),
+        with("Keycloak ID token", "id_token", "typ", json!("ID")),
+        with("Keycloak ID token in lower case", "id_token", "typ", json!("id")),
         with("kind a list", "token_kind", "typ", json!(["Bearer"])),
+        with("kind null", "token_kind", "typ", Value::Null),
+        with("Keycloak logout token", "token_kind", "typ", json!("Logout")),
+        with("nonce of an ID token", "id_token", "nonce", json!("n-0S6")),
+        with("nonce null", "id_token", "nonce", Value::Null),
+        with("at_hash of an ID token", "id_token", "at_hash", json!("x")),
+        with("c_hash of an ID token", "id_token", "c_hash", json!("x")),
+        with("s_hash of an ID token", "id_token", "s_hash", json!("x")),
+        with("Cognito ID token", "id_token", "token_use", json!("id")),
+        with("events empty", "events", "events", json!({})),
+        with("events null", "events", "events", Value::Null),
+        with("cnf of a thumbprint", "cnf_unproven", "cnf", json!({ "jwk": {} })),
     ]
 }
 
@@ -184,6 +190,42 @@ fn identity() -> Vec<Row> {
         ),
         with("client a number", "client_malformed", "azp", json!(1)),
         with("client with a nul", "client_malformed", "azp", json!("a\0")),
+        with("client null", "client_malformed", "azp", Value::Null),
+        with("client empty", "client_malformed", "azp", json!("")),
+        with("token id a number", "token_id_malformed", "jti", json!(7)),
+        with("token id null", "token_id_malformed", "jti", Value::Null),
+        with("token id empty", "token_id_malformed", "jti", json!("")),
+        with(
+            "token id with a newline",
+            "token_id_malformed",
+            "jti",
+            json!("a\nb"),
+        ),
+        with(
+            "token id endless",
+            "token_id_malformed",
+            "jti",
+            json!("j".repeat(256)),
+        ),
+        with(
+            "Entra's token id a list",
+            "token_id_malformed",
+            "uti",
+            json!(["a"]),
+        ),
+        with("session a number", "sid_malformed", "sid", json!(7)),
+        with("session null", "sid_malformed", "sid", Value::Null),
+        with("session with a nul", "sid_malformed", "sid", json!("a\0")),
+        with("person empty", "person_malformed", "email", json!("")),
+        with("person null", "person_malformed", "email", Value::Null),
+        with("sub an object", "sub_malformed", "sub", json!({ "sub": "u1" })),
+        with("sub true", "sub_malformed", "sub", json!(true)),
+        with(
+            "sub a delete character",
+            "sub_malformed",
+            "sub",
+            json!("u1\u{7f}"),
+        ),
     ]
 }
 
@@ -205,24 +247,35 @@ fn groups() -> Vec<Row> {
         row("groups cut off, implicit flow", "groups_overage", sign(&flag)),
         with(
             "groups beside the mark",
-            "groups_overage",
+            "groups_contradiction",
             "_claim_names",
             json!({ "groups": "src1" }),
         ),
         with(
             "mark of a wrong type",
-            "groups_overage",
+            "groups_contradiction",
             "_claim_names",
             json!(["groups"]),
         ),
         with(
             "roles cut off",
-            "groups_overage",
+            "groups_contradiction",
             "_claim_names",
             json!({ "realm_access": "src1" }),
         ),
-        with("hasgroups a string", "groups_overage", "hasgroups", json!("true")),
-        with("groups a string", "groups_shape", "groups", json!("src1")),
+        with(
+            "hasgroups a string",
+            "groups_contradiction",
+            "hasgroups",
+            json!("true"),
+        ),
+        with("groups a string", "groups_shape", "groups", json!("dev")),
+        with(
+            "groups the name of a source",
+            "groups_overage",
+            "groups",
+            json!("src1"),
+        ),
         with(
             "groups a list in a string",
             "groups_shape",
@@ -270,6 +323,32 @@ fn groups() -> Vec<Row> {
             json!(["g".repeat(257)]),
         ),
         with("1001 groups", "groups_too_many", "groups", json!(many)),
+        with(
+            "groups the name of another source",
+            "groups_overage",
+            "groups",
+            json!("src27"),
+        ),
+        with(
+            "group reaching into another issuer",
+            "group_foreign",
+            "groups",
+            json!([format!("{OTHER_ISSUER}#root")]),
+        ),
+        with(
+            "group a namespace",
+            "group_foreign",
+            "groups",
+            json!([format!("{OTHER_ISSUER}#")]),
+        ),
+        with("groups true", "groups_shape", "groups", json!(true)),
+        with("groups nested", "groups_shape", "groups", json!([["dev"]])),
+        with(
+            "group with a C1 control",
+            "group_malformed",
+            "groups",
+            json!(["dev\u{9f}"]),
+        ),
         row("1200 groups from two sources", "groups_too_many", sign(&split)),
     ]
 }

@@ -41,6 +41,12 @@ fn headers() -> Vec<Row> {
             "header_typ",
             with("typ", json!("logout+jwt")),
         ),
+        row("typ JOSE", "header_typ", with("typ", json!("JOSE"))),
+        row(
+            "typ of a logout token, in full",
+            "header_typ",
+            with("typ", json!("application/logout+jwt")),
+        ),
         row(
             "typ of a DPoP proof",
             "header_typ",

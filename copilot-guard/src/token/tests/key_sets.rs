@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::kit::{b64, claims, header, keys};
+use super::kit::{ISSUER, b64, claims, header, keys};
 use crate::token::Algorithm;
 use crate::token::jwks::{KeySet, KeySetError};
 use crate::token::jwt::Unverified;
 
 fn parse(keys: Value) -> Result<KeySet, KeySetError> {
-    KeySet::parse(json!({ "keys": keys }).to_string().as_bytes())
+    KeySet::parse(json!({ "keys": keys }).to_string().as_bytes(), ISSUER)
 }
 
 fn ec_with(change: &[(&str, Value)]) -> Value {
@@ -131,7 +131,7 @@ fn good_forms_are_read() {
             ("key_ops", json!(["verify"])),
             ("alg", json!("ES256")),
         ]),
-        ec_with(&[("x5c", json!("not looked at")), ("issuer", json!("x"))]),
+        ec_with(&[("x5c", json!("not looked at")), ("issuer", json!(ISSUER))]),
     ] {
         assert!(parse(json!([jwk])).unwrap().key("ec", Algorithm::Es256).is_some());
     }
@@ -194,7 +194,7 @@ fn one_name_for_two_keys_is_neither() {
 
 #[test]
 fn documents_that_are_no_key_set() {
-    let read = |text: &str| KeySet::parse(text.as_bytes()).err();
+    let read = |text: &str| KeySet::parse(text.as_bytes(), ISSUER).err();
     for text in [
         "",
         "[]",

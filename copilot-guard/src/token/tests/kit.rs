@@ -13,7 +13,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::clock::Timestamp;
-use crate::token::{Algorithm, GroupSource, IssuerConfig, NoFetch, OidcVerifier};
+use crate::identity::Identity;
+use crate::token::{Algorithm, GroupSource, IssuerConfig, NoFetch, OidcVerifier, TokenVerifier as _};
 
 pub(super) const NOW: i64 = 1_800_000_000;
 pub(super) const ISSUER: &str = "https://a.example";
@@ -195,4 +196,46 @@ pub(super) fn verifier() -> OidcVerifier {
         .issuer(other)
         .build()
         .unwrap()
+}
+
+/// A verifier of this one issuer.
+pub(super) fn alone(config: IssuerConfig) -> OidcVerifier {
+    OidcVerifier::builder(Arc::new(NoFetch))
+        .issuer(config)
+        .build()
+        .unwrap()
+}
+
+/// What becomes of a token of this text, with the code of the refusal.
+pub(super) async fn judge(config: &IssuerConfig, token: &str) -> Result<Identity, &'static str> {
+    let verdict = alone(config.clone()).verify(token, now()).await;
+    verdict.map_err(|error| error.code())
+}
+
+/// An issuer without conditions, whose key is `ed`.
+pub(super) fn plain() -> IssuerConfig {
+    let mut config = IssuerConfig::new(ISSUER, ["api"]);
+    config.jwks = Some(key_set([&keys().ed, &keys().ec, &keys().rsa]));
+    config
+}
+
+/// Claims that [`plain`] accepts, with these changes; `null` takes a claim away.
+pub(super) fn claims_with<const N: usize>(changes: [(&str, Value); N]) -> Value {
+    let mut claims = json!({
+        "iss": ISSUER, "aud": "api", "sub": "u1", "exp": NOW + 600, "iat": NOW - 10, "groups": ["dev"],
+    });
+    let members = claims.as_object_mut().unwrap();
+    for (name, value) in changes {
+        if value.is_null() {
+            members.remove(name);
+        } else {
+            members.insert(name.to_owned(), value);
+        }
+    }
+    claims
+}
+
+/// A token of [`claims_with`].
+pub(super) fn token_with<const N: usize>(changes: [(&str, Value); N]) -> String {
+    keys().ed.token(&header("ed", "EdDSA"), &claims_with(changes))
 }

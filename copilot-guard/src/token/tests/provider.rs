@@ -15,13 +15,13 @@ use crate::token::{
     FetchError, Fetched, IssuerConfig, KeyFetcher, NoFetch, OidcVerifier, TokenError, TokenVerifier as _,
 };
 
-const ISSUER: &str = "https://idp.example/realms/dev";
+pub(super) const ISSUER: &str = "https://idp.example/realms/dev";
 const DISCOVERY: &str = "https://idp.example/realms/dev/.well-known/openid-configuration";
 const KEYS: &str = "https://keys.example/set";
 
 /// Documents by address, changeable during the test. With `gate`, each answer waits for a permit.
 #[derive(Debug, Default)]
-struct Provider {
+pub(super) struct Provider {
     documents: Mutex<HashMap<String, Bytes>>,
     calls: AtomicUsize,
     gate: Option<Semaphore>,
@@ -29,7 +29,7 @@ struct Provider {
 }
 
 impl Provider {
-    fn with(keys: &[&TestKey]) -> Self {
+    pub(super) fn with(keys: &[&TestKey]) -> Self {
         let provider = Self::default();
         provider.set(
             DISCOVERY,
@@ -43,7 +43,7 @@ impl Provider {
         self.documents.lock().unwrap().insert(url.into(), body.into());
     }
 
-    fn publish(&self, keys: &[&TestKey]) {
+    pub(super) fn publish(&self, keys: &[&TestKey]) {
         self.set(KEYS, key_set(keys.iter().copied()));
     }
 
@@ -51,7 +51,7 @@ impl Provider {
         self.documents.lock().unwrap().clear();
     }
 
-    fn calls(&self) -> usize {
+    pub(super) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::kit::{ed, key_set, keys};
+use super::kit::{ISSUER, ed, key_set, keys};
 use crate::clock::Timestamp;
 use crate::token::jwks::KeySet;
 use crate::token::rotation::{Rotation, Step};
@@ -12,7 +12,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 
 fn set() -> KeySet {
-    KeySet::parse(&key_set([&keys().ed])).unwrap()
+    KeySet::parse(&key_set([&keys().ed]), ISSUER).unwrap()
 }
 
 /// A state whose set came at 0 and may be kept for `max_age`.
@@ -129,7 +129,10 @@ fn a_key_that_is_gone_is_gone() {
     let mut state = held(None);
     let other = ed("other");
     state.begin(at(100));
-    state.finish(Some((KeySet::parse(&key_set([&other])).unwrap(), None)), at(100));
+    state.finish(
+        Some((KeySet::parse(&key_set([&other]), ISSUER).unwrap(), None)),
+        at(100),
+    );
     assert_eq!(step(&state, "ed", 101), "refuse");
     assert_eq!(step(&state, "other", 101), "use");
 }

@@ -1,58 +1,44 @@
 //! `[[identity.issuers]]`: whose tokens count, and what they say.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+mod claims;
 
-use copilot_guard::policy::reader::{Located, Table, Value};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use copilot_guard::policy::reader::{At, Located, Table, Value};
+use copilot_guard::token::{Algorithm, GroupSource, IssuerConfig, MachineMark, Profile, Resolve};
 
 use super::Context;
 
 /// An issuer whose tokens are accepted.
 #[derive(Debug, Clone)]
 pub(crate) struct Issuer {
-    /// Byte for byte as the tokens name it.
-    pub(crate) issuer: String,
-    /// A token must be for one of these.
-    pub(crate) audiences: Vec<String>,
-    pub(crate) keys: KeySource,
-    /// JWS algorithm names.
-    pub(crate) algorithms: Vec<String>,
-    /// For tests: this issuer may be reached by http on loopback.
-    pub(crate) allow_http_loopback: bool,
-    /// Claims that name groups: a name, or a JSON Pointer that begins with `/`.
-    pub(crate) groups: Vec<String>,
-    /// Claims that must have these values.
-    pub(crate) required: BTreeMap<String, String>,
-    /// The claim that names the subject.
-    pub(crate) subject: String,
-    /// The claim that joins one human's accounts.
-    pub(crate) person: Option<String>,
+    /// For the data plane; the admin plane has other audiences. Keys of a file are not yet in it.
+    pub(crate) config: IssuerConfig,
+    /// The file of the keys, for closed networks.
+    pub(crate) jwks_file: Option<PathBuf>,
+    /// What happens to tokens whose list of groups is cut off.
+    pub(crate) overage: Overage,
 }
 
-/// Where an issuer's keys come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum KeySource {
-    /// From the issuer's discovery document.
-    Discovered,
-    /// From this address.
-    Address(String),
-    /// From this file, for air-gapped use.
-    File(PathBuf),
+/// What happens to tokens whose list of groups is cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Overage {
+    /// They are refused.
+    #[default]
+    Deny,
+    /// The directory is asked.
+    Resolver,
 }
 
-const ALGORITHMS: &[(&str, &str)] = &[
-    ("RS256", "RS256"),
-    ("RS384", "RS384"),
-    ("RS512", "RS512"),
-    ("PS256", "PS256"),
-    ("PS384", "PS384"),
-    ("PS512", "PS512"),
-    ("ES256", "ES256"),
-    ("ES384", "ES384"),
-    ("EdDSA", "EdDSA"),
+const ALGORITHMS: &[(&str, Algorithm)] = &[
+    ("RS256", Algorithm::Rs256),
+    ("PS256", Algorithm::Ps256),
+    ("ES256", Algorithm::Es256),
+    ("ES384", Algorithm::Es384),
+    ("EdDSA", Algorithm::EdDsa),
 ];
-
-const DEFAULT_ALGORITHMS: [&str; 3] = ["RS256", "ES256", "EdDSA"];
 
 pub(super) fn read(context: &Context<'_>, mut table: Table<'_>) -> Vec<Issuer> {
     let mend = "write `[[identity.issuers]]` with issuer and audiences";
@@ -65,11 +51,19 @@ pub(super) fn read(context: &Context<'_>, mut table: Table<'_>) -> Vec<Issuer> {
     let tables = list.map(Value::tables).unwrap_or_default();
     tables
         .into_iter()
-        .filter_map(|t| issuer(context, t, &mut seen))
+        .enumerate()
+        .filter_map(|(n, table)| issuer(context, table, n, &mut seen))
         .collect()
 }
 
-fn issuer(context: &Context<'_>, mut table: Table<'_>, seen: &mut BTreeSet<String>) -> Option<Issuer> {
+fn issuer(
+    context: &Context<'_>,
+    mut table: Table<'_>,
+    n: usize,
+    seen: &mut BTreeSet<String>,
+) -> Option<Issuer> {
+    let places = Places::of(&table);
+    let profile = table.take("profile").and_then(|v| v.one_of(&Profile::ALL));
     let issuer = context.text(
         &mut table,
         "issuer",
@@ -80,27 +74,14 @@ fn issuer(context: &Context<'_>, mut table: Table<'_>, seen: &mut BTreeSet<Strin
         "audiences",
         "name the audience of this gateway (`aud`)",
     );
-    let allow_http = table
-        .take("allow_http_loopback")
-        .and_then(Value::boolean)
-        .is_some_and(|b| b.value);
-    let jwks_uri = table.take("jwks_uri").and_then(Value::string);
-    let jwks_file = table.take("jwks_file").and_then(Value::string);
-    let algorithms = table.take("algorithms").map(|v| algorithms(context, v));
-    let groups = table.take("groups").map(|v| groups(context, v));
-    let required = table
-        .take("required")
-        .and_then(Value::table)
-        .map(required)
-        .unwrap_or_default();
-    let subject = table
-        .take("subject")
-        .and_then(Value::string)
-        .filter(|t| context.filled(t));
-    let person = table
-        .take("person")
-        .and_then(Value::string)
-        .filter(|t| context.filled(t));
+    let allow_http = flag(&mut table, "allow_http_loopback").unwrap_or_default();
+    let profile = profile.map(|p| p.value).unwrap_or_default();
+    let mut config = IssuerConfig::of(profile, "", [""; 0]);
+    config.allow_http_loopback = allow_http;
+    let keys = keys(context, &mut table, allow_http);
+    tokens(context, &mut table, &mut config);
+    callers(context, &mut table, &mut config);
+    let overage = directory(context, &mut table, &mut config);
     table.finish();
 
     if let Some(issuer) = &issuer {
@@ -115,6 +96,103 @@ fn issuer(context: &Context<'_>, mut table: Table<'_>, seen: &mut BTreeSet<Strin
             );
         }
     }
+    let (jwks_uri, jwks_file) = keys?;
+    config.issuer = issuer?.value;
+    config.audiences = values(audiences?);
+    config.jwks_uri = jwks_uri;
+    // The file is looked at later; that there is one is enough to check the rest.
+    config.jwks_path.clone_from(&jwks_file);
+    if !context.problems.has_below(&places.at) {
+        places.check(context, &config, n);
+    }
+    config.jwks_path = None;
+    Some(Issuer {
+        config,
+        jwks_file,
+        overage,
+    })
+}
+
+/// Where things stand, for what is wrong with the whole.
+struct Places {
+    at: At,
+    keys: Vec<(String, At)>,
+}
+
+impl Places {
+    fn of(table: &Table<'_>) -> Self {
+        let keys = [
+            "issuer",
+            "tenants",
+            "namespace",
+            "required",
+            "groups",
+            "synthetic_groups",
+            "machine",
+            "subject",
+            "subject_prefix",
+            "audience_claim",
+            "clients",
+            "scopes",
+            "person",
+            "directory_key",
+            "leeway",
+            "max_lifetime",
+        ];
+        Self {
+            at: table.at().clone(),
+            keys: keys.map(|key| (key.to_owned(), table.at_key(key))).into(),
+        }
+    }
+
+    fn key(&self, name: &str) -> &At {
+        self.keys
+            .iter()
+            .find(|(key, _)| key == name)
+            .map_or(&self.at, |(_, at)| at)
+    }
+
+    /// The library's own checks, said where the cause stands.
+    fn check(&self, context: &Context<'_>, config: &IssuerConfig, n: usize) {
+        if let Err(error) = config.validate() {
+            let what = format!("`{}` cannot work", error.key());
+            let mend = "correct it as said";
+            context.add(self.key(error.key()), what, error.mistake(), mend);
+            return;
+        }
+        for warning in config.warnings() {
+            let mend = "leave it, if it is meant";
+            context.warn(self.key("issuer"), "worth a look", warning, mend);
+        }
+        if n > 0 && config.namespace.as_deref() == Some("") {
+            context.warn(
+                self.key("namespace"),
+                "groups of this issuer count as those of the first",
+                "its `namespace` is empty",
+                "leave it so only where both name the same groups",
+            );
+        }
+        let is_first = n == 0 && config.tenants.len() < 2;
+        if config.namespace.is_none() && !is_first {
+            let (whose, issuer) = match (n, config.tenants.first()) {
+                (0, _) => ("each further tenant", config.issuer.clone()),
+                _ => ("this issuer", config.issuer.clone()),
+            };
+            context.warn(
+                self.key("namespace"),
+                &format!("groups of {whose} are known here as `{issuer}#GROUP`"),
+                "a group of one issuer is not that of another, though it may have its name",
+                "write policies and reviewer groups so, or choose a `namespace`",
+            );
+        }
+    }
+}
+
+type Keys = (Option<String>, Option<PathBuf>);
+
+fn keys(context: &Context<'_>, table: &mut Table<'_>, allow_http: bool) -> Option<Keys> {
+    let jwks_uri = table.take("jwks_uri").and_then(Value::string);
+    let jwks_file = table.take("jwks_file").and_then(Value::string);
     if let (Some(_), Some(file)) = (&jwks_uri, &jwks_file) {
         let why = "`jwks_uri` names them already";
         context.add(
@@ -123,33 +201,136 @@ fn issuer(context: &Context<'_>, mut table: Table<'_>, seen: &mut BTreeSet<Strin
             why,
             "keep one of `jwks_uri` and `jwks_file`",
         );
+        return None;
     }
-    let keys = match (jwks_uri, jwks_file) {
-        (_, Some(file)) => KeySource::File(context.path(file)?),
-        (Some(uri), None) => {
-            context.url(&uri, allow_http)?;
-            KeySource::Address(uri.value)
-        }
-        (None, None) => KeySource::Discovered,
+    let file = match jwks_file {
+        Some(file) => Some(context.path(file)?),
+        None => None,
     };
-    Some(Issuer {
-        issuer: issuer?.value,
-        audiences: values(audiences?),
-        keys,
-        algorithms: algorithms.unwrap_or_else(|| DEFAULT_ALGORITHMS.map(str::to_owned).to_vec()),
-        allow_http_loopback: allow_http,
-        groups: groups.unwrap_or_else(|| vec!["groups".to_owned()]),
-        required,
-        subject: subject.map_or_else(|| "sub".to_owned(), |s| s.value),
-        person: person.map(|p| p.value),
-    })
+    if let Some(uri) = &jwks_uri {
+        context.url(uri, allow_http)?;
+    }
+    Some((jwks_uri.map(|uri| uri.value), file))
+}
+
+/// Which tokens are accepted.
+fn tokens(context: &Context<'_>, table: &mut Table<'_>, config: &mut IssuerConfig) {
+    if let Some(algorithms) = table.take("algorithms").map(|v| algorithms(context, v)) {
+        config.algorithms = algorithms;
+    }
+    for (name, to) in [
+        ("tenants", &mut config.tenants),
+        ("clients", &mut config.clients),
+        ("scopes", &mut config.scopes),
+    ] {
+        set(to, list(context, table, name));
+    }
+    set(&mut config.audience_claim, text(context, table, "audience_claim"));
+    set(&mut config.rfc9068, flag(table, "rfc9068"));
+    set(&mut config.id_tokens, flag(table, "id_tokens"));
+    set(&mut config.leeway, span(table, "leeway"));
+    set(&mut config.max_lifetime, span(table, "max_lifetime"));
+    if let Some(required) = table.take("required").and_then(Value::table) {
+        config.required.extend(claims::conditions(required));
+    }
+}
+
+/// Whom they name.
+fn callers(context: &Context<'_>, table: &mut Table<'_>, config: &mut IssuerConfig) {
+    set(&mut config.subject, list(context, table, "subject"));
+    if let Some(prefix) = text(context, table, "subject_prefix") {
+        config.subject_prefix = Some(prefix);
+    }
+    if let Some(person) = text(context, table, "person") {
+        config.person = Some(person);
+    }
+    if let Some(groups) = table.take("groups") {
+        config.groups = claims::sources(context, groups);
+    }
+    if let Some(groups) = table.take("synthetic_groups") {
+        config.synthetic_groups = claims::synthetic(context, groups);
+    }
+    // Empty is a namespace, too: the one that the first issuer has.
+    if let Some(namespace) = table.take("namespace").and_then(Value::string) {
+        config.namespace = Some(namespace.value);
+    }
+    match table.take("machine") {
+        None => {}
+        Some(value) if value.is_table() => {
+            let claims = value.table().map(claims::conditions).unwrap_or_default();
+            config.machine.push(MachineMark::When(claims));
+        }
+        Some(value) => match value.boolean().map(|b| b.value) {
+            Some(true) => config.machine = vec![MachineMark::Always],
+            Some(false) => config.machine.clear(),
+            None => {}
+        },
+    }
+}
+
+/// Where groups are asked for that the token does not carry.
+fn directory(context: &Context<'_>, table: &mut Table<'_>, config: &mut IssuerConfig) -> Overage {
+    if let Some(key) = text(context, table, "directory_key") {
+        config.directory_key = Some(key);
+    }
+    if let Some(resolve) = table
+        .take("resolve")
+        .and_then(|v| v.one_of(&[("on_overage", Resolve::OnOverage), ("always", Resolve::Always)]))
+    {
+        config.resolve = resolve.value;
+    }
+    if let Some(resolved) = table.take("resolved").and_then(Value::table) {
+        config.resolved = claims::source(context, resolved, Some(GroupSource::new("groups")))
+            .unwrap_or_else(|| GroupSource::new("groups"));
+    }
+    let overage = table
+        .take("overage")
+        .and_then(|v| v.one_of(&[("deny", Overage::Deny), ("resolver", Overage::Resolver)]));
+    overage.map(|o| o.value).unwrap_or_default()
+}
+
+fn set<T>(to: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *to = value;
+    }
+}
+
+fn flag(table: &mut Table<'_>, name: &'static str) -> Option<bool> {
+    Some(table.take(name)?.boolean()?.value)
+}
+
+fn span(table: &mut Table<'_>, name: &'static str) -> Option<Duration> {
+    Some(table.take(name)?.duration()?.value)
+}
+
+fn text(context: &Context<'_>, table: &mut Table<'_>, name: &'static str) -> Option<String> {
+    let text = table.take(name)?.string()?;
+    context.filled(&text).then_some(text.value)
+}
+
+/// One text, or several.
+fn list(context: &Context<'_>, table: &mut Table<'_>, name: &'static str) -> Option<Vec<String>> {
+    let value = table.take(name)?;
+    if value.is_empty_list() {
+        context.add(
+            &value.at,
+            "the list is empty",
+            "it would say nothing",
+            "name one, or leave the key out",
+        );
+        return None;
+    }
+    let items = value.string_or_list()?;
+    Some(values(
+        items.into_iter().filter(|item| context.filled(item)).collect(),
+    ))
 }
 
 pub(super) fn values(list: Vec<Located<String>>) -> Vec<String> {
     list.into_iter().map(|item| item.value).collect()
 }
 
-fn algorithms(context: &Context<'_>, value: Value<'_>) -> Vec<String> {
+fn algorithms(context: &Context<'_>, value: Value<'_>) -> Vec<Algorithm> {
     if value.is_empty_list() {
         context.add(
             &value.at,
@@ -162,22 +343,6 @@ fn algorithms(context: &Context<'_>, value: Value<'_>) -> Vec<String> {
     items
         .into_iter()
         .filter_map(|v| v.one_of(ALGORITHMS))
-        .map(|a| a.value.to_owned())
-        .collect()
-}
-
-fn groups(context: &Context<'_>, value: Value<'_>) -> Vec<String> {
-    let claim = |mut table: Table<'_>| {
-        let claim = context.text(&mut table, "claim", "name the claim that holds the groups");
-        table.finish();
-        claim.map(|c| c.value)
-    };
-    value.tables().into_iter().filter_map(claim).collect()
-}
-
-fn required(mut table: Table<'_>) -> BTreeMap<String, String> {
-    let claims = table.take_all().into_iter();
-    claims
-        .filter_map(|(name, value)| Some((name, value.string()?.value)))
+        .map(|a| a.value)
         .collect()
 }

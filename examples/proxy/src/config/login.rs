@@ -54,7 +54,7 @@ pub(super) fn read(context: &Context<'_>, mut table: Table<'_>, issuers: &[Issue
         );
     }
     let issuer = issuer?;
-    if !issuers.iter().any(|known| known.issuer == issuer.value) {
+    if !issuers.iter().any(|known| known.config.issuer == issuer.value) {
         context.add(
             &issuer.at,
             format!("{} is none of `[[identity.issuers]]`", issuer.shown()),

@@ -196,7 +196,7 @@ pub(super) fn read_admin(context: &Context<'_>, mut table: Table<'_>, issuers: &
     );
     table.finish();
     let audiences = audiences?;
-    let is_data_plane = |a: &&Located<String>| issuers.iter().any(|i| i.audiences.contains(&a.value));
+    let is_data_plane = |a: &&Located<String>| issuers.iter().any(|i| i.config.audiences.contains(&a.value));
     for audience in audiences.iter().filter(is_data_plane) {
         context.add(
             &audience.at,

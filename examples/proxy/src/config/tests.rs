@@ -1,10 +1,10 @@
 use std::time::Duration;
 
-use super::identity::KeySource;
 use super::server::Refusal;
 use super::store::OnFailure;
 use super::upstream::{Credential, Dialect};
 use super::*;
+use copilot_guard::token::{Algorithm, Expected, MachineMark, Profile, Resolve, Shape};
 
 const GOOD: &str = r#"
 [server]
@@ -28,6 +28,7 @@ allow_http_loopback = true
 audiences = { env = "AUDIENCE" }
 jwks_file = "keys/jwks.json"
 algorithms = ["ES256"]
+namespace = "local:"
 
 [[upstreams]]
 name = "copilot"
@@ -96,16 +97,21 @@ fn a_good_file() {
     let [one, other] = config.issuers.as_slice() else {
         panic!("two issuers")
     };
-    assert_eq!(one.groups, ["groups", "/realm_access/roles"]);
+    let claims = |issuer: &super::identity::Issuer| -> Vec<String> {
+        issuer.config.groups.iter().map(|g| g.claim.clone()).collect()
+    };
+    assert_eq!(claims(one), ["groups", "/realm_access/roles"]);
+    assert_eq!(one.config.required["hd"], "example.com".into());
+    assert_eq!(one.config.person.as_deref(), Some("email"));
+    assert_eq!(one.config.subject, ["sub"]);
+    assert_eq!((&one.jwks_file, &one.config.jwks_uri), (&None, &None));
+    assert_eq!(one.config.algorithms, Algorithm::DEFAULT);
+    assert_eq!(other.config.audiences, ["from-env"]);
     assert_eq!(
-        (one.required["hd"].as_str(), one.person.as_deref()),
-        ("example.com", Some("email"))
+        other.jwks_file.as_deref(),
+        Some(Path::new("/etc/guard/keys/jwks.json"))
     );
-    assert_eq!((&one.keys, one.subject.as_str()), (&KeySource::Discovered, "sub"));
-    assert_eq!(one.algorithms, ["RS256", "ES256", "EdDSA"]);
-    assert_eq!(other.audiences, ["from-env"]);
-    assert_eq!(other.keys, KeySource::File("/etc/guard/keys/jwks.json".into()));
-    assert_eq!(other.groups, ["groups"]);
+    assert_eq!(claims(other), ["groups"]);
     assert_eq!(config.upstreams[1].base_url.path(), "/prefix");
     assert_eq!(config.upstreams[1].paths[0].dialect, Dialect::Chat);
     let Credential::Static { header, value } = &config.upstreams[0].credential else {
@@ -599,7 +605,7 @@ fn reads_values_from_files_beside_it() {
         panic!("static")
     };
     assert_eq!(value.expose(), "from-a-file");
-    assert_eq!(config.issuers[1].audiences, ["from-another"]);
+    assert_eq!(config.issuers[1].config.audiences, ["from-another"]);
     assert_eq!(config.policy, folder.join("policy.toml"));
     std::fs::remove_file(folder.join("token")).unwrap();
     let error = Config::load(&path).unwrap_err().to_string();
@@ -610,4 +616,188 @@ fn reads_values_from_files_beside_it() {
     std::fs::remove_dir_all(&folder).unwrap();
     let error = Config::load(&path).unwrap_err().to_string();
     assert!(error.contains("guard.toml:1: the file cannot be read"), "{error}");
+}
+
+/// The good file with more said of its first issuer.
+fn with_issuer(more: &str) -> Result<Config, PolicyError> {
+    parse(&GOOD.replacen(
+        "person = \"email\"\n",
+        &format!("person = \"email\"\n{more}\n"),
+        1,
+    ))
+}
+
+#[test]
+fn everything_that_can_be_said_of_an_issuer() {
+    let config = with_issuer(
+        r#"
+profile = "okta"
+clients = ["vscode", "cli"]
+scopes = "models.use"
+rfc9068 = true
+id_tokens = false
+audience_claim = "client_id"
+subject = ["tid", "oid"]
+subject_prefix = "a"
+namespace = "corp:"
+max_lifetime = "10h"
+leeway = "10s"
+machine = { gty = "client-credentials" }
+directory_key = "oid"
+resolve = "always"
+resolved = { require_prefix = "dev-", rename = { dev-a = "a" } }
+overage = "resolver"
+synthetic_groups = [{ group = "ci", when = { repository_owner_id = "123", event_name = "push" } }]"#,
+    )
+    .unwrap_or_else(|e| panic!("{e}"));
+    let issuer = &config.issuers[0];
+    let c = &issuer.config;
+    assert_eq!((c.profile, c.cut_at), (Profile::Okta, Some(100)));
+    assert_eq!((c.clients.len(), c.scopes.len()), (2, 1));
+    assert_eq!((c.rfc9068, c.id_tokens), (true, false));
+    assert_eq!(c.audience_claim, "client_id");
+    assert_eq!(c.subject, ["tid", "oid"]);
+    assert_eq!(
+        (c.subject_prefix.as_deref(), c.namespace.as_deref()),
+        (Some("a"), Some("corp:"))
+    );
+    assert_eq!(
+        (c.max_lifetime, c.leeway),
+        (Duration::from_secs(36_000), Duration::from_secs(10))
+    );
+    let when = MachineMark::When([("gty".to_owned(), "client-credentials".into())].into());
+    assert_eq!(
+        c.machine,
+        [MachineMark::SubjectIsClient, when],
+        "beside the profile's"
+    );
+    assert_eq!(
+        (c.directory_key.as_deref(), c.resolve),
+        (Some("oid"), Resolve::Always)
+    );
+    assert_eq!(
+        (c.resolved.claim.as_str(), c.resolved.rename["dev-a"].as_str()),
+        ("groups", "a")
+    );
+    assert_eq!(issuer.overage, super::identity::Overage::Resolver);
+    assert_eq!(c.synthetic_groups[0].when["event_name"], "push".into());
+    assert!(c.resolver.is_none() && c.jwks_path.is_none());
+}
+
+#[test]
+fn claims_have_types_and_groups_have_steps() {
+    let text = GOOD
+        .replace(
+            "{ hd = \"example.com\" }",
+            "{ hd = \"example.com\", email_verified = true, level = -2, org = { env = \"AUDIENCE\" } }",
+        )
+        .replace(
+            "{ claim = \"groups\" }",
+            "{ claim = \"scp\", shape = \"space_separated\", prefix = \"p\", strip_prefix = \"/a/\", \
+             require_prefix = \"/a/\", rename = { x = \"y\" } }",
+        );
+    let config = parse(&text).unwrap_or_else(|e| panic!("{e}"));
+    let c = &config.issuers[0].config;
+    assert_eq!(c.required["email_verified"], Expected::Flag(true));
+    assert_eq!(c.required["level"], Expected::Integer(-2));
+    assert_eq!(c.required["org"], "from-env".into());
+    let source = &c.groups[0];
+    assert_eq!(
+        (source.shape, source.prefix.as_str()),
+        (Shape::SpaceSeparated, "p")
+    );
+    assert_eq!(
+        (source.strip_prefix.as_str(), source.require_prefix.as_str()),
+        ("/a/", "/a/")
+    );
+    assert_eq!(source.rename["x"], "y");
+    for (machine, marks) in [("true", 1), ("false", 0)] {
+        let config = with_issuer(&format!("profile = \"auth0\"\nmachine = {machine}")).unwrap();
+        assert_eq!(config.issuers[0].config.machine.len(), marks, "{machine}");
+    }
+}
+
+/// Each row: what is said of the first issuer, the key of the one problem, and a part of why.
+#[test]
+fn mistakes_of_an_issuer() {
+    let rows = [
+        ("profile = \"octa\"", "profile", "no meaning"),
+        (
+            "profile = \"github-actions\"",
+            "required",
+            "every workflow in the world",
+        ),
+        ("profile = \"gitlab-ci\"", "required", "namespace_id"),
+        ("profile = \"spiffe\"", "subject_prefix", "trust domain"),
+        ("profile = \"entra\"", "issuer", "tenant"),
+        (
+            "tenants = [\"3f2a4c1e-0000-4000-8000-00000000000a\"]",
+            "tenants",
+            "{tenantid}",
+        ),
+        ("namespace = \"a\\n\"", "namespace", "control"),
+        ("subject = []", "subject", "nothing"),
+        ("subject = \"/~\"", "subject", "Pointer"),
+        ("leeway = \"10m\"", "leeway", "300 s"),
+        ("max_lifetime = \"0s\"", "max_lifetime", "zero"),
+        ("machine = {}", "machine", "at least one"),
+        ("machine = 3", "machine", "number"),
+        ("clients = [\"a b\"]", "clients", "blanks"),
+        ("overage = \"allow\"", "overage", "no meaning"),
+        (
+            "synthetic_groups = [{ group = \"ci\", when = {} }]",
+            "synthetic_groups",
+            "at least one",
+        ),
+        (
+            "synthetic_groups = [{ group = \"ci\" }]",
+            "synthetic_groups[0].when",
+            "required",
+        ),
+        ("resolver = { kind = \"graph\" }", "resolver", "no such key"),
+        ("scope = \"x\"", "scope", "no such key"),
+    ];
+    for (more, key, why) in rows {
+        let problems = with_issuer(more).err().map(|e| e.problems).unwrap_or_default();
+        let shown: Vec<_> = problems.iter().map(ToString::to_string).collect();
+        assert_eq!(shown.len(), 1, "{more}: {shown:#?}");
+        let problem = &problems[0];
+        assert_eq!(problem.key, format!("identity.issuers[0].{key}"), "{more}");
+        assert!(problem.why.contains(why), "{more}: {problem}");
+        assert!(problem.line > 10, "{more}: {problem}");
+    }
+}
+
+#[test]
+fn what_is_said_of_groups_and_issuers() {
+    let warned = |text: &str| -> Vec<String> {
+        let config = parse(text).unwrap_or_else(|e| panic!("{e}"));
+        config.warnings.iter().map(ToString::to_string).collect()
+    };
+    let second = warned(&GOOD.replace("namespace = \"local:\"\n", ""));
+    assert_eq!(second.len(), 1, "{second:?}");
+    assert!(second[0].contains("`http://127.0.0.1:9000#GROUP`"), "{second:?}");
+    let org = warned(&GOOD.replace(
+        "https://login.example.com/oauth2/default",
+        "https://example.okta.com",
+    ));
+    assert!(org.len() == 1 && org[0].contains("org server"), "{org:?}");
+    let account = warned(&GOOD.replacen("[\"copilot-guard\"]", "[\"account\"]", 1));
+    assert!(
+        account.len() == 1 && account[0].contains("Keycloak"),
+        "{account:?}"
+    );
+    let tenants = warned(
+        &GOOD
+            .replace(
+                "https://login.example.com/oauth2/default\"",
+                "https://login.microsoftonline.com/{tenantid}/v2.0\"\nprofile = \"entra\"\ntenants = \
+                 [\"3f2a4c1e-0000-4000-8000-00000000000a\", \"3f2a4c1e-0000-4000-8000-00000000000b\"]",
+            )
+            .replace("required = { hd = \"example.com\" }\n", ""),
+    );
+    assert!(
+        tenants.len() == 1 && tenants[0].contains("each further tenant"),
+        "{tenants:?}"
+    );
 }

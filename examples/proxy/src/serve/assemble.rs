@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use copilot_guard::audit::{AuditError, AuditEvent, AuditSink, Durable, JsonLinesSink};
-use copilot_guard::clock::{Clock as _, SystemClock};
+use copilot_guard::clock::{Clock as _, SystemClock, Timestamp};
 use copilot_guard::detect::TagKey;
 use copilot_guard::dialect::{Dialect, RouteSet, RouteTable};
 use copilot_guard::guard::admin::AdminAccess;
 use copilot_guard::guard::{CopilotEndpoints, Guard, OnFailure, RefusalForm, Settings};
+use copilot_guard::identity::Identity;
 use copilot_guard::policy::Policy;
 use copilot_guard::secret::Secret;
 use copilot_guard::token::{
-    GatewayTokens, GroupSource, HttpFetcher, IssuerConfig, KeyFetcher, OidcVerifier, TokenError,
+    GatewayTokens, HttpFetcher, IssuerConfig, KeyFetcher, LogoutToken, OidcVerifier, TokenError,
     TokenVerifier,
 };
 use copilot_guard_sqlite::SqliteStore;
@@ -20,7 +21,7 @@ use super::forward::Forward;
 use super::metrics::{Metrics, Watched};
 use crate::config::Config;
 use crate::config::hosts::HostPattern;
-use crate::config::identity::{Issuer, KeySource};
+use crate::config::identity::{Issuer, Overage};
 use crate::config::server::Refusal;
 use crate::config::store::{OnFailure as ConfiguredFailure, Store};
 use crate::config::upstream::{Credential, Dialect as ConfiguredDialect, RouteSet as ConfiguredRoutes};
@@ -248,12 +249,16 @@ fn clash(path: Option<String>) -> Result<(), Failure> {
 fn verifier(config: &Config, admin: bool, fetcher: Arc<dyn KeyFetcher>) -> Result<OidcVerifier, Failure> {
     let mut builder = OidcVerifier::builder(fetcher);
     for issuer in &config.issuers {
-        let audiences = if admin {
-            &config.admin.audiences
-        } else {
-            &issuer.audiences
-        };
-        builder = builder.issuer(issuer_config(issuer, audiences)?);
+        let mut issuer = issuer_config(issuer)?;
+        if admin {
+            issuer.audiences.clone_from(&config.admin.audiences);
+            // These say which programs may use the model. Whoever reviews has another one, and an audience of its own.
+            issuer.clients.clear();
+            issuer.scopes.clear();
+        } else if let Some(login) = config.login.hint.as_ref().filter(|l| l.issuer == issuer.issuer) {
+            issuer.logout_audiences.push(login.client_id.clone());
+        }
+        builder = builder.issuer(issuer);
     }
     builder.build().map_err(|error| {
         Failure::new(
@@ -264,41 +269,30 @@ fn verifier(config: &Config, admin: bool, fetcher: Arc<dyn KeyFetcher>) -> Resul
     })
 }
 
-fn issuer_config(issuer: &Issuer, audiences: &[String]) -> Result<IssuerConfig, Failure> {
-    let mut config = IssuerConfig::new(&issuer.issuer, audiences);
-    match &issuer.keys {
-        KeySource::Discovered => {}
-        KeySource::Address(uri) => config.jwks_uri = Some(uri.clone()),
-        KeySource::File(path) => {
-            let keys = std::fs::read(path).map_err(|error| {
-                Failure::new(
-                    format!("the key set `{}` cannot be read", path.display()),
-                    error,
-                    "check `jwks_file`",
-                )
-            })?;
-            config.jwks = Some(keys.into());
-        }
+fn issuer_config(issuer: &Issuer) -> Result<IssuerConfig, Failure> {
+    let mut config = issuer.config.clone();
+    if issuer.overage == Overage::Resolver && config.resolver.is_none() {
+        return Err(Failure::new(
+            format!("the issuer `{}` has no directory to ask", config.issuer),
+            "`overage = \"resolver\"` needs one",
+            "write `overage = \"deny\"`, or leave it out",
+        ));
     }
-    let algorithms = issuer.algorithms.iter().map(|name| {
-        name.parse().map_err(|error| {
+    if let Some(path) = &issuer.jwks_file {
+        let failure = |error: Box<dyn std::error::Error + Send + Sync>| {
             Failure::new(
-                format!("the algorithm `{name}` cannot be used"),
+                format!("the key set `{}` cannot be read", path.display()),
                 error,
-                "choose of RS256, PS256, ES256, ES384, EdDSA",
+                "check `jwks_file`",
             )
-        })
-    });
-    config.algorithms = algorithms.collect::<Result<_, Failure>>()?;
-    config.groups = issuer.groups.iter().map(GroupSource::new).collect();
-    config.required = issuer
-        .required
-        .iter()
-        .map(|(k, v)| (k.clone(), v.as_str().into()))
-        .collect();
-    config.subject.clone_from(&issuer.subject);
-    config.person.clone_from(&issuer.person);
-    config.allow_http_loopback = issuer.allow_http_loopback;
+        };
+        // Now, so that a mistake is found at the start; later it is read again as it changes.
+        let keys = std::fs::read(path).map_err(|error| failure(error.into()))?;
+        let mut now = config.clone();
+        now.jwks = Some(keys.into());
+        now.validate().map_err(|error| failure(error.into()))?;
+        config.jwks_path = Some(path.clone());
+    }
     Ok(config)
 }
 
@@ -308,13 +302,23 @@ struct Shared(Arc<[OidcVerifier; 2]>, usize);
 
 #[async_trait::async_trait]
 impl TokenVerifier for Shared {
-    async fn verify(
-        &self,
-        token: &str,
-        now: copilot_guard::clock::Timestamp,
-    ) -> Result<copilot_guard::identity::Identity, TokenError> {
+    async fn verify(&self, token: &str, now: Timestamp) -> Result<Identity, TokenError> {
         match self.0.get(self.1) {
             Some(verifier) => verifier.verify(token, now).await,
+            None => Err(TokenError::Unavailable),
+        }
+    }
+
+    async fn renew(&self, identity: Identity, now: Timestamp) -> Result<Identity, TokenError> {
+        match self.0.get(self.1) {
+            Some(verifier) => verifier.renew(identity, now).await,
+            None => Err(TokenError::Unavailable),
+        }
+    }
+
+    async fn verify_logout(&self, token: &str, now: Timestamp) -> Result<LogoutToken, TokenError> {
+        match self.0.get(self.1) {
+            Some(verifier) => verifier.verify_logout(token, now).await,
             None => Err(TokenError::Unavailable),
         }
     }
