@@ -83,6 +83,18 @@ async fn says_whose_login_has_ended() {
     ] {
         assert!(verdict(&with(claim, value)).await.is_ok(), "{claim}");
     }
+    // It names the client that somebody was logged in to: one of those that may call, or one of those for logouts.
+    let of_client = with("aud", json!("laptop"));
+    for named in [0, 1, 2] {
+        let mut config = plain();
+        match named {
+            1 => config.clients = vec!["laptop".into()],
+            2 => config.logout_audiences = vec!["laptop".into()],
+            _ => {}
+        }
+        let verdict = verdict_of(config, &keys().ed, json!("logout+jwt"), &of_client).await;
+        assert_eq!(verdict.is_ok(), named > 0, "{verdict:?}");
+    }
     // Accounts named by other claims than `sub`: by the session alone, unless the token has those claims.
     let mut config = plain();
     config.subject = vec!["tid".into(), "oid".into()];
