@@ -226,7 +226,7 @@ impl IssuerConfig {
         }
         if self.id_tokens && self.profile == Profile::Generic && self.clients.is_empty() {
             warnings.push(
-                "ID tokens are accepted: every client with one of the audiences is as good as this gateway's",
+                "ID tokens are accepted: whoever gets hold of one that was meant for a client can spend it here",
             );
         }
         warnings
