@@ -60,6 +60,9 @@ pub use service_account::{InvalidServiceAccount, ServiceAccount};
 pub use source::SecretSource;
 pub use token_exchange::{Subject, TokenExchange, TokenKind};
 
+#[cfg(test)]
+pub(crate) use service_account::tests as service_account_tests;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -151,6 +154,11 @@ impl Credential {
         let is_bearer = self.header == AUTHORIZATION;
         let bare = is_bearer.then(|| text.strip_prefix(BEARER)).flatten();
         Secret::new(bare.unwrap_or(text))
+    }
+
+    /// Adds it to a request that the gateway makes itself.
+    pub(crate) fn insert_into(&self, headers: &mut http::HeaderMap) {
+        headers.insert(self.header.clone(), self.value.clone());
     }
 
     /// Whether both are the same header with the same value.

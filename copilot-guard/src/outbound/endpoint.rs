@@ -8,7 +8,6 @@ use http::Uri;
 /// info, no query, no fragment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
-    /// Without a slash at its end.
     text: String,
 }
 
@@ -35,7 +34,7 @@ impl Endpoint {
         }
         if is_encrypted_or_local(&uri, allow_http_loopback) {
             Ok(Self {
-                text: text.trim_end_matches('/').to_owned(),
+                text: text.to_owned(),
             })
         } else {
             Err(InvalidEndpoint("it must begin with `https://`"))
@@ -49,7 +48,7 @@ impl Endpoint {
 
     /// The address with `rest` behind it, which begins with `/` and holds nothing that was not encoded.
     pub(crate) fn with(&self, rest: &str) -> String {
-        format!("{}{rest}", self.text)
+        format!("{}{rest}", self.text.trim_end_matches('/'))
     }
 }
 

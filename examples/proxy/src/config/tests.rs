@@ -280,7 +280,7 @@ fn bad_files() {
         ),
         (
             "{ kind = \"none\" }",
-            "{ kind = \"token-exchange\" }",
+            "{ kind = \"aws\" }",
             "upstreams[1].credential.kind",
             "not built in this version",
             "static",

@@ -23,7 +23,7 @@ use crate::config::hosts::HostPattern;
 use crate::config::identity::{Issuer, KeySource};
 use crate::config::server::Refusal;
 use crate::config::store::{OnFailure as ConfiguredFailure, Store};
-use crate::config::upstream::{Credential, Dialect as ConfiguredDialect, RouteSet as ConfiguredRoutes};
+use crate::config::upstream::{Dialect as ConfiguredDialect, RouteSet as ConfiguredRoutes};
 use crate::failure::Failure;
 use crate::forward;
 use crate::keys::Keys;
@@ -103,6 +103,14 @@ pub(super) fn assemble(config: &Config) -> Result<Assembled, Failure> {
         sinks.push(Arc::new(sink));
     }
     let sink = Watched::new(Fanout(sinks), metrics.clone());
+    for upstream in &config.upstreams {
+        if upstream.credential.needs_caller_token() {
+            tracing::info!(
+                upstream = upstream.name,
+                "callers' own tokens are exchanged for its credential"
+            );
+        }
+    }
     let access = AdminAccess::new(Arc::new(Shared(verifiers.clone(), 1)))
         .with_reviewers(reviewers(config))
         .with_auditors(config.audit.auditor_groups.iter().cloned());
@@ -137,15 +145,12 @@ pub(super) fn assemble(config: &Config) -> Result<Assembled, Failure> {
     })
 }
 
-/// Values that must never come down: every static credential.
+/// Values that must never come down: every credential that is known now, and the secrets that bring others.
 fn credentials(config: &Config) -> Vec<(String, Secret)> {
     let values = config
         .upstreams
         .iter()
-        .filter_map(|upstream| match &upstream.credential {
-            Credential::None => None,
-            Credential::Static { value, .. } => Some(value),
-        });
+        .flat_map(|upstream| upstream.credential.secrets());
     let mut exact: Vec<(String, Secret)> = Vec::new();
     for value in values {
         if !exact.iter().any(|(_, known)| known.expose() == value.expose()) {

@@ -2,9 +2,12 @@
 
 mod admin;
 mod assemble;
+mod credentials;
 mod forward;
 pub(crate) mod listen;
 pub(crate) mod metrics;
+#[expect(dead_code, reason = "no issuer is given its resolver yet")]
+mod resolvers;
 
 use std::net::SocketAddr;
 use std::path::Path;
