@@ -152,13 +152,14 @@ mod tests {
         page.to_string()
     }
 
-    /// With a service account whose token endpoint answers `google-token`.
+    /// With a service account whose token endpoint answers `google-token-0`, then `google-token-1`.
     fn resolver(client: &ScriptedClient) -> GoogleResolver {
-        let issuer = ScriptedClient::answering(|_| {
-            Ok(ScriptedClient::json(
-                200,
-                r#"{"access_token":"google-token","token_type":"Bearer","expires_in":3599}"#,
-            ))
+        let count = std::sync::atomic::AtomicU32::new(0);
+        let issuer = ScriptedClient::answering(move |_| {
+            let n = count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            let token =
+                format!(r#"{{"access_token":"google-token-{n}","token_type":"Bearer","expires_in":3599}}"#);
+            Ok(ScriptedClient::json(200, token))
         });
         let credential = Arc::new(account(&issuer, &key_file().0).on_behalf_of("admin@example.com"));
         let base = Endpoint::parse("https://admin.example", false).unwrap();
@@ -201,7 +202,7 @@ mod tests {
             ]
         );
         for request in seen {
-            assert_eq!(request.headers()[AUTHORIZATION], "Bearer google-token");
+            assert_eq!(request.headers()[AUTHORIZATION], "Bearer google-token-0");
         }
     }
 
@@ -243,7 +244,9 @@ mod tests {
             client.answer(401, "{}");
         }
         assert!(resolver(&client).resolve(query("123")).await.is_err());
-        assert_eq!(client.seen().len(), 2);
+        let seen = client.seen();
+        let tokens: Vec<_> = seen.iter().map(|r| &r.headers()[AUTHORIZATION]).collect();
+        assert_eq!(tokens, ["Bearer google-token-0", "Bearer google-token-1"]);
     }
 
     #[tokio::test]

@@ -24,3 +24,4 @@ mod tags;
 mod tool_calls;
 mod tunnel;
 mod upstream;
+mod upstream_credential;

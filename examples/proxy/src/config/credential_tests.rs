@@ -348,6 +348,7 @@ fn directories() {
     let google = r#"{ kind = "google", key_file = "key.json", admin = "admin@example.com", base_url = "http://127.0.0.1:9" }"#;
     let read = resolver(google).unwrap().unwrap();
     assert!(!format!("{read:?}").contains("very-secret"));
+    assert_eq!(read.secrets().len(), 0);
     let Resolver::Google { key, base, admin, .. } = read else {
         panic!("google")
     };

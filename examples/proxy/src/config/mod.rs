@@ -9,7 +9,10 @@ pub(crate) mod credential;
 pub(crate) mod forward;
 pub(crate) mod hosts;
 pub(crate) mod identity;
-#[expect(dead_code, reason = "`[[identity.issuers]]` does not read `resolver` yet")]
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "`[[identity.issuers]]` does not read `resolver` yet")
+)]
 pub(crate) mod resolver;
 pub(crate) mod server;
 pub(crate) mod store;

@@ -3,11 +3,15 @@
 mod admin;
 mod assemble;
 mod credentials;
+#[cfg(test)]
+mod credentials_tests;
 mod forward;
 pub(crate) mod listen;
 pub(crate) mod metrics;
-#[expect(dead_code, reason = "no issuer is given its resolver yet")]
+#[cfg_attr(not(test), expect(dead_code, reason = "no issuer is given its resolver yet"))]
 mod resolvers;
+#[cfg(test)]
+mod test_server;
 
 use std::net::SocketAddr;
 use std::path::Path;
