@@ -7,6 +7,9 @@ use crate::clock::Timestamp;
 /// A value that somebody turned down brings one more fetch, but only so often: whoever turns everything down must not
 /// make us ask without end.
 const TURNED_DOWN: Duration = Duration::from_secs(30);
+/// So much earlier than the fetch a request's time may be. Beyond that the clock was set back, and nobody knows for how
+/// long the value would be used.
+const EARLIER: Duration = Duration::from_secs(60);
 /// The wait after a first failure; it doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
@@ -45,7 +48,8 @@ pub(crate) enum Step<T> {
 
 /// One kept value.
 pub(crate) struct Keep<T> {
-    held: Option<Fresh<T>>,
+    /// With the time of its fetch.
+    held: Option<(Timestamp, Fresh<T>)>,
     /// The time of the last failure, and how many came in a row.
     failed: Option<(Timestamp, u32)>,
     /// When a held value was last fetched anew because it was turned down.
@@ -69,7 +73,7 @@ impl<T: Clone> Keep<T> {
     /// What to do at `now`. `is_rejected` says of a value that whoever it is for does not take it.
     pub(crate) fn step(&self, is_rejected: impl Fn(&T) -> bool, now: Timestamp) -> Step<T> {
         let waits = self.waits(now);
-        match self.held.as_ref().filter(|held| now < held.ends) {
+        match self.usable(now) {
             Some(held) if is_rejected(&held.value) => {
                 let lately = self
                     .turned_down
@@ -94,7 +98,7 @@ impl<T: Clone> Keep<T> {
         self.ended = self.ended.wrapping_add(1);
         match fetched {
             Some(fresh) => {
-                self.held = Some(fresh);
+                self.held = Some((now, fresh));
                 self.failed = None;
             }
             None => {
@@ -116,7 +120,12 @@ impl<T: Clone> Keep<T> {
 
     /// Whether there is a value that has not ended.
     pub(crate) fn is_usable(&self, now: Timestamp) -> bool {
-        self.held.as_ref().is_some_and(|held| now < held.ends)
+        self.usable(now).is_some()
+    }
+
+    fn usable(&self, now: Timestamp) -> Option<&Fresh<T>> {
+        let (from, held) = self.held.as_ref()?;
+        (*from <= now.plus(EARLIER) && now < held.ends).then_some(held)
     }
 
     /// Whether it is too early after a failure. A clock that was set back does not prolong the wait.
@@ -160,6 +169,9 @@ mod tests {
         for (now, step) in rows {
             assert_eq!(keep.step(never, at(now)), step, "{now}");
         }
+        keep.finish(Some(fresh("a", 500, 1000)), at(500));
+        assert_eq!(keep.step(never, at(440)), Step::Use("a", false), "a slow request");
+        assert_eq!(keep.step(never, at(439)), Step::Fetch, "the clock was set back");
         // Of a short life, at half of it.
         keep.finish(Some(fresh("b", 0, 60)), at(0));
         assert_eq!(keep.step(never, at(29)), Step::Use("b", false));

@@ -14,6 +14,7 @@ pub(crate) mod identity;
     expect(dead_code, reason = "`[[identity.issuers]]` does not read `resolver` yet")
 )]
 pub(crate) mod resolver;
+pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod store;
 pub(crate) mod upstream;

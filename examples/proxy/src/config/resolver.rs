@@ -4,7 +4,7 @@ use copilot_guard::outbound::Endpoint;
 use copilot_guard::policy::reader::{Located, Table, Value};
 
 use super::Context;
-use super::credential::{SecretValue, endpoint, secret};
+use super::secrets::{SecretValue, endpoint, secret};
 
 /// A directory.
 #[derive(Debug, Clone)]

@@ -595,8 +595,8 @@ fn reads_values_from_files_beside_it() {
     let path = folder.join("guard.toml");
     std::fs::write(&path, text).unwrap();
     let config = Config::load(&path).unwrap_or_else(|e| panic!("{e}"));
-    let Credential::Static { value, .. } = &config.upstreams[0].credential else {
-        panic!("static")
+    let Credential::File { value, .. } = &config.upstreams[0].credential else {
+        panic!("file")
     };
     assert_eq!(value.expose(), "from-a-file");
     assert_eq!(config.issuers[1].audiences, ["from-another"]);

@@ -8,7 +8,8 @@ use copilot_guard::credential::{
 };
 use copilot_guard::outbound::HttpClient;
 
-use crate::config::credential::{Auth, Credential, SecretValue, Subject as ConfiguredSubject, TokenClient};
+use crate::config::credential::{Auth, Credential, Subject as ConfiguredSubject, TokenClient};
+use crate::config::secrets::SecretValue;
 use crate::failure::Failure;
 
 /// The provider of the upstream of that name at that host; nothing when the upstream is shown nothing.

@@ -74,7 +74,7 @@ mod tests {
 
     use super::super::test_server::Server;
     use super::*;
-    use crate::config::credential::SecretValue;
+    use crate::config::secrets::SecretValue;
 
     const OID: &str = "0f7a0c1e-1111-4222-8333-444455556666";
 
