@@ -27,22 +27,36 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The values that were sent upstream with one request, for whoever looks at the answer. Clones share one list.
+/// Values that must not come down in the answer to this request. An extension of the request; clones share the values.
 ///
-/// A guard puts it into the extensions of every request that it forwards. Who adds a credential adds the bare value here,
-/// before the request leaves: then no form of it comes down. [`CredentialLayer`](crate::credential::CredentialLayer) does.
+/// The guard puts one into each request that it forwards. [`CredentialLayer`](crate::credential::CredentialLayer) adds what it
+/// injects **before** it sends, and the guard masks those values in the answer. If you inject in another way, do the same:
+///
+/// ```
+/// # use copilot_guard::secret::{Scrub, Secret};
+/// # fn inject(request: &mut http::Request<()>, key: &Secret) -> Result<(), http::header::InvalidHeaderValue> {
+/// if let Some(scrub) = request.extensions().get::<Scrub>() {
+///     scrub.add(key.clone());
+/// }
+/// request.headers_mut().insert("x-api-key", key.expose().parse()?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Default)]
 pub struct Scrub(Arc<Mutex<Vec<Secret>>>);
 
 impl Scrub {
-    /// Nothing yet.
+    /// No values yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// One more value.
+    /// Adds a value: the bare token, without `Bearer`. One that is there already is not added again.
     pub fn add(&self, value: Secret) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(value);
+        let mut values = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !values.iter().any(|known| known.expose() == value.expose()) {
+            values.push(value);
+        }
     }
 
     /// The values so far.
@@ -54,6 +68,25 @@ impl Scrub {
 impl fmt::Debug for Scrub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.lock().unwrap_or_else(PoisonError::into_inner).len();
-        f.debug_tuple("Scrub").field(&count).finish()
+        f.debug_struct("Scrub")
+            .field("count", &count)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The caller's own token, verified. An extension of the request where the guard was told to hand it on;
+/// [`CredentialLayer`](crate::credential::CredentialLayer) takes it out again before it sends.
+#[derive(Debug, Clone)]
+pub struct CallerToken(Secret);
+
+impl CallerToken {
+    /// Only the guard knows that a token was verified.
+    pub(crate) fn new(token: Secret) -> Self {
+        Self(token)
+    }
+
+    /// The token.
+    pub fn token(&self) -> &Secret {
+        &self.0
     }
 }

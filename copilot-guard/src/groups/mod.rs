@@ -2,6 +2,25 @@
 //!
 //! Entra ID leaves long lists out of its tokens, Google names no groups in any. A [`GroupResolver`] asks the directory
 //! instead; the names it brings then go through the issuer's mapping as those of a claim do.
+//!
+//! With the feature `tower` there are resolvers for Microsoft Graph and for Google Workspace, and one around any other
+//! that keeps answers and asks once for many that wait.
+
+#[cfg(feature = "tower")]
+mod ask;
+#[cfg(feature = "tower")]
+mod cached;
+#[cfg(feature = "tower")]
+mod google;
+#[cfg(feature = "tower")]
+mod graph;
+
+#[cfg(feature = "tower")]
+pub use cached::CachedResolver;
+#[cfg(feature = "tower")]
+pub use google::GoogleResolver;
+#[cfg(feature = "tower")]
+pub use graph::GraphResolver;
 
 use std::collections::BTreeSet;
 

@@ -13,7 +13,7 @@ use super::denial::Denial;
 use super::headers;
 use super::judge::{MAX_SHOWN, Secrets, judge, shown};
 use super::session::{Admission, Identified, Pending, Permit, Session, UpstreamName};
-use super::settings::RefusalForm;
+use super::settings::{RefusalForm, Settings};
 use super::writer::{NotRecorded, Ticket};
 use super::{Guard, entropy};
 use crate::approval::{Approval, ApprovalState, Claim, Digest, ListFilter};
@@ -25,7 +25,8 @@ use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::json::Limits;
 use crate::policy::Query;
-use crate::secret::Scrub;
+use crate::secret::{CallerToken, Scrub};
+use crate::token::GatewayTokens;
 
 impl Guard {
     /// Judges a whole request and records it. `body` is complete and within the limit.
@@ -153,7 +154,7 @@ impl Guard {
             welcome: self.welcome(identified.identity.clone()),
             scrub: scrub.clone(),
         };
-        let upstream_request = upstream_request(parts, &identified, written, &scrub);
+        let upstream_request = upstream_request(parts, &identified, written, &scrub, &self.inner.settings);
         match judged.decision.action {
             Action::Block => {
                 let denial = self.policy_denial(
@@ -531,6 +532,7 @@ pub(super) fn upstream_request(
     identified: &Identified,
     body: String,
     scrub: &Scrub,
+    settings: &Settings,
 ) -> Request<Bytes> {
     let mut request = Request::new(Bytes::from(body));
     *request.method_mut() = parts.method.clone();
@@ -548,6 +550,13 @@ pub(super) fn upstream_request(
         .insert(UpstreamName(identified.route.upstream.clone()));
     request.extensions_mut().insert(identified.exchange);
     request.extensions_mut().insert(scrub.clone());
+    let token = identified.token.expose();
+    // One of our own is worth nothing to anybody else.
+    if settings.hand_on_tokens.contains(&identified.route.upstream) && !GatewayTokens::is_one(token) {
+        request
+            .extensions_mut()
+            .insert(CallerToken::new(identified.token.clone()));
+    }
     request
         .extensions_mut()
         .insert(Identity::clone(&identified.identity));

@@ -61,7 +61,8 @@ impl Guard {
             Err(denial) => return Admission::Refuse(denial),
         };
         let scrub = Scrub::new();
-        let mut request: Request<Bytes> = admit::upstream_request(parts, &identified, String::new(), &scrub);
+        let mut request: Request<Bytes> =
+            admit::upstream_request(parts, &identified, String::new(), &scrub, &self.inner.settings);
         request.headers_mut().remove(CONTENT_TYPE);
         Admission::Forward(Permit {
             request,

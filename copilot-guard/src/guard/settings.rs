@@ -1,5 +1,6 @@
 //! What an operator can set.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Limits and times of a guard. The defaults are what measured clients bear.
@@ -34,6 +35,9 @@ pub struct Settings {
     pub refusal: RefusalForm,
     /// Where Copilot clients are sent that ask for their endpoints; `None` refuses to say.
     pub copilot_endpoints: Option<CopilotEndpoints>,
+    /// Upstreams whose credential is made of the caller's own token: requests to them carry it as a
+    /// [`CallerToken`](crate::secret::CallerToken), for the layer beside the HTTP client. Every inner service can read it.
+    pub hand_on_tokens: BTreeSet<String>,
     /// How long a device grant lasts; cut at [`MAX_GRANT_LIFETIME`](crate::access::MAX_GRANT_LIFETIME). Zero gives none.
     pub grant_lifetime: Duration,
     /// What the login command is told; `None` tells nothing.
@@ -137,6 +141,7 @@ impl Default for Settings {
             max_undurable: 0,
             refusal: RefusalForm::Error,
             copilot_endpoints: None,
+            hand_on_tokens: BTreeSet::new(),
             grant_lifetime: Duration::from_secs(7 * 24 * 3600),
             login: None,
         }

@@ -14,6 +14,7 @@ use http_body_util::{BodyExt, Full};
 ///
 /// A gateway's own body type is made from it by `From<RequestBody>`; this crate has that for [`Full`], [`BoxBody`],
 /// [`UnsyncBoxBody`], [`Bytes`] and, with the feature `axum`, axum's body.
+#[derive(Clone)]
 pub struct RequestBody {
     bytes: Option<Bytes>,
 }

@@ -17,6 +17,7 @@ mod approval_contract;
 #[expect(clippy::expect_used, reason = "a suite that fails must panic")]
 mod audit_contract;
 mod clock;
+mod http;
 pub mod samples;
 mod sink;
 
@@ -24,6 +25,7 @@ pub use access_contract::access_store_contract;
 pub use approval_contract::{approval_events_contract, approval_store_contract, outbox_contract};
 pub use audit_contract::audit_sink_contract;
 pub use clock::ManualClock;
+pub use http::{Hold, ScriptedClient};
 pub use sink::{RecordingSink, SinkMode};
 
 #[cfg(test)]

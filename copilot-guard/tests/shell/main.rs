@@ -27,3 +27,4 @@ mod tags;
 mod tool_calls;
 mod tunnel;
 mod upstream;
+mod upstream_credential;

@@ -10,6 +10,7 @@ use copilot_guard::policy::reader::{At, Located, Table, Value};
 use copilot_guard::token::{Algorithm, GroupSource, IssuerConfig, MachineMark, Profile, Resolve};
 
 use super::Context;
+use super::resolver::{Resolver, resolver_of};
 
 /// An issuer whose tokens are accepted.
 #[derive(Debug, Clone)]
@@ -18,15 +19,14 @@ pub(crate) struct Issuer {
     pub(crate) config: IssuerConfig,
     /// The file of the keys, for closed networks.
     pub(crate) jwks_file: Option<PathBuf>,
-    /// What happens to tokens whose list of groups is cut off.
-    pub(crate) overage: Overage,
+    /// The directory that knows groups which tokens do not carry.
+    pub(crate) resolver: Option<Resolver>,
 }
 
 /// What happens to tokens whose list of groups is cut off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Overage {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Overage {
     /// They are refused.
-    #[default]
     Deny,
     /// The directory is asked.
     Resolver,
@@ -81,7 +81,11 @@ fn issuer(
     let keys = keys(context, &mut table, allow_http);
     tokens(context, &mut table, &mut config);
     callers(context, &mut table, &mut config);
+    let overage_at = table.at_key("overage");
     let overage = directory(context, &mut table, &mut config);
+    let resolver = table
+        .take("resolver")
+        .map(|v| v.table().and_then(|t| resolver_of(context, t)));
     table.finish();
 
     if let Some(issuer) = &issuer {
@@ -96,6 +100,34 @@ fn issuer(
             );
         }
     }
+    let resolver = match resolver {
+        Some(given) => Some(given?),
+        None => None,
+    };
+    // Google's tokens name no groups, and mark nothing as cut off.
+    if profile == Profile::Google && resolver.is_some() {
+        config.resolve = Resolve::Always;
+    }
+    let overage = overage.unwrap_or(match resolver {
+        Some(_) => Overage::Resolver,
+        None => Overage::Deny,
+    });
+    if overage == Overage::Resolver && resolver.is_none() {
+        context.add(
+            &overage_at,
+            "there is no directory to ask",
+            "`overage = \"resolver\"` needs one",
+            "add `resolver = { kind = \"graph\", … }`, or write `overage = \"deny\"`",
+        );
+    }
+    if overage == Overage::Deny && resolver.is_some() && config.resolve == Resolve::OnOverage {
+        context.add(
+            &overage_at,
+            "the directory would never be asked",
+            "tokens whose list is cut off are refused",
+            "write `overage = \"resolver\"`, or `resolve = \"always\"`",
+        );
+    }
     let (jwks_uri, jwks_file) = keys?;
     config.issuer = issuer?.value;
     config.audiences = values(audiences?);
@@ -109,7 +141,7 @@ fn issuer(
     Some(Issuer {
         config,
         jwks_file,
-        overage,
+        resolver,
     })
 }
 
@@ -269,7 +301,7 @@ fn callers(context: &Context<'_>, table: &mut Table<'_>, config: &mut IssuerConf
 }
 
 /// Where groups are asked for that the token does not carry.
-fn directory(context: &Context<'_>, table: &mut Table<'_>, config: &mut IssuerConfig) -> Overage {
+fn directory(context: &Context<'_>, table: &mut Table<'_>, config: &mut IssuerConfig) -> Option<Overage> {
     if let Some(key) = text(context, table, "directory_key") {
         config.directory_key = Some(key);
     }
@@ -286,7 +318,7 @@ fn directory(context: &Context<'_>, table: &mut Table<'_>, config: &mut IssuerCo
     let overage = table
         .take("overage")
         .and_then(|v| v.one_of(&[("deny", Overage::Deny), ("resolver", Overage::Resolver)]));
-    overage.map(|o| o.value).unwrap_or_default()
+    overage.map(|o| o.value)
 }
 
 fn set<T>(to: &mut T, value: Option<T>) {

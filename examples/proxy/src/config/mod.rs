@@ -5,10 +5,13 @@
 //! 3. What this version does not build is an error, never ignored.
 //! 4. No message quotes a value that came from the environment or a file, nor any credential.
 
+pub(crate) mod credential;
 pub(crate) mod forward;
 pub(crate) mod hosts;
 pub(crate) mod identity;
 pub(crate) mod login;
+pub(crate) mod resolver;
+pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod store;
 pub(crate) mod upstream;
@@ -332,5 +335,7 @@ fn is_loopback(host: &str) -> bool {
         || plain.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
+#[cfg(test)]
+mod credential_tests;
 #[cfg(test)]
 mod tests;

@@ -286,7 +286,7 @@ fn bad_files() {
         ),
         (
             "{ kind = \"none\" }",
-            "{ kind = \"token-exchange\" }",
+            "{ kind = \"aws\" }",
             "upstreams[1].credential.kind",
             "not built in this version",
             "static",
@@ -601,8 +601,8 @@ fn reads_values_from_files_beside_it() {
     let path = folder.join("guard.toml");
     std::fs::write(&path, text).unwrap();
     let config = Config::load(&path).unwrap_or_else(|e| panic!("{e}"));
-    let Credential::Static { value, .. } = &config.upstreams[0].credential else {
-        panic!("static")
+    let Credential::File { value, .. } = &config.upstreams[0].credential else {
+        panic!("file")
     };
     assert_eq!(value.expose(), "from-a-file");
     assert_eq!(config.issuers[1].config.audiences, ["from-another"]);

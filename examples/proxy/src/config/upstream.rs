@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use copilot_guard::policy::reader::{At, Located, Table, Value};
-use copilot_guard::secret::Secret;
+use copilot_guard::policy::reader::{At, Table, Value};
 
+pub(crate) use super::credential::Credential;
 use super::hosts::HostPattern;
-use super::{Context, forward};
+use super::{Context, credential, forward};
 
 /// A model endpoint.
 #[derive(Debug, Clone)]
@@ -49,22 +49,6 @@ pub(crate) enum Dialect {
     Mcp,
 }
 
-/// What the upstream is shown.
-#[derive(Debug, Clone)]
-pub(crate) enum Credential {
-    /// Nothing.
-    None,
-    /// Always the same value, in this header; as `Bearer` when the header is `authorization`.
-    Static { header: http::HeaderName, value: Secret },
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    None,
-    Static,
-    NotBuilt,
-}
-
 const ROUTES: &[(&str, RouteSet)] = &[
     ("copilot", RouteSet::Copilot),
     ("ghost-text", RouteSet::GhostText),
@@ -80,15 +64,6 @@ const DIALECTS: &[(&str, Dialect)] = &[
     ("messages", Dialect::Messages),
     ("embeddings", Dialect::Embeddings),
     ("mcp", Dialect::Mcp),
-];
-
-const KINDS: &[(&str, Kind)] = &[
-    ("static", Kind::Static),
-    ("none", Kind::None),
-    ("copilot-exchange", Kind::NotBuilt),
-    ("client-credentials", Kind::NotBuilt),
-    ("token-exchange", Kind::NotBuilt),
-    ("aws", Kind::NotBuilt),
 ];
 
 /// What already leads somewhere: a route set, a path or a name, and the line that took it.
@@ -134,7 +109,7 @@ fn upstream(
     );
     let credential = credential
         .and_then(Value::table)
-        .and_then(|t| credential_of(context, t));
+        .and_then(|t| credential::read(context, t));
     let routes = routes
         .unwrap_or_default()
         .into_iter()
@@ -226,67 +201,4 @@ fn own_path(context: &Context<'_>, mut table: Table<'_>) -> Option<(At, OwnPath)
             dialect: dialect?.value,
         },
     ))
-}
-
-fn credential_of(context: &Context<'_>, mut table: Table<'_>) -> Option<Credential> {
-    let kind = table
-        .require("kind", "write `kind = \"static\"` or `kind = \"none\"`")
-        .and_then(|v| v.one_of(KINDS))?;
-    match kind.value {
-        Kind::None => {
-            table.finish();
-            Some(Credential::None)
-        }
-        Kind::Static => {
-            let value = table
-                .require("value", "write `value = { env = \"NAME\" }`")
-                .and_then(Value::secret);
-            let header = table.take("header").and_then(Value::string);
-            table.finish();
-            let header = match header {
-                Some(text) => header_name(context, &text)?,
-                None => http::header::AUTHORIZATION,
-            };
-            let value = value?;
-            let is_plain = value.value.expose().bytes().all(|b| b.is_ascii_graphic());
-            if !is_plain || value.value.expose().is_empty() {
-                let why =
-                    "a header can carry visible ASCII only, and the value is empty or holds something else";
-                context.add(
-                    &value.at,
-                    "the credential cannot be sent",
-                    why,
-                    "check where the value comes from",
-                );
-                return None;
-            }
-            Some(Credential::Static {
-                header,
-                value: value.value,
-            })
-        }
-        Kind::NotBuilt => {
-            context.add(
-                &kind.at,
-                "this kind of credential is not built in this version",
-                "only `static` and `none` are",
-                "write `kind = \"static\"` and give the value",
-            );
-            None
-        }
-    }
-}
-
-fn header_name(context: &Context<'_>, text: &Located<String>) -> Option<http::HeaderName> {
-    let name = text.value.parse().ok();
-    if name.is_none() {
-        let why = "it has characters that no header name has";
-        context.add(
-            &text.at,
-            format!("{} is not a header", text.shown()),
-            why,
-            "write one such as \"x-api-key\"",
-        );
-    }
-    name
 }

@@ -6,9 +6,11 @@ use copilot_guard::audit::{AuditError, AuditEvent, AuditSink, Durable, JsonLines
 use copilot_guard::clock::{Clock as _, SystemClock, Timestamp};
 use copilot_guard::detect::TagKey;
 use copilot_guard::dialect::{Dialect, RouteSet, RouteTable};
+use copilot_guard::groups::GroupResolver;
 use copilot_guard::guard::admin::AdminAccess;
 use copilot_guard::guard::{CopilotEndpoints, Guard, OnFailure, RefusalForm, Settings};
 use copilot_guard::identity::Identity;
+use copilot_guard::outbound::{HttpClient, HyperClient};
 use copilot_guard::policy::Policy;
 use copilot_guard::secret::Secret;
 use copilot_guard::token::{
@@ -19,12 +21,13 @@ use copilot_guard_sqlite::SqliteStore;
 
 use super::forward::Forward;
 use super::metrics::{Metrics, Watched};
+use super::resolvers;
 use crate::config::Config;
 use crate::config::hosts::HostPattern;
-use crate::config::identity::{Issuer, Overage};
+use crate::config::identity::Issuer;
 use crate::config::server::Refusal;
 use crate::config::store::{OnFailure as ConfiguredFailure, Store};
-use crate::config::upstream::{Credential, Dialect as ConfiguredDialect, RouteSet as ConfiguredRoutes};
+use crate::config::upstream::{Dialect as ConfiguredDialect, RouteSet as ConfiguredRoutes};
 use crate::failure::Failure;
 use crate::forward;
 use crate::keys::Keys;
@@ -41,8 +44,19 @@ pub(super) struct Assembled {
 /// Checks everything that can be checked without starting.
 pub(crate) fn check(config: &Config) -> Result<Policy, Failure> {
     routes(config)?;
-    verifier(config, false, Arc::new(copilot_guard::token::NoFetch))?;
-    verifier(config, true, Arc::new(copilot_guard::token::NoFetch))?;
+    let directories = directories(config)?;
+    verifier(
+        config,
+        false,
+        Arc::new(copilot_guard::token::NoFetch),
+        &directories,
+    )?;
+    verifier(
+        config,
+        true,
+        Arc::new(copilot_guard::token::NoFetch),
+        &directories,
+    )?;
     Forward::new(config)?;
     if let Some(tls) = &config.server.tls {
         super::listen::tls(tls, super::listen::REVERSE)?;
@@ -87,9 +101,10 @@ pub(super) fn assemble(config: &Config) -> Result<Assembled, Failure> {
             "check the system's root certificates",
         )
     })?);
+    let directories = directories(config)?;
     let verifiers = Arc::new([
-        verifier(config, false, fetcher.clone())?,
-        verifier(config, true, fetcher)?,
+        verifier(config, false, fetcher.clone(), &directories)?,
+        verifier(config, true, fetcher, &directories)?,
     ]);
     let metrics = Arc::new(Metrics::default());
     let mut sinks: Vec<Arc<dyn AuditSink>> = vec![store.clone()];
@@ -140,15 +155,19 @@ pub(super) fn assemble(config: &Config) -> Result<Assembled, Failure> {
     })
 }
 
-/// Values that must never come down: every static credential.
+/// Values that must never come down: every credential that is known now, and the secrets that bring others.
 fn credentials(config: &Config) -> Vec<(String, Secret)> {
     let values = config
         .upstreams
         .iter()
-        .filter_map(|upstream| match &upstream.credential {
-            Credential::None => None,
-            Credential::Static { value, .. } => Some(value),
-        });
+        .flat_map(|upstream| upstream.credential.secrets())
+        .chain(
+            config
+                .issuers
+                .iter()
+                .filter_map(|i| i.resolver.as_ref())
+                .flat_map(|r| r.secrets()),
+        );
     let mut exact: Vec<(String, Secret)> = Vec::new();
     for value in values {
         if !exact.iter().any(|(_, known)| known.expose() == value.expose()) {
@@ -181,6 +200,12 @@ fn settings(config: &Config) -> Settings {
         Some(_) => Some(CopilotEndpoints::hosted()),
         None => config.server.public_url.as_deref().map(CopilotEndpoints::at),
     };
+    settings.hand_on_tokens = config
+        .upstreams
+        .iter()
+        .filter(|upstream| upstream.credential.needs_caller_token())
+        .map(|upstream| upstream.name.clone())
+        .collect();
     settings.grant_lifetime = config.login.grant_lifetime;
     settings.login = config.login.hint.clone();
     settings.max_undurable = usize::try_from(config.audit.max_undurable).unwrap_or(usize::MAX);
@@ -246,10 +271,35 @@ fn clash(path: Option<String>) -> Result<(), Failure> {
     }
 }
 
-fn verifier(config: &Config, admin: bool, fetcher: Arc<dyn KeyFetcher>) -> Result<OidcVerifier, Failure> {
+/// The directory of each issuer that has one.
+type Directories = Vec<Option<Arc<dyn GroupResolver>>>;
+
+fn directories(config: &Config) -> Result<Directories, Failure> {
+    let http: Arc<dyn HttpClient> = Arc::new(HyperClient::new().map_err(|error| {
+        Failure::new(
+            "the client for directories cannot be made",
+            error,
+            "check the system's root certificates",
+        )
+    })?);
+    let of = |issuer: &Issuer| {
+        let resolver = issuer.resolver.as_ref();
+        resolver
+            .map(|resolver| resolvers::resolver(resolver, &http))
+            .transpose()
+    };
+    config.issuers.iter().map(of).collect()
+}
+
+fn verifier(
+    config: &Config,
+    admin: bool,
+    fetcher: Arc<dyn KeyFetcher>,
+    directories: &Directories,
+) -> Result<OidcVerifier, Failure> {
     let mut builder = OidcVerifier::builder(fetcher);
-    for issuer in &config.issuers {
-        let mut issuer = issuer_config(issuer)?;
+    for (issuer, directory) in config.issuers.iter().zip(directories) {
+        let mut issuer = issuer_config(issuer, directory.as_ref())?;
         if admin {
             issuer.audiences.clone_from(&config.admin.audiences);
             // These say which programs may use the model. Whoever reviews has another one, and an audience of its own.
@@ -269,15 +319,13 @@ fn verifier(config: &Config, admin: bool, fetcher: Arc<dyn KeyFetcher>) -> Resul
     })
 }
 
-fn issuer_config(issuer: &Issuer) -> Result<IssuerConfig, Failure> {
+fn issuer_config(
+    issuer: &Issuer,
+    resolver: Option<&Arc<dyn GroupResolver>>,
+) -> Result<IssuerConfig, Failure> {
     let mut config = issuer.config.clone();
-    if issuer.overage == Overage::Resolver && config.resolver.is_none() {
-        return Err(Failure::new(
-            format!("the issuer `{}` has no directory to ask", config.issuer),
-            "`overage = \"resolver\"` needs one",
-            "write `overage = \"deny\"`, or leave it out",
-        ));
-    }
+    // Where cut lists are refused, the directory is asked for other tokens alone, or not at all.
+    config.resolver = resolver.cloned();
     if let Some(path) = &issuer.jwks_file {
         let failure = |error: Box<dyn std::error::Error + Send + Sync>| {
             Failure::new(

@@ -167,12 +167,19 @@ type Http = Client<HttpConnector, Full<Bytes>>;
 
 /// The reply, whole.
 async fn send(http: &Http, url: &str, token: &str, form: bool, body: String) -> (u16, String) {
-    let kind = if form { "application/x-www-form-urlencoded" } else { "application/json" };
+    let kind = if form {
+        "application/x-www-form-urlencoded"
+    } else {
+        "application/json"
+    };
     let mut request = Request::post(url).header("content-type", kind);
     if !token.is_empty() {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let response = http.request(request.body(Full::new(body.into())).unwrap()).await.unwrap();
+    let response = http
+        .request(request.body(Full::new(body.into())).unwrap())
+        .await
+        .unwrap();
     let (head, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     let text = format!("{:?}\n{}", head.headers, String::from_utf8_lossy(&body));
@@ -204,13 +211,30 @@ async fn ten_thousand_requests_leave_no_secret_behind() {
     let admin = format!("http://{}", running.admin);
     let now = SystemClock.now();
     let sign = |who: &str, audience: &str| idp.token_for(who, audience, &["operators"], now, 3600).unwrap();
-    let (dev, operator) = (sign("dev", "copilot-guard"), sign("operator", "copilot-guard-admin"));
+    let (dev, operator) = (
+        sign("dev", "copilot-guard"),
+        sign("operator", "copilot-guard-admin"),
+    );
     let http: Http = Client::builder(TokioExecutor::new()).build_http();
 
-    let (status, made) = send(&http, &format!("{data}/copilot-guard/device-grants"), &dev, false, String::new()).await;
+    let (status, made) = send(
+        &http,
+        &format!("{data}/copilot-guard/device-grants"),
+        &dev,
+        false,
+        String::new(),
+    )
+    .await;
     assert_eq!(status, 200, "{made}");
     let grant = member(&made, "device_grant");
-    let (status, made) = send(&http, &format!("{data}/copilot-guard/token"), &grant, false, String::new()).await;
+    let (status, made) = send(
+        &http,
+        &format!("{data}/copilot-guard/token"),
+        &grant,
+        false,
+        String::new(),
+    )
+    .await;
     assert_eq!(status, 200, "{made}");
     let gateway = member(&made, "access_token");
     // A forged token: of the same form, with a word of its own in each part.
@@ -220,15 +244,27 @@ async fn ten_thousand_requests_leave_no_secret_behind() {
     let told = Arc::new(Mutex::new(String::new()));
     let tasks = (0..ABREAST).map(|task| {
         let (http, data, admin) = (http.clone(), data.clone(), admin.clone());
-        let (dev, operator, grant, gateway, forged) =
-            (dev.clone(), operator.clone(), grant.clone(), gateway.clone(), forged.clone());
+        let (dev, operator, grant, gateway, forged) = (
+            dev.clone(),
+            operator.clone(),
+            grant.clone(),
+            gateway.clone(),
+            forged.clone(),
+        );
         let (counts, told) = (counts.clone(), told.clone());
         tokio::spawn(async move {
             for n in (task..REQUESTS).step_by(ABREAST) {
                 let stream = n % 2 == 0;
-                let path = if n % 3 == 0 { "/two" } else { "/v1/chat/completions" };
+                let path = if n % 3 == 0 {
+                    "/two"
+                } else {
+                    "/v1/chat/completions"
+                };
                 let token = if n % 5 == 0 { &gateway } else { &dev };
-                let say = |text: &str| json!({"model": "m", "stream": stream, "messages": [{"role": "user", "content": text}]}).to_string();
+                let say = |text: &str| {
+                    json!({"model": "m", "stream": stream, "messages": [{"role": "user", "content": text}]})
+                        .to_string()
+                };
                 let chat = format!("{data}{path}");
                 let (status, reply) = match n % 14 {
                     0 => send(&http, &chat, &forged, false, say("hi")).await,
@@ -238,12 +274,57 @@ async fn ten_thousand_requests_leave_no_secret_behind() {
                     4 => send(&http, &chat, token, false, say("say 500")).await,
                     5 => send(&http, &chat, token, false, say("say nonsense")).await,
                     6 => send(&http, &chat, token, false, format!("{{\"{token}")).await,
-                    7 => send(&http, &chat, token, false, say(&format!("mine is {token} and {grant}"))).await,
-                    8 => send(&http, &format!("{data}/unknown?t={token}"), token, false, token.clone()).await,
+                    7 => {
+                        send(
+                            &http,
+                            &chat,
+                            token,
+                            false,
+                            say(&format!("mine is {token} and {grant}")),
+                        )
+                        .await
+                    }
+                    8 => {
+                        send(
+                            &http,
+                            &format!("{data}/unknown?t={token}"),
+                            token,
+                            false,
+                            token.clone(),
+                        )
+                        .await
+                    }
                     9 => send(&http, &format!("{chat}?t={token}"), token, false, say("hi")).await,
-                    10 => send(&http, &format!("{data}/copilot-guard/revoke"), "", true, format!("token={forged}")).await,
-                    11 => send(&http, &format!("{admin}/api/revocations"), &operator, false, format!("{{\"{gateway}")).await,
-                    12 => send(&http, &format!("{admin}/api/revocations"), &gateway, false, String::new()).await,
+                    10 => {
+                        send(
+                            &http,
+                            &format!("{data}/copilot-guard/revoke"),
+                            "",
+                            true,
+                            format!("token={forged}"),
+                        )
+                        .await
+                    }
+                    11 => {
+                        send(
+                            &http,
+                            &format!("{admin}/api/revocations"),
+                            &operator,
+                            false,
+                            format!("{{\"{gateway}"),
+                        )
+                        .await
+                    }
+                    12 => {
+                        send(
+                            &http,
+                            &format!("{admin}/api/revocations"),
+                            &gateway,
+                            false,
+                            String::new(),
+                        )
+                        .await
+                    }
                     _ => send(&http, &chat, token, false, say("hi")).await,
                 };
                 counts.lock().unwrap().insert((n % 14, status));
@@ -260,11 +341,25 @@ async fn ten_thousand_requests_leave_no_secret_behind() {
     }
     let counts = counts.lock().unwrap().clone();
     // The test means something: everything was reached.
-    for wanted in [(0, 401), (1, 401), (2, 400), (3, 502), (4, 502), (5, 502), (6, 400), (8, 404), (12, 401), (13, 200)] {
+    for wanted in [
+        (0, 401),
+        (1, 401),
+        (2, 400),
+        (3, 502),
+        (4, 502),
+        (5, 502),
+        (6, 400),
+        (8, 404),
+        (12, 401),
+        (13, 200),
+    ] {
         assert!(counts.contains(&wanted), "{wanted:?} of {counts:?}");
     }
     let shown = format!("{:?}", running.guard);
-    let metrics = http.get(format!("{admin}/metrics").parse().unwrap()).await.unwrap();
+    let metrics = http
+        .get(format!("{admin}/metrics").parse().unwrap())
+        .await
+        .unwrap();
     let metrics = metrics.into_body().collect().await.unwrap().to_bytes();
     running.stop().await;
 
@@ -277,7 +372,10 @@ async fn ten_thousand_requests_leave_no_secret_behind() {
     ];
     for entry in std::fs::read_dir(folder.path()).unwrap() {
         let path = entry.unwrap().path();
-        if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("guard.db")) {
+        if path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("guard.db"))
+        {
             heap.push(("record", std::fs::read(path).unwrap()));
         }
     }
@@ -304,7 +402,9 @@ async fn ten_thousand_requests_leave_no_secret_behind() {
     }
     // The negative control: what was masked, and why, is there to be found.
     let has = |what: &str, needle: &str| heap.iter().any(|(name, hay)| *name == what && find(hay, needle));
-    assert!(has("replies", "[REDACTED:upstream-credential]") && has("record", "[REDACTED:upstream-credential]"));
+    assert!(
+        has("replies", "[REDACTED:upstream-credential]") && has("record", "[REDACTED:upstream-credential]")
+    );
     assert!(has("record", "Falcon") || has("record", "falcon"));
     assert!(has("log", "refused") && has("metrics", "copilot_guard_refused"));
 }

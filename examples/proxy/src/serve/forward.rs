@@ -8,8 +8,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use copilot_guard::clock::SystemClock;
-use copilot_guard::credential::{Credential as Header, CredentialLayer, StaticCredential};
+use copilot_guard::credential::CredentialLayer;
 use copilot_guard::guard::{BoxError, UpstreamName};
+use copilot_guard::outbound::{HttpClient, HyperClient};
 use http::{Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -19,8 +20,8 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tower::util::BoxCloneSyncService;
 use tower::{Layer as _, Service, ServiceExt as _};
 
+use super::credentials;
 use crate::config::Config;
-use crate::config::upstream::Credential;
 use crate::failure::Failure;
 
 type Sender = BoxCloneSyncService<Request<Full<Bytes>>, Response<Incoming>, BoxError>;
@@ -58,21 +59,22 @@ impl Forward {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(std::time::Duration::from_secs(60))
             .build::<_, Full<Bytes>>(connector);
+        let http: Arc<dyn HttpClient> = Arc::new(HyperClient::new().map_err(|error| {
+            Failure::new(
+                "the client for upstream credentials cannot be made",
+                error,
+                "install the package ca-certificates",
+            )
+        })?);
         let mut upstreams = HashMap::new();
         for upstream in &config.upstreams {
-            let send = match &upstream.credential {
-                Credential::None => BoxCloneSyncService::new(client.clone().map_err(Into::into)),
-                Credential::Static { header, value } => {
-                    let credential = Header::header(header.clone(), value).map_err(|error| {
-                        Failure::new(
-                            format!("the credential of `{}` cannot be used", upstream.name),
-                            error,
-                            "check where it is kept",
-                        )
-                    })?;
+            let host = upstream.base_url.host().unwrap_or_default();
+            let provider = credentials::provider(&upstream.credential, &http, &upstream.name, host)?;
+            let send = match provider {
+                None => BoxCloneSyncService::new(client.clone().map_err(Into::into)),
+                Some(provider) => {
                     let scheme = upstream.base_url.scheme_str().unwrap_or("https");
                     let authority = upstream.base_url.authority().map_or("", |a| a.as_str());
-                    let provider = Arc::new(StaticCredential::new(credential));
                     let layer = CredentialLayer::new(provider, Arc::new(SystemClock), scheme, authority);
                     BoxCloneSyncService::new(layer.layer(client.clone()))
                 }

@@ -2,9 +2,17 @@
 
 mod admin;
 mod assemble;
+#[cfg(test)]
+mod canary_tests;
+mod credentials;
+#[cfg(test)]
+mod credentials_tests;
 mod forward;
 pub(crate) mod listen;
 pub(crate) mod metrics;
+mod resolvers;
+#[cfg(test)]
+mod test_server;
 
 use std::net::SocketAddr;
 use std::path::Path;
