@@ -311,6 +311,10 @@ fn directory(context: &Context<'_>, table: &mut Table<'_>, config: &mut IssuerCo
     {
         config.resolve = resolve.value;
     }
+    // What the directory says is read as the claim would be, unless something else is said.
+    if let Some(like_claim) = config.groups.iter().find(|source| source.claim == "groups") {
+        config.resolved = like_claim.clone();
+    }
     if let Some(resolved) = table.take("resolved").and_then(Value::table) {
         config.resolved = claims::source(context, resolved, Some(GroupSource::new("groups")))
             .unwrap_or_else(|| GroupSource::new("groups"));

@@ -647,6 +647,7 @@ directory_key = "oid"
 resolve = "always"
 resolved = { require_prefix = "dev-", rename = { dev-a = "a" } }
 overage = "resolver"
+resolver = { kind = "graph", tenant = "0f7a0c1e-1111-4222-8333-444455556666", client_id = "reader", client_secret = "a-secret-of-a-reader" }
 synthetic_groups = [{ group = "ci", when = { repository_owner_id = "123", event_name = "push" } }]"#,
     )
     .unwrap_or_else(|e| panic!("{e}"));
@@ -679,7 +680,10 @@ synthetic_groups = [{ group = "ci", when = { repository_owner_id = "123", event_
         (c.resolved.claim.as_str(), c.resolved.rename["dev-a"].as_str()),
         ("groups", "a")
     );
-    assert_eq!(issuer.overage, super::identity::Overage::Resolver);
+    assert!(matches!(
+        issuer.resolver,
+        Some(super::resolver::Resolver::Graph { .. })
+    ));
     assert_eq!(c.synthetic_groups[0].when["event_name"], "push".into());
     assert!(c.resolver.is_none() && c.jwks_path.is_none());
 }
@@ -754,7 +758,12 @@ fn mistakes_of_an_issuer() {
             "synthetic_groups[0].when",
             "required",
         ),
-        ("resolver = { kind = \"graph\" }", "resolver", "no such key"),
+        ("overage = \"resolver\"", "overage", "needs one"),
+        (
+            "overage = \"deny\"\nresolver = { kind = \"google\", key = \"k-0123456789\", admin = \"a@example.com\" }",
+            "overage",
+            "cut off",
+        ),
         ("scope = \"x\"", "scope", "no such key"),
     ];
     for (more, key, why) in rows {
