@@ -72,6 +72,9 @@ pub struct Revocation {
     pub issued_until: Timestamp,
     /// When it may be forgotten: by then everything that it stops has ended.
     pub ends_at: Timestamp,
+    /// Why, for those who look at the list.
+    #[serde(default)]
+    pub reason: String,
 }
 
 impl Revocation {
@@ -82,7 +85,15 @@ impl Revocation {
             what,
             issued_until,
             ends_at: now.plus(kept),
+            reason: String::new(),
         }
+    }
+
+    /// The same, and why.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = reason.into();
+        self
     }
 }
 

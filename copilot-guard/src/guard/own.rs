@@ -340,7 +340,7 @@ impl Guard {
         let kept = self
             .inner
             .revoked
-            .revoke(&Revocation::new(what, issued_until, now))
+            .revoke(&Revocation::new(what, issued_until, now).because(reason))
             .await;
         let event = EventKind::Revoked(Box::new(withdrawal));
         let event = AuditEvent::new(ExchangeId::new(now, entropy()), 0, now, event);

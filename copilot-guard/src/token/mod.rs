@@ -54,7 +54,15 @@ mod jwks;
     expect(dead_code, reason = "its caller is `OidcVerifier`")
 )]
 mod jwt;
+#[cfg_attr(
+    not(feature = "tower"),
+    expect(dead_code, reason = "its caller is `OidcVerifier`")
+)]
 mod logout;
+#[cfg_attr(
+    not(feature = "tower"),
+    expect(dead_code, reason = "its caller is `OidcVerifier`")
+)]
 mod mapping;
 #[cfg(feature = "tower")]
 mod oidc;

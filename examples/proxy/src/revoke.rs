@@ -87,7 +87,7 @@ pub(crate) async fn run(args: RevokeArgs) -> Result<bool, Failure> {
     let store = SqliteStore::open(path, now).map_err(|e| fail(&e))?;
     let (kind, name) = (what.kind(), what.to_string());
     store
-        .revoke(&Revocation::new(what, now, now))
+        .revoke(&Revocation::new(what, now, now).because(args.reason.as_str()))
         .await
         .map_err(|e| fail(&e))?;
     let mut entropy = copilot_guard::id::Entropy::default();
