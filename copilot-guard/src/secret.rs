@@ -81,6 +81,7 @@ pub struct CallerToken(Secret);
 
 impl CallerToken {
     /// Only the guard knows that a token was verified.
+    #[cfg(feature = "tower")]
     pub(crate) fn new(token: Secret) -> Self {
         Self(token)
     }

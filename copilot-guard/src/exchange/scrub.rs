@@ -38,7 +38,7 @@ impl Scrubber {
     }
 
     /// Whether one of the values is in this text.
-    pub(crate) fn finds(&self, text: &[u8]) -> bool {
+    pub fn finds(&self, text: &[u8]) -> bool {
         !self.rules.scan(&self.mask, text).is_empty()
     }
 

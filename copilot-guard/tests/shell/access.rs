@@ -201,7 +201,8 @@ async fn a_token_for_a_token_as_oauth_asks() {
     assert_eq!(chat(&house, json["access_token"].as_str().unwrap()).await, 200);
     let (grant, _) = grant(&house, "dev.t1.s1.0").await;
     assert_eq!(house.ask(exchange_form(&grant)).await.status, 200);
-    let rows: [(&[(&str, &str)], u16, &str); 8] = [
+    type Pairs = [(&'static str, &'static str)];
+    let rows: [(&Pairs, u16, &str); 8] = [
         (&[], 400, "invalid_request"),
         (
             &[("grant_type", "password"), ("subject_token", "dev.t1..0")],
