@@ -73,7 +73,10 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> GuardedFuture {
         // What `into_make_service_with_connect_info::<SocketAddr>` brings, for the record of refusals.
-        if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>() {
+        // A layer outside that knows better stays right.
+        if request.extensions().get::<ClientAddress>().is_none()
+            && let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>()
+        {
             let address = ClientAddress(peer.ip());
             request.extensions_mut().insert(address);
         }

@@ -80,6 +80,11 @@ impl AccessStore for SqliteStore {
     async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
         let revocation = revocation.clone();
         self.write(move |connection| {
+            // What had ended when the new one was made. Nobody else tidies up.
+            let now = revocation.issued_until.as_millis();
+            connection
+                .prepare_cached("DELETE FROM revocations WHERE ends_at <= ?1")?
+                .execute([now])?;
             let json = serde_json::to_string(&revocation).map_err(unreadable)?;
             connection
                 .prepare_cached("INSERT INTO revocations (ends_at, json) VALUES (?1, ?2)")?

@@ -31,6 +31,13 @@ pub enum Withdrawn {
         /// The subject within it.
         subject: String,
     },
+    /// The tokens of one account that name no session.
+    Sessionless {
+        /// The issuer.
+        issuer: String,
+        /// The subject within it.
+        subject: String,
+    },
     /// All tokens of one human (or machine), on every account.
     Person {
         /// As the record names them.
@@ -45,6 +52,7 @@ impl Withdrawn {
             Self::Token { .. } => "token",
             Self::Session { .. } => "session",
             Self::Account { .. } => "account",
+            Self::Sessionless { .. } => "sessionless",
             Self::Person { .. } => "person",
         }
     }
@@ -55,7 +63,9 @@ impl fmt::Display for Withdrawn {
         match self {
             Self::Token { id } => f.write_str(id),
             Self::Session { session } => f.write_str(session),
-            Self::Account { issuer, subject } => write!(f, "{issuer}#{subject}"),
+            Self::Account { issuer, subject } | Self::Sessionless { issuer, subject } => {
+                write!(f, "{issuer}#{subject}")
+            }
             Self::Person { person } => f.write_str(person),
         }
     }
@@ -87,6 +97,13 @@ impl Revocation {
             ends_at: now.plus(kept),
             reason: String::new(),
         }
+    }
+
+    /// The same, forgotten at `ends_at` when that is earlier: what it stops has ended by then.
+    #[must_use]
+    pub fn ending(mut self, ends_at: Timestamp) -> Self {
+        self.ends_at = self.ends_at.min(ends_at);
+        self
     }
 
     /// The same, and why.
@@ -145,16 +162,22 @@ impl RevocationList {
         if ids.chain(session).any(|what| self.until.contains_key(&what)) {
             return true;
         }
+        let (issuer, subject) = (&identity.issuer, &identity.subject);
         let account = Withdrawn::Account {
-            issuer: identity.issuer.clone(),
-            subject: identity.subject.clone(),
+            issuer: issuer.clone(),
+            subject: subject.clone(),
         };
+        let sessionless = identity.session.is_none().then(|| Withdrawn::Sessionless {
+            issuer: issuer.clone(),
+            subject: subject.clone(),
+        });
         let person = Withdrawn::Person {
             person: identity.person.clone(),
         };
-        [account, person].iter().any(|what| {
+        let mut cut_off = [account, person].into_iter().chain(sessionless);
+        cut_off.any(|what| {
             self.until
-                .get(what)
+                .get(&what)
                 .is_some_and(|until| identity.issued_at.is_none_or(|issued| issued <= *until))
         })
     }
@@ -187,6 +210,10 @@ mod tests {
             subject: s.into(),
         };
         let person = |p: &str| Withdrawn::Person { person: p.into() };
+        let sessionless = |s: &str| Withdrawn::Sessionless {
+            issuer: "https://idp.example".into(),
+            subject: s.into(),
+        };
         let idp = "https://idp.example";
         for (what, stopped) in [
             (token("t1"), true),
@@ -199,9 +226,13 @@ mod tests {
             (account(idp, "Dev"), false),
             (person("https://idp.example#dev"), true),
             (person("dev"), false),
+            (sessionless("dev"), false),
         ] {
             assert_eq!(stops(what.clone(), NOW, &caller()), stopped, "{what:?}");
         }
+        let mut without = caller();
+        without.session = None;
+        assert!(stops(sessionless("dev"), NOW, &without) && !stops(sessionless("ops"), NOW, &without));
         assert!(!RevocationList::default().stops(&caller()));
     }
 

@@ -353,7 +353,8 @@ impl RouteTable {
     /// of the path have none. `host` is the one that a forward proxy's client asked for.
     pub fn find(&self, method: &Method, host: Option<&str>, path: &str) -> Option<Route> {
         let own = || OWN.iter().find(|(m, p, _)| m == method && *p == path);
-        if let Some((_, _, traffic)) = own().filter(|_| !self.is_empty()) {
+        // Within a tunnel these paths are the far server's.
+        if let Some((_, _, traffic)) = own().filter(|_| !self.is_empty() && host.is_none()) {
             return Some(Route {
                 upstream: String::new(),
                 traffic: *traffic,

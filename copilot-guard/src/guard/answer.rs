@@ -357,7 +357,7 @@ impl Guard {
     }
 
     /// The caller's access was withdrawn before the answer was there.
-    async fn withdrawn<D>(&self, session: Session) -> Reply<D> {
+    pub(super) async fn withdrawn<D>(&self, session: Session) -> Reply<D> {
         let (exchange, dialect) = (session.ticket.exchange(), session.route.dialect);
         let denial = Denial::new(
             exchange,

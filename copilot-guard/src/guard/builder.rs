@@ -272,6 +272,7 @@ impl GuardBuilder<Ready> {
             turns: super::turns::Turns::default(),
         });
         runtime.spawn(super::upkeep::run(Arc::downgrade(&inner)));
+        runtime.spawn(super::upkeep::run_revocations(Arc::downgrade(&inner)));
         Ok(Guard { inner })
     }
 }

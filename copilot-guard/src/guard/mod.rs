@@ -34,8 +34,8 @@ mod writer;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use http::StatusCode;
 use http::request::Parts;
+use http::{Extensions, HeaderMap, Method, StatusCode, Uri};
 
 pub use answer::{BoxError, Reply, ReplyBody, UpstreamReply};
 pub use builder::{BuildError, Dangerous, GuardBuilder, Ready, WantsAudit, WantsPolicy, WantsVerifier};
@@ -126,6 +126,8 @@ impl Guard {
     /// after the servers have ended.
     pub async fn drain(&self) {
         let _ = self.drain_outbox().await;
+        let summaries = self.refusals().flush();
+        self.record_summaries(summaries, self.now());
         self.inner.writer.flush().await;
     }
 
@@ -302,7 +304,7 @@ impl Guard {
                 code: code.to_owned(),
                 status: status.as_u16(),
                 count: 1,
-                from: (from != Stranger::default()).then(|| Box::new(from)),
+                from: (from != Stranger::default()).then(|| Box::new(self.clean(from))),
             };
             self.inner
                 .writer
@@ -314,6 +316,19 @@ impl Guard {
             _ => code,
         };
         Denial::new(exchange, dialect, status, shown, message)
+    }
+
+    /// A stranger's words without what looks like a secret: a token pasted into the address, mostly.
+    fn clean(&self, mut from: Stranger) -> Stranger {
+        let policy = self.policy();
+        let rules = policy.rule_set();
+        let all = rules.all();
+        for text in [&mut from.request, &mut from.user_agent].into_iter().flatten() {
+            if !rules.scan(&all, text.as_bytes()).is_empty() {
+                *text = rules.marks().render("request", None);
+            }
+        }
+        from
     }
 
     fn record_summaries(&self, summaries: Vec<Summary>, now: Timestamp) {
@@ -365,12 +380,15 @@ impl Guard {
 
 /// What a refusal's record says of a caller who is not known.
 fn stranger(parts: &Parts) -> Stranger {
+    stranger_of(&parts.method, &parts.uri, &parts.headers, &parts.extensions)
+}
+
+fn stranger_of(method: &Method, uri: &Uri, headers: &HeaderMap, extensions: &Extensions) -> Stranger {
     let cut = |text: &str| text.chars().take(200).collect::<String>();
     Stranger {
-        address: parts.extensions.get::<ClientAddress>().map(|a| a.0.to_string()),
-        request: Some(cut(&format!("{} {}", parts.method, parts.uri.path()))),
-        user_agent: parts
-            .headers
+        address: extensions.get::<ClientAddress>().map(|a| a.0.to_string()),
+        request: Some(cut(&format!("{method} {}", uri.path()))),
+        user_agent: headers
             .get(http::header::USER_AGENT)
             .and_then(|value| value.to_str().ok())
             .map(cut),

@@ -91,8 +91,12 @@ impl Guard {
     where
         S: Stream<Item = Result<Bytes, BoxError>>,
     {
-        let limit = self.inner.settings.max_response_bytes;
-        let body = match self.collect(reply.body, limit).await {
+        let body = self.collect(reply.body, self.inner.settings.max_response_bytes);
+        let body = match session.welcome.unless_over(body).await {
+            None => return self.withdrawn(session).await,
+            Some(body) => body,
+        };
+        let body = match body {
             Ok(body) => body,
             Err(code) => return self.fail(session, code).await,
         };

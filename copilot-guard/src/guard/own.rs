@@ -4,6 +4,7 @@
 //! reads at most [`MAX_OWN_BODY`] bytes, and hands them to [`Guard::answer_own`]. All others go the usual way.
 
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
@@ -26,6 +27,13 @@ use crate::token::{GatewayTokens, TokenError};
 
 /// Longest body of such a request: a token of the greatest length, and what stands around it.
 pub const MAX_OWN_BODY: usize = 64 << 10;
+
+/// Most device grants of one person at a time.
+const MOST_GRANTS: usize = 64;
+/// How far the clock of an identity provider may be behind, at most.
+const LEEWAY: Duration = Duration::from_secs(300);
+/// For as long as a revocation is kept at most.
+const FAR: Timestamp = Timestamp::from_millis(i64::MAX);
 
 const GRANT_TYPE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 /// What a token that is given for another may be (RFC 8693, section 3). What it is, its own bytes say.
@@ -61,7 +69,22 @@ pub(super) enum NotWithdrawn {
 }
 
 /// An error as OAuth writes it (RFC 6749, section 5.2).
-struct Refused(StatusCode, &'static str, &'static str);
+struct Refused {
+    status: StatusCode,
+    code: &'static str,
+    message: &'static str,
+    /// It is on record already.
+    recorded: bool,
+}
+
+fn refused(status: StatusCode, code: &'static str, message: &'static str) -> Refused {
+    Refused {
+        status,
+        code,
+        message,
+        recorded: false,
+    }
+}
 
 impl Guard {
     /// Whether a request is to be answered by [`answer_own`](Self::answer_own), once its body was read.
@@ -89,7 +112,7 @@ impl Guard {
             .filter(|_| is_form(parts))
             .and_then(|body| form::pairs(std::str::from_utf8(&body).ok()?));
         let answered = match (pairs, call.0) {
-            (None, _) => Err(Refused(
+            (None, _) => Err(refused(
                 StatusCode::BAD_REQUEST,
                 "invalid_request",
                 "send a form (application/x-www-form-urlencoded) of at most 64 KiB",
@@ -100,8 +123,17 @@ impl Guard {
         };
         match answered {
             Ok(()) => local::reply(exchange, "application/json", "{}".to_owned()),
-            Err(refused) => refused.into_response(exchange),
+            Err(refused) => self.told(exchange, refused, parts),
         }
+    }
+
+    /// The answer of a refusal, which goes on record if it is not there yet.
+    fn told(&self, exchange: ExchangeId, refused: Refused, parts: &Parts) -> Response<Bytes> {
+        if !refused.recorded {
+            let (status, code) = (refused.status, refused.code);
+            let _ = self.refuse(exchange, Dialect::Chat, status, code, "", stranger(parts));
+        }
+        refused.into_response(exchange)
     }
 
     /// RFC 8693: a token in the body for one of the gateway's own.
@@ -114,7 +146,7 @@ impl Guard {
     ) -> Response<Bytes> {
         let token = match subject_token(pairs) {
             Ok(token) => token,
-            Err(refused) => return refused.into_response(exchange),
+            Err(refused) => return self.told(exchange, refused, parts),
         };
         match self.verify_for_exchange(token, now).await {
             Ok(identity) => {
@@ -130,7 +162,7 @@ impl Guard {
                     Admission::Refuse(denial) => denial.into_response(),
                     // It makes no others.
                     Admission::Forward(_) | Admission::Hold(_) => {
-                        Refused(StatusCode::SERVICE_UNAVAILABLE, "server_error", "try again")
+                        refused(StatusCode::SERVICE_UNAVAILABLE, "server_error", "try again")
                             .into_response(exchange)
                     }
                 }
@@ -193,6 +225,17 @@ impl Guard {
         if getrandom::fill(random.as_mut_slice()).is_err() {
             return Admission::Refuse(unavailable(exchange, dialect));
         }
+        let person = &identified.identity.person;
+        let store = self.inner.revoked.store();
+        match catch_async(AssertUnwindSafe(store.grants(Some(person), identified.now))).await {
+            Some(Ok(grants)) if grants.len() >= MOST_GRANTS => {
+                let message = "You have as many device grants as you may. Use `logout` where you need none any more, or ask your administrator to withdraw them.";
+                let denial = refused("too_many_device_grants", message);
+                return self.refuse_identified(identified, denial, "").await;
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return Admission::Refuse(unavailable(exchange, dialect)),
+        }
         let made = new_grant(&identified.identity, &random, lifetime, identified.now);
         // On record before it can be used.
         if self.record_own(identified).await.is_err() {
@@ -219,12 +262,15 @@ impl Guard {
         parts: &Parts,
         now: Timestamp,
     ) -> Result<(), Refused> {
-        let token = one(pairs, "token").ok_or(Refused(
+        let token = one(pairs, "token").ok_or(refused(
             StatusCode::BAD_REQUEST,
             "invalid_request",
             "`token` is missing, or stands there twice",
         ))?;
-        let identity = match self.verify_for_exchange(token, now).await {
+        if DeviceGrant::is_one(token) {
+            return self.give_grant_back(exchange, token, parts, now).await;
+        }
+        let identity = match self.verify(token, now).await {
             Ok(identity) => identity,
             Err(error) if error.is_unavailable() => return Err(self.refuse_own(exchange, &error, parts)),
             Err(error) => {
@@ -233,34 +279,61 @@ impl Guard {
                 return Ok(());
             }
         };
-        let ids: Vec<_> = if GatewayTokens::is_one(token) || DeviceGrant::is_one(token) {
+        let ids: Vec<_> = if GatewayTokens::is_one(token) {
             // Its own id stands last, behind those of what it was given for.
             identity.token_ids.last().cloned().into_iter().collect()
         } else {
             identity.token_ids.clone()
         };
+        if ids.is_empty() {
+            // RFC 7009, section 2.2.1. To say 200 would be a lie.
+            let message = "this token has no id to withdraw it by";
+            return Err(refused(
+                StatusCode::BAD_REQUEST,
+                "unsupported_token_type",
+                message,
+            ));
+        }
+        let what = ids.into_iter().map(|id| Withdrawn::Token { id }).collect();
         let by = Actor::from(&*identity);
-        for id in ids {
-            self.withdraw(
-                Withdrawn::Token { id },
-                now,
-                "given back",
-                Some(by.clone()),
-                "owner",
-            )
+        // No longer than it can be of use: whoever has a token could fill the list otherwise.
+        let ends_at = identity.expires_at.plus(LEEWAY);
+        self.withdraw_all(what, now, ends_at, "given back", Some(by), "owner")
             .await
-            .map_err(|_| not_now())?;
+            .map_err(|_| not_now())
+    }
+
+    /// A grant is given back by whoever holds it, whether or not it could be used just now.
+    async fn give_grant_back(
+        &self,
+        exchange: ExchangeId,
+        token: &str,
+        parts: &Parts,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
+        let hash = GrantHash::of(token);
+        let store = self.inner.revoked.store();
+        let found = catch_async(AssertUnwindSafe(store.find_grant(&hash, now))).await;
+        let grant = match found {
+            Some(Ok(Some(grant))) => grant,
+            Some(Ok(None)) => {
+                let _ = self.refuse_own(exchange, &TokenError::Invalid("grant_unknown"), parts);
+                return Ok(());
+            }
+            Some(Err(_)) | None => return Err(not_now()),
+        };
+        let what = vec![Withdrawn::Token { id: grant.id }];
+        let by = Actor::from(&grant.identity);
+        let ends_at = grant.expires_at.plus(LEEWAY);
+        let withdrawn = self
+            .withdraw_all(what, now, ends_at, "given back", Some(by), "owner")
+            .await;
+        // Whatever became of the list: without its hash it is worth nothing.
+        let removed = catch_async(AssertUnwindSafe(store.remove_grant(&hash))).await;
+        match (withdrawn, removed) {
+            (Ok(()), Some(Ok(_))) => Ok(()),
+            _ => Err(not_now()),
         }
-        if DeviceGrant::is_one(token) {
-            let removed = self
-                .inner
-                .revoked
-                .store()
-                .remove_grant(&GrantHash::of(token))
-                .await;
-            removed.map_err(|_| not_now())?;
-        }
-        Ok(())
     }
 
     /// The identity provider says that somebody has logged out.
@@ -271,7 +344,7 @@ impl Guard {
         parts: &Parts,
         now: Timestamp,
     ) -> Result<(), Refused> {
-        let invalid = Refused(
+        let invalid = refused(
             StatusCode::BAD_REQUEST,
             "invalid_request",
             "`logout_token` is missing or not acceptable",
@@ -291,29 +364,37 @@ impl Guard {
                 return Err(invalid);
             }
         };
-        if !self.inner.revoked.is_new(&token.issuer, &token.id, now) {
+        let (issuer, id) = (token.issuer.clone(), token.id.clone());
+        if self.inner.revoked.was_taken(&issuer, &id, now) {
             return Err(invalid);
         }
-        let what = match (token.session, token.subject) {
-            (Some(session), _) => Withdrawn::Session { session },
-            (None, Some(subject)) => Withdrawn::Account {
-                issuer: token.issuer,
-                subject,
-            },
+        let account = token.subject.map(|subject| (issuer.clone(), subject));
+        let what = match (token.session, account) {
+            // Access tokens need not say of which session they are.
+            (Some(session), Some((issuer, subject))) => vec![
+                Withdrawn::Session { session },
+                Withdrawn::Sessionless { issuer, subject },
+            ],
+            (Some(session), None) => vec![Withdrawn::Session { session }],
+            (None, Some((issuer, subject))) => vec![Withdrawn::Account { issuer, subject }],
             (None, None) => return Err(invalid),
         };
         // Not now but then: the same message sent once more must not end a later login.
         let until = token.issued_at.min(now);
-        self.withdraw(what, until, "logged out at the identity provider", None, "logout")
+        let reason = "logged out at the identity provider";
+        self.withdraw_all(what, until, FAR, reason, None, "logout")
             .await
-            .map_err(|_| not_now())
+            .map_err(|_| not_now())?;
+        // Only now: what failed may be said again.
+        self.inner.revoked.take(&issuer, &id, now);
+        Ok(())
     }
 
     /// Takes access back: at once here, within seconds on every replica that shares the store, on open answers too.
     ///
     /// # Errors
-    /// `false` of the answer's `Ok` is never given: an `Err` says that the store did not keep it, or that it is not on
-    /// record. On this replica it counts in either case.
+    /// The store has not kept it yet, or it is not on record yet: both are tried again. On this replica it counts in
+    /// either case.
     pub async fn revoke(&self, what: Withdrawn, reason: &str, by: Option<Actor>) -> Result<(), RevokeError> {
         let now = self.now();
         let done = self.withdraw(what, now, reason, by, "admin").await;
@@ -324,6 +405,43 @@ impl Guard {
         &self,
         what: Withdrawn,
         issued_until: Timestamp,
+        reason: &str,
+        by: Option<Actor>,
+        through: &'static str,
+    ) -> Result<(), NotWithdrawn> {
+        self.withdraw_all(vec![what], issued_until, FAR, reason, by, through)
+            .await
+    }
+
+    /// In a task of its own: who hangs up must not leave it half done, or off the record.
+    async fn withdraw_all(
+        &self,
+        all: Vec<Withdrawn>,
+        issued_until: Timestamp,
+        ends_at: Timestamp,
+        reason: &str,
+        by: Option<Actor>,
+        through: &'static str,
+    ) -> Result<(), NotWithdrawn> {
+        let (guard, reason) = (self.clone(), reason.to_owned());
+        let task = tokio::spawn(async move {
+            let mut outcome = Ok(());
+            for what in all {
+                let done = guard
+                    .withdraw_one(what, issued_until, ends_at, &reason, by.clone(), through)
+                    .await;
+                outcome = outcome.and(done);
+            }
+            outcome
+        });
+        task.await.unwrap_or(Err(NotWithdrawn::Unrecorded))
+    }
+
+    async fn withdraw_one(
+        &self,
+        what: Withdrawn,
+        issued_until: Timestamp,
+        ends_at: Timestamp,
         reason: &str,
         by: Option<Actor>,
         through: &str,
@@ -337,16 +455,19 @@ impl Guard {
             by,
             through: through.to_owned(),
         };
-        let kept = self
-            .inner
-            .revoked
-            .revoke(&Revocation::new(what, issued_until, now).because(reason))
-            .await;
+        let revocation = Revocation::new(what, issued_until, now)
+            .ending(ends_at)
+            .because(reason);
+        let kept = self.inner.revoked.revoke(&revocation).await;
         let event = EventKind::Revoked(Box::new(withdrawal));
         let event = AuditEvent::new(ExchangeId::new(now, entropy()), 0, now, event);
-        let recorded = self.inner.writer.append(vec![event]).await;
+        let recorded = self.inner.writer.append(vec![event.clone()]).await;
+        if recorded.is_err() {
+            // It is in force, so it must come to be on record.
+            self.inner.writer.send(vec![event]);
+        }
         if let Err(error) = kept {
-            tracing::error!(%error, "a revocation was not kept: it ends with this process");
+            tracing::error!(%error, "a revocation is not kept yet; it is tried again");
             return Err(NotWithdrawn::Unkept);
         }
         recorded.map_err(|_| NotWithdrawn::Unrecorded)
@@ -375,7 +496,10 @@ impl Guard {
             StatusCode::SERVICE_UNAVAILABLE => "temporarily_unavailable",
             _ => error.code(),
         };
-        Refused(status, code, message)
+        Refused {
+            recorded: true,
+            ..refused(status, code, message)
+        }
     }
 }
 
@@ -386,7 +510,12 @@ pub struct RevokeError;
 
 impl Refused {
     fn into_response(self, exchange: ExchangeId) -> Response<Bytes> {
-        let Self(status, code, message) = self;
+        let Self {
+            status,
+            code,
+            message,
+            ..
+        } = self;
         let body = format!(
             r#"{{"error":{},"error_description":{}}}"#,
             quote(code),
@@ -416,7 +545,7 @@ pub(super) fn own_route(traffic: Traffic) -> Route {
 
 fn not_now() -> Refused {
     let message = "It could not be kept or recorded. Try again in a moment.";
-    Refused(
+    refused(
         StatusCode::SERVICE_UNAVAILABLE,
         "temporarily_unavailable",
         message,
@@ -453,7 +582,7 @@ fn one<'p>(pairs: &'p [(String, String)], name: &str) -> Option<&'p str> {
 }
 
 fn subject_token(pairs: &[(String, String)]) -> Result<&str, Refused> {
-    let bad = |message| Err(Refused(StatusCode::BAD_REQUEST, "invalid_request", message));
+    let bad = |message| Err(refused(StatusCode::BAD_REQUEST, "invalid_request", message));
     let mut names: Vec<_> = pairs.iter().map(|(name, _)| name).collect();
     names.sort_unstable();
     if names.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
@@ -463,7 +592,7 @@ fn subject_token(pairs: &[(String, String)]) -> Result<&str, Refused> {
         Some(GRANT_TYPE) => {}
         Some(_) => {
             let message = "`grant_type` must be urn:ietf:params:oauth:grant-type:token-exchange";
-            return Err(Refused(
+            return Err(refused(
                 StatusCode::BAD_REQUEST,
                 "unsupported_grant_type",
                 message,

@@ -77,6 +77,11 @@ impl Refusals {
             return Vec::new();
         }
         self.minute = minute;
+        self.flush()
+    }
+
+    /// Summaries of all that is not on record yet.
+    pub(crate) fn flush(&mut self) -> Vec<Summary> {
         self.singly = 0;
         let mut summaries: Vec<_> = std::mem::take(&mut self.seen)
             .into_iter()

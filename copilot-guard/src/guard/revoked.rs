@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -21,6 +21,8 @@ use crate::token::TokenError;
 const MAX_AGE: Duration = Duration::from_secs(30);
 /// Longer than a logout token is good for.
 const LOGOUTS_KEPT: Duration = Duration::from_secs(15 * 60);
+/// How long the store may take for one call: who hangs must not keep others from being stopped.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a request waits for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -34,6 +36,8 @@ pub(super) struct Revoked {
     changes: watch::Sender<u64>,
     /// One reader at a time.
     turn: tokio::sync::Mutex<()>,
+    /// What the store has not kept yet.
+    unkept: Mutex<Vec<Revocation>>,
     /// Logout tokens that were taken, and when.
     logouts: Mutex<HashMap<(String, String), Timestamp>>,
 }
@@ -46,6 +50,7 @@ impl Revoked {
             read_at: AtomicI64::new(i64::MIN),
             changes: watch::Sender::new(0),
             turn: tokio::sync::Mutex::default(),
+            unkept: Mutex::default(),
             logouts: Mutex::default(),
         }
     }
@@ -54,26 +59,37 @@ impl Revoked {
         &self.store
     }
 
-    /// Whether a logout token was not taken before. On another replica it may have been: there it does the same once
-    /// more, and withdraws nothing that was issued later.
-    pub(super) fn is_new(&self, issuer: &str, id: &str, now: Timestamp) -> bool {
+    /// Whether a logout token was taken before. On another replica it may have been: there it does the same once more, and
+    /// withdraws nothing that was issued later.
+    pub(super) fn was_taken(&self, issuer: &str, id: &str, now: Timestamp) -> bool {
         let mut logouts = self.logouts.lock().unwrap_or_else(PoisonError::into_inner);
         logouts.retain(|_, at| now.since(*at) < LOGOUTS_KEPT);
-        logouts.insert((issuer.to_owned(), id.to_owned()), now).is_none()
+        logouts.contains_key(&(issuer.to_owned(), id.to_owned()))
     }
 
-    /// Reads the list anew.
-    pub(super) async fn read(&self, now: Timestamp) -> Result<(), StoreError> {
+    /// A logout token has done its work.
+    pub(super) fn take(&self, issuer: &str, id: &str, now: Timestamp) {
+        let mut logouts = self.logouts.lock().unwrap_or_else(PoisonError::into_inner);
+        logouts.insert((issuer.to_owned(), id.to_owned()), now);
+    }
+
+    /// Reads the list anew, and offers the store again what it has not kept.
+    pub(super) async fn renew(&self, now: Timestamp) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
-        self.read_alone(now).await
+        for revocation in self.unkept() {
+            if self.keep(&revocation).await.is_err() {
+                break;
+            }
+        }
+        self.read(now).await
     }
 
-    async fn read_alone(&self, now: Timestamp) -> Result<(), StoreError> {
-        let read = catch_async(AssertUnwindSafe(self.store.revocations(now)));
-        let all = read
-            .await
-            .unwrap_or_else(|| Err(StoreError::message("the access store panicked")))?;
-        let list = RevocationList::new(&all);
+    /// With the turn in hand.
+    async fn read(&self, now: Timestamp) -> Result<(), StoreError> {
+        let all = in_time(self.store.revocations(now)).await?;
+        // What the store has not kept counts here all the same.
+        let unkept = self.unkept();
+        let list = RevocationList::new(all.iter().chain(&unkept));
         if **self.list.load() != list {
             self.list.store(Arc::new(list));
             self.changes.send_modify(|n| *n = n.wrapping_add(1));
@@ -82,15 +98,32 @@ impl Revoked {
         Ok(())
     }
 
-    /// Keeps a revocation; it counts from now on, whether or not the store took it.
+    /// Keeps a revocation. It counts from now on, and is offered to the store until that has it.
     pub(super) async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
-        let mut list = (**self.list.load()).clone();
-        list.add(revocation);
-        self.list.store(Arc::new(list));
+        self.waiting().push(revocation.clone());
+        self.list.rcu(|list| {
+            let mut list = RevocationList::clone(list);
+            list.add(revocation);
+            list
+        });
         self.changes.send_modify(|n| *n = n.wrapping_add(1));
-        let kept = catch_async(AssertUnwindSafe(self.store.revoke(revocation))).await;
-        kept.unwrap_or_else(|| Err(StoreError::message("the access store panicked")))
+        let _turn = self.turn.lock().await;
+        self.keep(revocation).await
+    }
+
+    /// With the turn in hand, so that no reading falls between the store's word and ours.
+    async fn keep(&self, revocation: &Revocation) -> Result<(), StoreError> {
+        in_time(self.store.revoke(revocation)).await?;
+        self.waiting().retain(|other| other != revocation);
+        Ok(())
+    }
+
+    fn unkept(&self) -> Vec<Revocation> {
+        self.waiting().clone()
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Vec<Revocation>> {
+        self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_fresh(&self, now: Timestamp) -> bool {
@@ -107,7 +140,7 @@ impl Revoked {
                 if self.is_fresh(now) {
                     return Ok(());
                 }
-                self.read_alone(now).await
+                self.read(now).await
             };
             match tokio::time::timeout(PATIENCE, read).await {
                 Ok(Ok(())) => {}
@@ -128,6 +161,15 @@ impl Revoked {
 impl std::fmt::Debug for Welcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Welcome(..)")
+    }
+}
+
+/// A call of the store, which may hang or panic.
+async fn in_time<T>(call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    match tokio::time::timeout(STORE_PATIENCE, catch_async(AssertUnwindSafe(call))).await {
+        Ok(Some(done)) => done,
+        Ok(None) => Err(StoreError::message("the access store panicked")),
+        Err(_) => Err(StoreError::message("the access store did not answer within 5 s")),
     }
 }
 

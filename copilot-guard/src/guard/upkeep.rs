@@ -1,4 +1,4 @@
-//! What happens by itself: approvals run out, votes reach the sink, counts of refusals are written.
+//! What happens by itself: approvals run out, votes reach the sink, counts of refusals are written, revocations are read.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Weak;
@@ -24,12 +24,25 @@ pub(super) async fn run(inner: Weak<Inner>) {
             Some(Err(error)) => tracing::error!(%error, "approvals could not be expired"),
             None => tracing::error!("the approval store panicked"),
         }
-        if let Err(error) = guard.inner.revoked.read(now).await {
-            tracing::error!(%error, "revocations could not be read");
-        }
         // Tried again at the next tick; a release waits for it on its own.
         let _ = guard.drain_outbox().await;
         let summaries = guard.refusals().due(now);
         guard.record_summaries(summaries, now);
+    }
+}
+
+/// Apart from the rest: what hangs there must not keep withdrawn access alive here.
+pub(super) async fn run_revocations(inner: Weak<Inner>) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let Some(inner) = inner.upgrade() else {
+            return;
+        };
+        let now = inner.clock.now();
+        if let Err(error) = inner.revoked.renew(now).await {
+            tracing::error!(%error, "revocations could not be read or kept");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Access given and taken back: grants for laptops, tokens for tokens, revocation, logout.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -542,36 +543,164 @@ async fn operators_take_access_back() {
     );
 }
 
-/// A store whose list cannot be read.
-#[derive(Debug)]
-struct Unreadable(MemoryStore);
+/// A store that fails where it is told to.
+#[derive(Debug, Clone, Default)]
+struct Failing {
+    store: MemoryStore,
+    list: Arc<AtomicBool>,
+    revoke: Arc<AtomicBool>,
+}
+
+impl Failing {
+    fn fails(flag: &AtomicBool) -> Result<(), StoreError> {
+        match flag.load(Ordering::SeqCst) {
+            true => Err(StoreError::message("told to fail")),
+            false => Ok(()),
+        }
+    }
+}
 
 #[async_trait]
-impl AccessStore for Unreadable {
+impl AccessStore for Failing {
     async fn put_grant(&self, grant: &DeviceGrant) -> Result<(), StoreError> {
-        self.0.put_grant(grant).await
+        self.store.put_grant(grant).await
     }
     async fn find_grant(&self, hash: &GrantHash, now: Timestamp) -> Result<Option<DeviceGrant>, StoreError> {
-        self.0.find_grant(hash, now).await
+        self.store.find_grant(hash, now).await
     }
     async fn grants(&self, person: Option<&str>, now: Timestamp) -> Result<Vec<DeviceGrant>, StoreError> {
-        self.0.grants(person, now).await
+        self.store.grants(person, now).await
     }
     async fn remove_grant(&self, hash: &GrantHash) -> Result<bool, StoreError> {
-        self.0.remove_grant(hash).await
+        self.store.remove_grant(hash).await
     }
-    async fn revoke(&self, _: &Revocation) -> Result<(), StoreError> {
-        Err(StoreError::message("told to fail"))
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StoreError> {
+        Self::fails(&self.revoke)?;
+        self.store.revoke(revocation).await
     }
-    async fn revocations(&self, _: Timestamp) -> Result<Vec<Revocation>, StoreError> {
-        Err(StoreError::message("told to fail"))
+    async fn revocations(&self, now: Timestamp) -> Result<Vec<Revocation>, StoreError> {
+        Self::fails(&self.list)?;
+        self.store.revocations(now).await
+    }
+}
+
+/// What the store does not keep counts here all the same, and is offered to it again.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_outlives_a_failing_store() {
+    let store = Failing::default();
+    let house = House::keyed_with(Model::new([]), Idp, |builder| {
+        builder.with_access(Arc::new(store.clone()))
+    });
+    store.revoke.store(true, Ordering::SeqCst);
+    assert!(house.guard.revoke(token("t1"), "test", None).await.is_err());
+    // Over several readings of the list.
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(chat(&house, "dev.t1.s1.0").await, 401);
+    }
+    assert_eq!(store.store.revocations(NOW).await.unwrap(), []);
+    store.revoke.store(false, Ordering::SeqCst);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let kept = store.store.revocations(NOW).await.unwrap();
+    assert_eq!(
+        (kept.len(), &kept[0].what, kept[0].reason.as_str()),
+        (1, &token("t1"), "test")
+    );
+    assert_eq!(chat(&house, "dev.t1.s1.0").await, 401);
+}
+
+/// One that failed may be said again; one that says session and account ends tokens that name no session too.
+#[tokio::test]
+async fn a_logout_that_could_not_be_kept_is_said_again() {
+    let store = Failing::default();
+    let house = House::keyed_with(Model::new([Answer::json(PLAIN)]), Idp, |builder| {
+        builder.with_access(Arc::new(store.clone()))
+    });
+    let logout = async || {
+        let request = form(
+            "/copilot-guard/backchannel-logout",
+            &[("logout_token", "logout.dev.s1")],
+        );
+        house.ask(request).await.status
+    };
+    store.revoke.store(true, Ordering::SeqCst);
+    assert_eq!(logout().await, 503);
+    store.revoke.store(false, Ordering::SeqCst);
+    assert_eq!(logout().await, 200);
+    assert_eq!(logout().await, 400, "once more");
+    house.clock.advance(Duration::from_secs(2));
+    for (token, status) in [("dev.t1.s1.0", 401), ("dev.t1.s2.0", 200)] {
+        assert_eq!(chat(&house, token).await, status, "{token}");
     }
 }
 
 #[tokio::test]
-async fn nobody_comes_in_while_revocations_cannot_be_read() {
+async fn what_cannot_be_given_back_is_not_said_to_be() {
+    let house = house([]);
+    let back = async |token: &str| {
+        house
+            .ask(form("/copilot-guard/revoke", &[("token", token)]))
+            .await
+    };
+    let got = back("dev...0").await;
+    assert_eq!(
+        (got.status, got.json()["error"].as_str()),
+        (400, Some("unsupported_token_type"))
+    );
+    // A grant whose holder could get no token for it just now.
+    let (left, _) = grant(&house, "left.t2..0").await;
+    assert_eq!(back(&left).await.status, 200);
+    assert_eq!(house.access.grants(None, NOW).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn what_is_refused_is_on_record_without_secrets() {
     let house = House::keyed_with(Model::new([]), Idp, |builder| {
-        builder.with_access(Arc::new(Unreadable(MemoryStore::new())))
+        builder.with_admin(AdminAccess::new(Arc::new(Idp)).with_operators(["operators"]))
+    });
+    let admin = Request::get("/api/revocations").header("authorization", "Bearer nobody");
+    assert_eq!(
+        house
+            .guard
+            .admin(admin.body(bytes::Bytes::new()).unwrap())
+            .await
+            .status(),
+        401
+    );
+    assert_eq!(house.ask(form("/copilot-guard/token", &[])).await.status, 400);
+    let pasted = format!("/v1/{}_{}/chat", "ghp", "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8");
+    assert_eq!(house.ask(as_person("nobody", &pasted, "")).await.status, 404);
+    let refused: Vec<_> = house
+        .record()
+        .await
+        .into_iter()
+        .filter_map(|event| match event.kind {
+            EventKind::Refused { code, from, .. } => {
+                Some((code, from.and_then(|f| f.request).unwrap_or_default()))
+            }
+            _ => None,
+        })
+        .collect();
+    let refused: Vec<_> = refused
+        .iter()
+        .map(|(code, request)| (code.as_str(), request.as_str()))
+        .collect();
+    assert_eq!(
+        refused,
+        [
+            ("segments", "GET /api/revocations"),
+            ("invalid_request", "POST /copilot-guard/token"),
+            ("unknown_route", "[REDACTED:request]"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn nobody_comes_in_while_revocations_cannot_be_read() {
+    let store = Failing::default();
+    store.list.store(true, Ordering::SeqCst);
+    let house = House::keyed_with(Model::new([]), Idp, |builder| {
+        builder.with_access(Arc::new(store.clone()))
     });
     let got = house
         .ask(as_person("dev.t1.s1.0", CHAT, prompt("hi", false)))
@@ -580,8 +709,6 @@ async fn nobody_comes_in_while_revocations_cannot_be_read() {
         (got.status, got.code().as_str()),
         (503, "revocations_unavailable")
     );
-    // What the store does not keep counts here all the same, and the caller is told.
-    assert!(house.guard.revoke(token("t1"), "test", None).await.is_err());
 }
 
 #[tokio::test]
@@ -619,11 +746,21 @@ async fn strangers_are_told_apart_by_their_address() {
         .await
         .into_iter()
         .filter_map(|event| match event.kind {
-            EventKind::Refused { from, code, .. } => Some((from.unwrap(), code)),
+            EventKind::Refused {
+                from, code, count, ..
+            } => Some((from.unwrap(), code, count)),
             _ => None,
         })
         .collect();
-    assert_eq!(seen.len(), 11, "ten of the flood, and the one beside it");
+    assert_eq!(
+        seen.len(),
+        12,
+        "ten of the flood, the one beside it, and the rest as a count"
+    );
+    assert_eq!(
+        (seen[11].0.address.as_deref(), seen[11].2),
+        (Some("192.0.2.1"), 40)
+    );
     assert_eq!(seen[10].0.address.as_deref(), Some("192.0.2.2"));
     assert_eq!(seen[0].0.request.as_deref(), Some("POST /v1/chat/completions"));
     assert_eq!(seen[0].1, "bad_signature");

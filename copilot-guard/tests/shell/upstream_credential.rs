@@ -69,11 +69,11 @@ const BASE: &str = "https://api.example.com";
 async fn a_credential_that_was_turned_down_is_replaced_once() {
     let refused = || Answer::new(401, "application/json", WORDS);
     let house = House::new(Model::new([refused(), Answer::json(HELLO)]));
-    let got = ask(&house, listed(&["one", "two"]), BASE).await;
+    let got = ask(&house, listed(&["one-0123456789", "two-0123456789"]), BASE).await;
     assert_eq!(got.status, 200, "{got:?}");
     let seen = house.model.seen();
-    assert_eq!(seen[0].headers["authorization"], "Bearer one");
-    assert_eq!(seen[1].headers["authorization"], "Bearer two");
+    assert_eq!(seen[0].headers["authorization"], "Bearer one-0123456789");
+    assert_eq!(seen[1].headers["authorization"], "Bearer two-0123456789");
     assert_eq!(seen[0].body, seen[1].body);
     assert!(seen[0].body.contains("hi"));
     assert_eq!(house.outcome().await, Outcome::Completed);
@@ -90,13 +90,31 @@ async fn all_that_can_go_wrong_is_a_502() {
         usize,
     );
     let rows: [Row; 7] = [
-        ("turned down twice", &["one", "two"], &[401, 401], BASE, 2),
-        ("turned down, no other", &["one"], &[401], BASE, 1),
-        ("turned down, the same again", &["one", "one"], &[401], BASE, 1),
-        ("forbidden", &["one", "two"], &[403], BASE, 1),
+        (
+            "turned down twice",
+            &["one-0123456789", "two-0123456789"],
+            &[401, 401],
+            BASE,
+            2,
+        ),
+        ("turned down, no other", &["one-0123456789"], &[401], BASE, 1),
+        (
+            "turned down, the same again",
+            &["one-0123456789", "one-0123456789"],
+            &[401],
+            BASE,
+            1,
+        ),
+        (
+            "forbidden",
+            &["one-0123456789", "two-0123456789"],
+            &[403],
+            BASE,
+            1,
+        ),
         ("none", &[], &[], BASE, 0),
         ("a panic", &["panic"], &[], BASE, 0),
-        ("elsewhere", &["one"], &[], "https://evil.example", 0),
+        ("elsewhere", &["one-0123456789"], &[], "https://evil.example", 0),
     ];
     for (what, values, statuses, base, calls) in rows {
         let answers = statuses

@@ -84,6 +84,10 @@ pub(crate) async fn run(args: RevokeArgs) -> Result<bool, Failure> {
             "check the path and its permissions",
         )
     };
+    // Opening makes a file that is not there: no gateway would ever look into that.
+    if !path.exists() {
+        return Err(fail(&"there is no such file"));
+    }
     let store = SqliteStore::open(path, now).map_err(|e| fail(&e))?;
     let (kind, name) = (what.kind(), what.to_string());
     store

@@ -127,12 +127,12 @@ impl Guard {
             Err(NotWithdrawn::Unkept) => Err(Failure::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "store_unavailable",
-                "it counts on this replica until it restarts, but the store could not keep it: try again",
+                "it counts on this replica, and is offered to the store again; on others it counts once the store has it",
             )),
             Err(NotWithdrawn::Unrecorded) => Err(Failure::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "audit_unavailable",
-                "it is in force, but could not be recorded: try again",
+                "it is in force, and is offered to the record again",
             )),
         }
     }

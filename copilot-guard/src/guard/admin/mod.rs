@@ -15,10 +15,11 @@ use http::{Method, Request, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 
 use super::catch::catch_async;
-use super::{Guard, form};
+use super::{Guard, entropy, form, stranger_of};
 use crate::approval::{Approval, ApprovalState, ListFilter, Vote, VoteError};
 use crate::audit::{Actor, AuditReader, ExchangeFilter, ExchangeRecord, ReadError};
 use crate::clock::Timestamp;
+use crate::dialect::Dialect;
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::{CallerKind, Identity};
 use crate::token::{TokenVerifier, credential};
@@ -169,12 +170,26 @@ impl Guard {
         access: &AdminAccess,
         request: &Request<Bytes>,
     ) -> Result<Identity, Failure> {
-        let refused = || {
-            Failure::new(
-                StatusCode::UNAUTHORIZED,
-                "invalid_token",
-                "a valid token of the admin audience is needed",
-            )
+        // Recorded as those of the data plane are: somebody may be guessing.
+        let refused = |code: &'static str| {
+            let now = self.now();
+            let from = stranger_of(
+                request.method(),
+                request.uri(),
+                request.headers(),
+                request.extensions(),
+            );
+            let status = StatusCode::UNAUTHORIZED;
+            let _ = self.refuse(
+                ExchangeId::new(now, entropy()),
+                Dialect::Chat,
+                status,
+                code,
+                "",
+                from,
+            );
+            let message = "a valid token of the admin audience is needed";
+            Failure::new(status, "invalid_token", message)
         };
         let token = credential(request.headers()).or_else(|error| {
             if access.verifier.needs_token() {
@@ -183,17 +198,17 @@ impl Guard {
                 Ok("")
             }
         });
-        let token = token.map_err(|_| refused())?;
+        let token = token.map_err(|error| refused(error.code()))?;
         let verified = access.verifier.verify(token, self.now());
         match catch_async(std::panic::AssertUnwindSafe(verified)).await {
             Some(Ok(identity)) => match self.inner.revoked.check(&identity, self.now()).await {
                 Ok(()) => Ok(identity),
                 Err(error) if error.is_unavailable() => Err(keys_down()),
-                Err(_) => Err(refused()),
+                Err(error) => Err(refused(error.code())),
             },
             Some(Err(error)) if error.is_unavailable() => Err(keys_down()),
             None => Err(keys_down()),
-            Some(Err(_)) => Err(refused()),
+            Some(Err(error)) => Err(refused(error.code())),
         }
     }
 

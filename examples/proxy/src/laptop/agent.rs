@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
+use copilot_guard::clock::{Clock as _, SystemClock, Timestamp};
 use copilot_guard::secret::Secret;
-use copilot_guard::token::{credential, proxy_credential};
+use copilot_guard::token::{exchange_credential, proxy_credential};
 use http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_TYPE, HOST, HeaderMap, HeaderValue, PROXY_AUTHORIZATION,
 };
@@ -33,10 +34,9 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
 
 use super::Place;
-use super::grants::Grant;
+use super::grants::{Grant, Grants};
 use super::http::{Fresh, Gateway, Http, bearer, connector, is_loopback};
 use crate::failure::Failure;
 
@@ -60,12 +60,13 @@ pub(crate) struct AgentArgs {
 
 struct Agent {
     gateway: Gateway,
-    grant: Grant,
+    grant: tokio::sync::Mutex<Grant>,
+    grants: Grants,
     http: Http,
     key: Secret,
     client: Client<HttpsConnector<HttpConnector>, Incoming>,
     /// One at a time renews; the others wait for it.
-    token: tokio::sync::Mutex<Option<(Fresh, Instant)>>,
+    token: tokio::sync::Mutex<Option<(Secret, Timestamp)>>,
 }
 
 /// Runs until SIGTERM or SIGINT. Prints one line of JSON once it accepts.
@@ -96,16 +97,18 @@ pub(super) async fn run(
     let address = listener
         .local_addr()
         .map_err(|e| Failure::new("the agent has no address", e, "choose another port"))?;
-    let shown = serde_json::json!({
-        "listen": format!("http://{address}"),
-        "key": key.expose(),
-        "proxy": format!("http://agent:{}@{address}", key.expose()),
-    });
+    let mut shown = serde_json::json!({ "listen": format!("http://{address}") });
+    if args.key_file.is_none() {
+        // A key that lies in a file is to be read there, and not in whatever keeps what programs print.
+        shown["key"] = key.expose().into();
+        shown["proxy"] = format!("http://agent:{}@{address}", key.expose()).into();
+    }
     println!("{shown}");
     let client = Client::builder(TokioExecutor::new()).build(connector(http.tls()));
     let agent = Arc::new(Agent {
         gateway,
-        grant,
+        grant: tokio::sync::Mutex::new(grant),
+        grants: args.place.grants()?,
         http,
         key,
         client,
@@ -208,25 +211,40 @@ impl Agent {
         if is_connect {
             return proxy_credential(headers).is_ok_and(|found| same(found.expose()));
         }
-        credential(headers).is_ok_and(same)
+        exchange_credential(headers).is_ok_and(same)
     }
 
     /// A token that lasts for another minute at least, or as long as the gateway gives one.
     async fn token(&self) -> Result<Option<Secret>, Failure> {
         let mut kept = self.token.lock().await;
-        if let Some((fresh, until)) = &*kept
-            && Instant::now() < *until
+        // The wall clock: the other one stands still while a laptop sleeps.
+        if let Some((token, until)) = &*kept
+            && SystemClock.now() < *until
         {
-            return Ok(Some(fresh.token.clone()));
+            return Ok(Some(token.clone()));
         }
         *kept = None;
-        let Some(fresh) = self.http.fresh_token(&self.gateway, &self.grant).await? else {
+        let Some(Fresh { token, lasts }) = self.redeem().await? else {
             return Ok(None);
         };
-        let token = fresh.token.clone();
-        let until = Instant::now() + fresh.lasts.saturating_sub(AHEAD);
-        *kept = Some((fresh, until));
+        let until = SystemClock.now().plus(lasts.saturating_sub(AHEAD));
+        *kept = Some((token.clone(), until));
         Ok(Some(token))
+    }
+
+    /// A token for the grant; where that has ended, for the one that another `login` may have brought since.
+    async fn redeem(&self) -> Result<Option<Fresh>, Failure> {
+        let mut grant = self.grant.lock().await;
+        if let Some(fresh) = self.http.fresh_token(&self.gateway, &grant).await? {
+            return Ok(Some(fresh));
+        }
+        match self.grants.read(&self.gateway) {
+            Ok(other) if other.id != grant.id => {
+                *grant = other;
+                self.http.fresh_token(&self.gateway, &grant).await
+            }
+            _ => Ok(None),
+        }
     }
 
     async fn forward(&self, request: Request<Incoming>, token: &Secret) -> Result<Response<Body>, Failure> {
@@ -234,17 +252,7 @@ impl Agent {
         let path = head.uri.path_and_query().map_or("/", |p| p.as_str());
         head.uri = self.gateway.uri(path)?;
         head.version = Version::HTTP_11;
-        for name in [
-            "x-api-key",
-            "api-key",
-            "connection",
-            "keep-alive",
-            "proxy-connection",
-            "te",
-            "upgrade",
-        ] {
-            head.headers.remove(name);
-        }
+        drop_hop_by_hop(&mut head.headers);
         head.headers.remove(HOST);
         head.headers.insert(AUTHORIZATION, bearer(token)?);
         let response = self.client.request(Request::from_parts(head, body)).await;
@@ -283,10 +291,9 @@ impl Agent {
         let host = HeaderValue::from_str(&target).map_err(|error| self.unreachable(&error))?;
         ask.headers_mut().insert(HOST, host);
         ask.headers_mut().insert(PROXY_AUTHORIZATION, bearer(token)?);
-        let mut response = sender
-            .send_request(ask)
-            .await
-            .map_err(|error| self.unreachable(&error))?;
+        let answer = tokio::time::timeout(PATIENCE, sender.send_request(ask)).await;
+        let answer = answer.map_err(|_| self.unreachable(&"no answer within 15 s"))?;
+        let mut response = answer.map_err(|error| self.unreachable(&error))?;
         if response.status() != StatusCode::OK {
             if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
                 *self.token.lock().await = None;
@@ -337,6 +344,30 @@ impl Agent {
             error,
             "check the network; for a private authority write `--ca FILE`",
         )
+    }
+}
+
+/// Takes out what belongs to this connection (RFC 9110, section 7.6.1), and every credential.
+fn drop_hop_by_hop(headers: &mut HeaderMap) {
+    let named: Vec<String> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(',').map(|name| name.trim().to_ascii_lowercase()))
+        .collect();
+    let fixed = [
+        "authorization",
+        "proxy-authorization",
+        "x-api-key",
+        "api-key",
+        "connection",
+        "keep-alive",
+        "proxy-connection",
+        "te",
+        "upgrade",
+    ];
+    for name in named.iter().map(String::as_str).chain(fixed) {
+        headers.remove(name);
     }
 }
 

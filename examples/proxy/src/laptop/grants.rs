@@ -69,10 +69,12 @@ impl Grants {
             device_grant: grant.secret.expose().to_owned(),
         };
         let text = zeroize::Zeroizing::new(serde_json::to_string(&file).map_err(|e| fail(&e))?);
-        // Into a file of its own first, so that the old grant is not lost halfway.
-        let fresh = path.with_extension("new");
+        // Into a file of its own first, so that the old grant is not lost halfway. A new one, which nobody can have put
+        // there before.
+        let fresh = path.with_extension(format!("{}.new", std::process::id()));
+        let _ = std::fs::remove_file(&fresh);
         let mut options = std::fs::OpenOptions::new();
-        options.write(true).create(true).truncate(true);
+        options.write(true).create_new(true);
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt as _;
@@ -113,6 +115,14 @@ impl Grants {
         // Nothing of the content is in the message.
         let file: File = serde_json::from_str(&text)
             .map_err(|_| fail(&format_args!("`{}` is not what `login` writes", path.display())))?;
+        // Two addresses may share a file's name; a grant for one must not go to the other.
+        if file.gateway != gateway.to_string() {
+            return Err(fail(&format_args!(
+                "`{}` is that of {}",
+                path.display(),
+                file.gateway
+            )));
+        }
         Ok(Grant {
             id: file.id,
             secret: Secret::new(file.device_grant),

@@ -69,7 +69,14 @@ pub(crate) async fn login(place: &Place) -> Result<bool, Failure> {
     let Some(grant) = login::run(&http, &gateway).await? else {
         return Ok(false);
     };
+    let earlier = grants.read(&gateway).ok();
     let path = grants.write(&gateway, &grant)?;
+    if let Some(earlier) = earlier
+        && http.give_back(&gateway, &earlier).await.is_err()
+    {
+        // Nobody has it any more, and it ends by itself.
+        eprintln!("the earlier grant {} could not be given back", earlier.id);
+    }
     eprintln!(
         "signed in to {gateway}; the grant {} is kept in {}",
         grant.id,

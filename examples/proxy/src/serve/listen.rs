@@ -150,7 +150,9 @@ pub(crate) fn http() -> auto::Builder<TokioExecutor> {
     builder
         .http2()
         .timer(TokioTimer::new())
-        .keep_alive_interval(Duration::from_secs(30));
+        .keep_alive_interval(Duration::from_secs(30))
+        // A token may have 16 KiB, and is not all there is.
+        .max_header_list_size(64 << 10);
     // Requests with bodies of tens of megabytes are usual; a window of this size lets them through without stalls.
     builder
         .http2()
