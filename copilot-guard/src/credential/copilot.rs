@@ -16,6 +16,9 @@ use super::{
 use crate::clock::Timestamp;
 use crate::outbound::{Endpoint, Flight, Fresh, HttpClient, OutboundError, send_within, wipe, wiped};
 
+/// A shorter `refresh_in` is taken for this.
+const SOONEST: Duration = Duration::from_secs(60);
+
 /// Exchanges the GitHub token of an account with a Copilot seat, as editors do: `GET
 /// {api}/copilot_internal/v2/token`, about every 25 minutes. All callers share the account.
 ///
@@ -117,7 +120,9 @@ impl CopilotExchange {
             .with_expiry(ends);
         let mut fresh = Fresh::renewed_early(credential, EARLY, ends, now);
         if let Some(secs) = refresh {
-            fresh.refresh_at = fresh.refresh_at.min(now.plus(Duration::from_secs(secs)));
+            // Sooner would be a request to GitHub with each of the callers'.
+            let wait = Duration::from_secs(secs).max(SOONEST);
+            fresh.refresh_at = fresh.refresh_at.min(now.plus(wait));
         }
         Ok(fresh)
     }
@@ -213,6 +218,31 @@ mod tests {
         while value(&provider, at(1501)).await.unwrap() != "two" {
             tokio::task::yield_now().await;
         }
+    }
+
+    #[tokio::test]
+    async fn is_not_asked_again_at_once() {
+        for refresh_in in [0, 1] {
+            let client = ScriptedClient::new();
+            let provider = exchange(&client);
+            grant(&client, "one", 1800, refresh_in);
+            for secs in 0..60 {
+                assert_eq!(value(&provider, at(secs)).await.unwrap(), "one", "{secs}");
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(client.seen().len(), 1, "{refresh_in}");
+            grant(&client, "two", 1800, refresh_in);
+            assert_eq!(value(&provider, at(60)).await.unwrap(), "one", "does not wait");
+            client.wait_for(2).await;
+        }
+        // A token that ends before is renewed before its end.
+        let client = ScriptedClient::new();
+        let provider = exchange(&client);
+        grant(&client, "short", 40, 0);
+        assert_eq!(value(&provider, at(19)).await.unwrap(), "short");
+        grant(&client, "next", 80, 0);
+        value(&provider, at(39)).await.unwrap();
+        client.wait_for(2).await;
     }
 
     #[tokio::test]

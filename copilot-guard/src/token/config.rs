@@ -63,8 +63,8 @@ pub struct IssuerConfig {
     pub rfc9068: bool,
     /// The header's type may also be `JOSE`, as SPIFFE allows.
     pub allow_jose: bool,
-    /// ID tokens are accepted too: those with `nonce`, `at_hash`, `c_hash`, `token_use = "id"` or Keycloak's
-    /// `typ = "ID"`. They speak of a login to a client, not of leave to use a service, so they are refused when not
+    /// ID tokens are accepted too: those with `nonce`, `at_hash` or `c_hash` that do not say that they are access tokens
+    /// (header `at+jwt`, claim `typ = "Bearer"`), with `s_hash`, `token_use = "id"` or Keycloak's `typ = "ID"`. They speak of a login to a client, not of leave to use a service, so they are refused when not
     /// changed.
     pub id_tokens: bool,
     /// Client programs (`azp`, `client_id`, `cid`, `appid`) that tokens may be issued to; any when empty.
@@ -90,8 +90,8 @@ pub struct IssuerConfig {
     pub subject: Vec<String>,
     /// What the account's name must begin with, such as `spiffe://prod.example/`.
     pub subject_prefix: Option<String>,
-    /// The claim that joins one human's accounts across issuers, compared in lower case. When set, tokens without
-    /// it are refused. Choose one that people cannot edit.
+    /// The claim that joins one human's accounts across issuers, compared in lower case. When set, people's
+    /// tokens without it are refused; programs without it are persons of their own. Choose one that people cannot edit.
     pub person: Option<String>,
     /// What marks a token of a program: any of these. None when empty: then all callers are people.
     pub machine: Vec<MachineMark>,
@@ -120,7 +120,7 @@ pub enum Resolve {
     /// Only for tokens that mark their list as cut off.
     #[default]
     OnOverage,
-    /// For each token, beside what it says.
+    /// For each person's token, beside what it says. For programs only where the list is cut off.
     Always,
 }
 

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +40,17 @@ struct Keys {
     state: Mutex<Rotation>,
     /// Held by the task that fetches, and only by it: whoever waits for the lock waits for the fetch.
     flight: Arc<tokio::sync::Mutex<()>>,
+    /// How many fetches have ended, well or not.
+    ended: AtomicU64,
+}
+
+/// Counts the end of a fetch, even one that panics.
+struct Ending(Arc<Keys>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.ended.fetch_add(1, Ordering::SeqCst);
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -73,6 +85,7 @@ impl Issuer {
             fetcher,
             state: Mutex::new(rotation),
             flight: Arc::default(),
+            ended: AtomicU64::new(0),
         };
         Self {
             rules,
@@ -96,6 +109,7 @@ impl Issuer {
 
     /// The key set that has `kid`, and its generation. Waits only when no usable set has it.
     pub(super) async fn keys_for(&self, kid: &str, now: Timestamp) -> Result<(Arc<KeySet>, u64), TokenError> {
+        let before = self.keys.ended.load(Ordering::SeqCst);
         let in_flight = self.keys.flight.try_lock().is_err();
         let step = self.keys.state().step(kid, now, in_flight);
         match step {
@@ -114,9 +128,15 @@ impl Issuer {
             Step::Unavailable => Err(TokenError::Unavailable),
             Step::Fetch | Step::Wait => {
                 let guard = Arc::clone(&self.keys.flight).lock_owned().await;
-                // Another request may have fetched while this one stood in the queue.
+                // Another request may have fetched while this one stood in the queue. Its failure is this one's too:
+                // were each to try again, the last of them would wait for all those before it.
+                let has_ended = self.keys.ended.load(Ordering::SeqCst) != before;
+                if has_ended && !self.is_ready(now) {
+                    return Err(TokenError::Unavailable);
+                }
                 let step = self.keys.state().step(kid, now, false);
                 if matches!(step, Step::Fetch) {
+                    self.keys.state().begin_for_token(now);
                     // A panic in the fetcher ends its task; the old state stands.
                     let _ = self.start(guard, now).await;
                 }
@@ -128,8 +148,13 @@ impl Issuer {
     /// Starts a refresh when one is due and none is under way.
     pub(super) fn start_if_due(&self, now: Timestamp) -> Option<JoinHandle<()>> {
         let guard = Arc::clone(&self.keys.flight).try_lock_owned().ok()?;
-        let due = self.keys.state().is_due(now);
-        due.then(|| self.start(guard, now))
+        let mut state = self.keys.state();
+        if !state.is_due(now) {
+            return None;
+        }
+        state.begin(now);
+        drop(state);
+        Some(self.start(guard, now))
     }
 
     fn outcome(&self, kid: &str, now: Timestamp) -> Result<(Arc<KeySet>, u64), TokenError> {
@@ -141,17 +166,20 @@ impl Issuer {
         }
     }
 
-    /// In a task of its own: a client that hangs up must not cancel the fetch that others wait for.
+    /// Starts the fetch that was begun. In a task of its own: a client that hangs up must not cancel the fetch that
+    /// others wait for.
     fn start(&self, guard: OwnedMutexGuard<()>, now: Timestamp) -> JoinHandle<()> {
-        self.keys.state().begin(now);
         let keys = Arc::clone(&self.keys);
         tokio::spawn(async move {
+            let ending = Ending(Arc::clone(&keys));
             let fetched = keys.fetch().await;
             if let Err(error) = &fetched {
                 let why: &dyn std::error::Error = error;
                 tracing::warn!(issuer = %keys.issuer, error = why, "identity keys were not renewed");
             }
             keys.state().finish(fetched.ok(), now);
+            // Counted before the next in the queue looks.
+            drop(ending);
             drop(guard);
         })
     }

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use super::TokenError;
 use super::claims::{ClaimPath, Conditions, Expected, is_name};
 use super::strict_json::{Json, Object};
+use crate::identity::CallerKind;
 
 pub(super) const MAX_GROUPS: usize = 1000;
 pub(super) const MAX_GROUP: usize = 256;
@@ -202,7 +203,7 @@ pub(super) struct Mapping {
     pub(super) synthetic: Vec<(String, Conditions)>,
     /// How names of the directory are read, where there is one; its claim is the one that the directory completes.
     pub(super) resolved: Option<Source>,
-    /// The directory is asked for each token.
+    /// The directory is asked for each person's token.
     pub(super) always: bool,
     /// In front of every name.
     pub(super) namespace: String,
@@ -224,10 +225,11 @@ pub(super) struct Found {
 
 impl Mapping {
     /// The union of all that the claims say.
-    pub(super) fn read(&self, claims: &Object) -> Result<Found, TokenError> {
+    pub(super) fn read(&self, claims: &Object, kind: CallerKind) -> Result<Found, TokenError> {
         let mut found = Found {
             groups: BTreeSet::new(),
-            directory: self.always,
+            // Directories of people know no programs.
+            directory: self.always && kind == CallerKind::Person,
             suspicious: false,
         };
         for source in &self.sources {

@@ -2,13 +2,14 @@
 //!
 //! 1. A known `kid` is used at once, for at most [`MAX_STALE`] after its set was fetched. From 80 % of the set's
 //!    time to live on, the answer also asks for a refresh in the background.
-//! 2. An unknown `kid` causes at most one fetch per [`UNKNOWN_KID_PAUSE`]; in between it is refused.
+//! 2. An unknown `kid` causes a fetch at once, and at most one per [`UNKNOWN_KID_PAUSE`]; in between it is refused.
+//!    Fetches of other causes do not count: a key made just after one is known with its first token.
 //! 3. A failed or empty fetch keeps the old set. Without a usable set, attempts are spaced by a growing pause.
 //! 4. A key that a new set no longer names is gone at once, and so are verdicts that were kept: their generation is
 //!    over.
 //!
-//! Order of calls: [`step`](Rotation::step) for each token; before a fetch [`begin`](Rotation::begin), after it
-//! [`finish`](Rotation::finish).
+//! Order of calls: [`step`](Rotation::step) for each token; before a fetch [`begin`](Rotation::begin) or
+//! [`begin_for_token`](Rotation::begin_for_token), after it [`finish`](Rotation::finish).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,7 @@ pub(super) const MAX_TTL: Duration = Duration::from_secs(60 * 60);
 pub(super) const DEFAULT_TTL: Duration = Duration::from_secs(15 * 60);
 /// How long keys outlive the last successful fetch.
 pub(super) const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
-/// The least time between two fetches for unknown names of keys, and between two refreshes.
+/// The least time between two fetches for unknown names of keys, and between a fetch and the refresh after it.
 pub(super) const UNKNOWN_KID_PAUSE: Duration = Duration::from_secs(30);
 
 /// What to do with a token that names a key.
@@ -58,6 +59,8 @@ struct Held {
 pub(super) struct Rotation {
     held: Option<Held>,
     last_attempt: Option<Timestamp>,
+    /// The last one that an unknown name caused.
+    last_unknown: Option<Timestamp>,
     failures: u32,
     /// Given once and for all: never fetched, never stale.
     fixed: bool,
@@ -72,6 +75,7 @@ impl Rotation {
         Self {
             held: None,
             last_attempt: None,
+            last_unknown: None,
             failures: 0,
             fixed: false,
             min_ttl: MIN_TTL,
@@ -96,6 +100,7 @@ impl Rotation {
         Self {
             held: Some(held),
             last_attempt: None,
+            last_unknown: None,
             failures: 0,
             fixed: true,
             min_ttl: MIN_TTL,
@@ -113,9 +118,9 @@ impl Rotation {
             },
             Some(_) if self.fixed => Step::Refuse,
             _ if in_flight => Step::Wait,
-            Some(_) if self.has_paused(now, UNKNOWN_KID_PAUSE) => Step::Fetch,
+            Some(_) if has_paused(self.last_unknown, now, UNKNOWN_KID_PAUSE) => Step::Fetch,
             Some(_) => Step::Refuse,
-            None if self.has_paused(now, self.retry_pause()) => Step::Fetch,
+            None if has_paused(self.last_attempt, now, self.retry_pause()) => Step::Fetch,
             None => Step::Unavailable,
         }
     }
@@ -138,15 +143,25 @@ impl Rotation {
         match &self.held {
             Some(held) => {
                 let refresh_at = held.ttl.saturating_mul(4) / 5;
-                passed(held.fetched_at, now, refresh_at) && self.has_paused(now, UNKNOWN_KID_PAUSE)
+                passed(held.fetched_at, now, refresh_at)
+                    && has_paused(self.last_attempt, now, UNKNOWN_KID_PAUSE)
             }
-            None => self.has_paused(now, self.retry_pause()),
+            None => has_paused(self.last_attempt, now, self.retry_pause()),
         }
     }
 
     /// A fetch starts. Counted before its outcome is known, so that a cancelled one is not repeated at once.
     pub(super) fn begin(&mut self, now: Timestamp) {
         self.last_attempt = Some(now);
+    }
+
+    /// A fetch starts because [`step`](Self::step) said so: for an unknown name where there is a set, else for want of
+    /// one.
+    pub(super) fn begin_for_token(&mut self, now: Timestamp) {
+        if self.usable(now).is_some() {
+            self.last_unknown = Some(now);
+        }
+        self.begin(now);
     }
 
     /// The fetch that began at `now` brought a set, with the issuer's word on its age.
@@ -174,15 +189,15 @@ impl Rotation {
             .filter(|held| self.fixed || !passed(held.fetched_at, now, MAX_STALE))
     }
 
-    fn has_paused(&self, now: Timestamp, pause: Duration) -> bool {
-        self.last_attempt.is_none_or(|last| passed(last, now, pause))
-    }
-
     /// 1, 2, 4 … 30 seconds: a start before the issuer is up should not cost half a minute.
     fn retry_pause(&self) -> Duration {
         let seconds = 1_u64 << self.failures.saturating_sub(1).min(5);
         Duration::from_secs(seconds).min(UNKNOWN_KID_PAUSE)
     }
+}
+
+fn has_paused(last: Option<Timestamp>, now: Timestamp, pause: Duration) -> bool {
+    last.is_none_or(|last| passed(last, now, pause))
 }
 
 /// Whether the two times are `span` apart. In both directions: after a clock that was ahead is set right, a time in

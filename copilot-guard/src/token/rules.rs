@@ -64,7 +64,7 @@ impl Rules {
         self.check_type(signed.token_type())?;
         check_audience(self.audiences.iter(), &self.audience_claim, claims)?;
         let expires_at = self.check_times(claims, now)?;
-        self.check_kind(claims)?;
+        self.check_kind(signed.token_type(), claims)?;
         self.check_client(claims)?;
         self.check_scopes(claims)?;
         if !self.required.hold(claims) {
@@ -110,7 +110,7 @@ impl Rules {
             return Err(TokenError::Invalid("issued_in_future"));
         }
         // From when it was issued, not from now: a token good for ten years is refused in its last hour, too.
-        if expires_at.since(issued_at.min(now)) > self.max_lifetime {
+        if expires_at.since(issued_at) > self.max_lifetime {
             return Err(TokenError::Invalid("lifetime"));
         }
         Ok(expires_at)
@@ -122,7 +122,7 @@ impl Rules {
     }
 
     /// Refuses tokens that are signed with the same keys for another purpose.
-    fn check_kind(&self, claims: &Object) -> Result<(), TokenError> {
+    fn check_kind(&self, token_type: TokenType, claims: &Object) -> Result<(), TokenError> {
         // Bound to a key that the caller has not proved to hold; taking it as a bearer token would undo the binding.
         if claims.contains_key("cnf") {
             return Err(TokenError::Invalid("cnf_unproven"));
@@ -148,10 +148,15 @@ impl Rules {
         if self.id_tokens {
             return Ok(());
         }
-        // What only ID tokens have: the tie to one login, and hashes of what was handed out beside them.
-        let marks = ["nonce", "at_hash", "c_hash", "s_hash"];
+        // Keycloak wrote the login's `nonce` into access tokens, too: marks say nothing where the token says its kind.
+        let kind = claims.get("typ").and_then(Json::as_str);
+        let is_access = token_type == TokenType::AccessToken || kind.is_some_and(|kind| is("Bearer", kind));
+        // The tie to one login, and hashes of what was handed out beside the token.
+        let has_mark = ["nonce", "at_hash", "c_hash"]
+            .iter()
+            .any(|mark| claims.contains_key(*mark));
         let is_cognitos = claims.get("token_use").and_then(Json::as_str) == Some("id");
-        if is_cognitos || marks.iter().any(|mark| claims.contains_key(*mark)) {
+        if is_cognitos || claims.contains_key("s_hash") || (has_mark && !is_access) {
             return Err(TokenError::Invalid("id_token"));
         }
         Ok(())
@@ -214,13 +219,28 @@ impl Rules {
         let sub = name(claims.get("sub"), "sub_missing", "sub_malformed")?;
         let subject = self.subject(claims)?;
         let mut identity = Identity::new(self.issuer.as_str(), subject, expires_at);
-        if let Some(path) = &self.person {
+        identity.client = client(claims)?;
+        if self
+            .machine
+            .iter()
+            .any(|mark| mark.fits(claims, sub, identity.client.as_deref()))
+        {
+            identity.kind = CallerKind::Machine;
+        }
+        let is_machine = identity.kind == CallerKind::Machine;
+        // Programs have no mailbox and no vote: without the claim, each is a person of its own.
+        let person = self
+            .person
+            .as_ref()
+            .map(|path| path.find(claims))
+            .filter(|value| value.is_some() || !is_machine);
+        if let Some(value) = person {
             // Without it, one human could be two persons and approve their own request. In lower case, since
             // `A@x` and `a@x` are one mailbox; to join too many only refuses a vote.
-            identity.person = name(path.find(claims), "person_missing", "person_malformed")?.to_lowercase();
+            identity.person = name(value, "person_missing", "person_malformed")?.to_lowercase();
         }
-        identity.client = client(claims)?;
-        identity.authenticated_at = time(claims, "auth_time", "auth_time_type")?;
+        // What is no number proves no login, which is what a vote asks for; the rest needs none.
+        identity.authenticated_at = time(claims, "auth_time", "auth_time_type").unwrap_or_default();
         if identity
             .authenticated_at
             .is_some_and(|at| at > now.plus(self.leeway))
@@ -239,14 +259,7 @@ impl Rules {
         if let Some(path) = &self.directory_key {
             identity.directory_key = optional(path.find(claims), "directory_key_malformed")?;
         }
-        if self
-            .machine
-            .iter()
-            .any(|mark| mark.fits(claims, sub, identity.client.as_deref()))
-        {
-            identity.kind = CallerKind::Machine;
-        }
-        let found = self.groups.read(claims)?;
+        let found = self.groups.read(claims, identity.kind)?;
         if found.suspicious {
             self.warned.call_once(|| {
                 tracing::warn!(

@@ -94,7 +94,7 @@ fn a_list_of_just_the_length_of_the_cut_is_suspicious() {
         (r#"["a","b","c","d"]"#, false),
     ] {
         let claims = Json::parse_object(format!(r#"{{"groups":{groups}}}"#).as_bytes());
-        let found = mapping.read(&claims.ok().unwrap()).unwrap();
+        let found = mapping.read(&claims.ok().unwrap(), CallerKind::Person).unwrap();
         assert_eq!(found.suspicious, suspicious, "{groups}");
     }
 }

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::kit::{ISSUER, NOW, TestKey, claims, config, header, keys, now, verifier};
 use crate::clock::Timestamp;
-use crate::identity::Identity;
+use crate::identity::{CallerKind, Identity};
 use crate::token::{
-    Algorithm, GroupSource, IssuerConfig, NoFetch, OidcVerifier, Shape, TokenError, TokenVerifier as _,
+    Algorithm, GroupSource, IssuerConfig, MachineMark, NoFetch, OidcVerifier, Shape, TokenError,
+    TokenVerifier as _,
 };
 
 fn set<const N: usize>(names: [&str; N]) -> BTreeSet<String> {
@@ -106,6 +107,7 @@ async fn accepts_what_is_within_the_rules() {
         ),
         ("hasgroups false", "hasgroups", json!(false)),
         ("Keycloak access token", "typ", json!("Bearer")),
+        ("auth_time that is none", "auth_time", json!("now")),
     ];
     for (name, claim, value) in rows {
         let mut claims = claims();
@@ -159,6 +161,38 @@ async fn maps_groups_by_name_pointer_and_shape() {
             "{source:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_login_without_a_time_is_none() {
+    for value in [
+        json!("now"),
+        json!((NOW - 100).to_string()),
+        Value::Null,
+        json!([NOW]),
+    ] {
+        let mut claims = claims();
+        claims["auth_time"] = value.clone();
+        let identity = read_with(config(), &claims).await.unwrap();
+        assert_eq!(identity.authenticated_at, None, "{value}");
+    }
+}
+
+#[tokio::test]
+async fn programs_need_no_mailbox() {
+    let mut config = config();
+    config.machine = vec![MachineMark::When([("gty".to_owned(), "m2m".into())].into())];
+    let mut claims = claims();
+    claims["gty"] = json!("m2m");
+    let identity = read_with(config.clone(), &claims).await.unwrap();
+    assert_eq!(identity.person, "ann@example.com", "where it is there, it counts");
+    claims.as_object_mut().unwrap().remove("email");
+    let identity = read_with(config.clone(), &claims).await.unwrap();
+    assert_eq!(identity.kind, CallerKind::Machine);
+    assert_eq!(identity.person, format!("{ISSUER}#u1"));
+    claims["gty"] = json!("password");
+    let verdict = read_with(config, &claims).await;
+    assert_eq!(verdict, Err(TokenError::Invalid("person_missing")));
 }
 
 #[tokio::test]

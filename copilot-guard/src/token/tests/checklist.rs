@@ -324,6 +324,10 @@ async fn c14_times() {
     ] {
         good(&plain(), &token_with([(claim, value)])).await;
     }
+    // A day from when it was issued, by a clock that is ahead.
+    let a_day = |more: i64| token_with([("iat", json!(NOW + 30)), ("exp", json!(NOW + 30 + 86_400 + more))]);
+    good(&plain(), &a_day(0)).await;
+    bad(&plain(), &a_day(1), "lifetime").await;
     for (claim, value, code) in [
         ("exp", json!(NOW - 30), "expired"),
         ("nbf", json!(NOW + 31), "not_yet_valid"),
@@ -412,8 +416,23 @@ async fn c16_other_kinds_of_token() {
         ("typ", json!("ID")),
         ("token_use", json!("id")),
     ];
+    let typed = |typ: &str, claims: &Value| {
+        let header = json!({ "alg": "EdDSA", "kid": "ed", "typ": typ });
+        keys().ed.token(&header, claims)
+    };
     for (claim, value) in &id_tokens {
-        bad(&config, &token_with([(*claim, value.clone())]), "id_token").await;
+        let mut claims = claims_with([(*claim, value.clone())]);
+        bad(&config, &typed("JWT", &claims), "id_token").await;
+        // An access token with an ID token's mark, as Keycloak made them, says its kind in one of two ways.
+        let is_mark = ["nonce", "at_hash", "c_hash"].contains(claim);
+        let at_jwt = typed("at+jwt", &claims);
+        if is_mark {
+            good(&config, &at_jwt).await;
+            claims["typ"] = json!("bearer");
+            good(&config, &typed("JWT", &claims)).await;
+        } else {
+            bad(&config, &at_jwt, "id_token").await;
+        }
     }
     config.id_tokens = true;
     for (claim, value) in id_tokens {

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use super::kit::{ISSUER, alone, now, plain, token_with};
 use crate::groups::{GroupQuery, GroupResolver, ResolveError};
 use crate::token::{
-    GroupSource, IssuerConfig, OidcVerifier, Resolve, SyntheticGroup, TokenError, TokenVerifier as _,
+    GroupSource, IssuerConfig, MachineMark, OidcVerifier, Resolve, SyntheticGroup, TokenError,
+    TokenVerifier as _,
 };
 
 #[derive(Debug, Clone)]
@@ -196,6 +197,20 @@ async fn a_directory_may_be_asked_always() {
         groups(&verifier, &without).await.err(),
         Some("directory_key_missing")
     );
+}
+
+#[tokio::test]
+async fn a_program_is_asked_for_only_where_its_list_is_cut_off() {
+    let directory = Directory::new(Answer::Groups(&["g1"]));
+    let mut config = config(&directory);
+    config.resolve = Resolve::Always;
+    config.machine = vec![MachineMark::Always];
+    let verifier = alone(config);
+    assert_eq!(groups(&verifier, &token_with([])).await.unwrap(), ["corp:dev"]);
+    assert_eq!(directory.calls(), 0);
+    let all = groups(&verifier, &cut_off()).await.unwrap();
+    assert!(all.contains(&"corp:developers".to_owned()), "{all:?}");
+    assert_eq!(directory.calls(), 1);
 }
 
 #[tokio::test]

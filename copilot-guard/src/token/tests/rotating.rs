@@ -73,19 +73,25 @@ fn clamps_the_time_to_live_and_refreshes_ahead() {
 #[test]
 fn unknown_names_cause_one_fetch_in_thirty_seconds() {
     let mut state = held(None);
-    assert_eq!(step(&state, "new", 29), "refuse");
+    assert_eq!(step(&state, "new", 6), "fetch", "the first fetch does not count");
+    state.begin_for_token(at(6));
+    state.finish(Some((set(), None)), at(6));
+    assert_eq!(step(&state, "new", 35), "refuse");
     assert_eq!(
-        name(state.step("new", at(29), true)),
+        name(state.step("new", at(35), true)),
         "wait",
         "a fetch under way may bring it"
     );
-    assert_eq!(step(&state, "new", 30), "fetch");
-    state.begin(at(30));
-    state.finish(Some((set(), None)), at(30));
-    assert_eq!(step(&state, "new", 30), "refuse");
-    assert_eq!(step(&state, "other", 59), "refuse", "whatever the name");
-    assert_eq!(step(&state, "ed", 59), "use");
-    assert_eq!(step(&state, "new", 60), "fetch");
+    assert_eq!(step(&state, "new", 36), "fetch");
+    state.begin_for_token(at(36));
+    state.finish(Some((set(), None)), at(36));
+    assert_eq!(step(&state, "new", 36), "refuse");
+    assert_eq!(step(&state, "other", 65), "refuse", "whatever the name");
+    assert_eq!(step(&state, "ed", 65), "use");
+    assert_eq!(step(&state, "new", 66), "fetch");
+    state.begin(at(66));
+    state.finish(Some((set(), None)), at(66));
+    assert_eq!(step(&state, "new", 67), "fetch", "a refresh does not count");
 }
 
 #[test]
@@ -133,6 +139,7 @@ fn a_key_that_is_gone_is_gone() {
         Some((KeySet::parse(&key_set([&other]), ISSUER).unwrap(), None)),
         at(100),
     );
+    state.begin_for_token(at(100));
     assert_eq!(step(&state, "ed", 101), "refuse");
     assert_eq!(step(&state, "other", 101), "use");
 }
