@@ -32,6 +32,9 @@ enum Overage {
     Resolver,
 }
 
+/// Whose verifiable tokens are ID tokens, all of them.
+const GOOGLE: &str = "https://accounts.google.com";
+
 const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("RS256", Algorithm::Rs256),
     ("PS256", Algorithm::Ps256),
@@ -75,8 +78,10 @@ fn issuer(
         "name the audience of this gateway (`aud`)",
     );
     let allow_http = flag(&mut table, "allow_http_loopback").unwrap_or_default();
+    let is_google = profile.is_none() && issuer.as_ref().is_some_and(|i| i.value == GOOGLE);
     let profile = profile.map(|p| p.value).unwrap_or_default();
     let mut config = IssuerConfig::of(profile, "", [""; 0]);
+    config.id_tokens |= is_google;
     config.allow_http_loopback = allow_http;
     let keys = keys(context, &mut table, allow_http);
     tokens(context, &mut table, &mut config);
@@ -89,7 +94,10 @@ fn issuer(
     table.finish();
 
     if let Some(issuer) = &issuer {
-        let _ = context.url(issuer, allow_http);
+        // Elsewhere it is a name that is compared, and never asked.
+        if matches!(keys, Some((None, None))) {
+            let _ = context.url(issuer, allow_http);
+        }
         if !seen.insert(issuer.value.clone()) {
             let why = "two readings of one token could differ";
             context.add(
@@ -120,12 +128,12 @@ fn issuer(
             "add `resolver = { kind = \"graph\", … }`, or write `overage = \"deny\"`",
         );
     }
-    if overage == Overage::Deny && resolver.is_some() && config.resolve == Resolve::OnOverage {
+    if overage == Overage::Deny && resolver.is_some() && profile != Profile::Google {
         context.add(
             &overage_at,
-            "the directory would never be asked",
-            "tokens whose list is cut off are refused",
-            "write `overage = \"resolver\"`, or `resolve = \"always\"`",
+            "`deny` and a directory contradict each other",
+            "a list that is cut off would be completed by the directory, not refused",
+            "write `overage = \"resolver\"`, or leave one of the two out",
         );
     }
     let (jwks_uri, jwks_file) = keys?;

@@ -54,7 +54,21 @@ pub(super) fn read(context: &Context<'_>, mut table: Table<'_>, issuers: &[Issue
         );
     }
     let issuer = issuer?;
-    if !issuers.iter().any(|known| known.config.issuer == issuer.value) {
+    let known = issuers.iter().find(|known| known.config.issuer == issuer.value);
+    if let Some(known) = known {
+        if let Some(token) = token.as_ref().filter(|t| t.value && !known.config.id_tokens) {
+            context.add(
+                &token.at,
+                "ID tokens of this issuer are refused here",
+                "every login would end with a token that does not work",
+                "write `token = \"access\"`, or `id_tokens = true` at the issuer",
+            );
+        }
+        // With keys of its own, an issuer may have any name; the command asks it for its addresses.
+        if known.jwks_file.is_some() || known.config.jwks_uri.is_some() {
+            let _ = context.url(&issuer, known.config.allow_http_loopback);
+        }
+    } else {
         context.add(
             &issuer.at,
             format!("{} is none of `[[identity.issuers]]`", issuer.shown()),

@@ -764,6 +764,12 @@ fn mistakes_of_an_issuer() {
             "overage",
             "cut off",
         ),
+        (
+            "resolve = \"always\"\ndirectory_key = \"sub\"\noverage = \"deny\"\n\
+             resolver = { kind = \"google\", key = \"k-0123456789\", admin = \"a@example.com\" }",
+            "overage",
+            "cut off",
+        ),
         ("scope = \"x\"", "scope", "no such key"),
     ];
     for (more, key, why) in rows {
@@ -808,5 +814,81 @@ fn what_is_said_of_groups_and_issuers() {
     assert!(
         tenants.len() == 1 && tenants[0].contains("each further tenant"),
         "{tenants:?}"
+    );
+}
+
+#[test]
+fn google_has_only_id_tokens() {
+    let google = GOOD.replace(
+        "https://login.example.com/oauth2/default",
+        "https://accounts.google.com",
+    );
+    let id_tokens = |text: &str| {
+        let config = parse(text).unwrap_or_else(|e| panic!("{e}"));
+        config.issuers[0].config.id_tokens
+    };
+    assert!(id_tokens(&google));
+    assert!(!id_tokens(GOOD));
+    let said = |more: &str| google.replacen("person = \"email\"\n", &format!("{more}\n"), 1);
+    assert!(!id_tokens(&said("id_tokens = false")));
+    assert!(!id_tokens(&said("profile = \"generic\"")));
+    // Its tokens mark nothing as cut off, so `deny` says nothing wrong.
+    let resolver = "resolver = { kind = \"google\", key = \"k-0123456789\", admin = \"a@example.com\" }";
+    let both = said(&format!("profile = \"google\"\noverage = \"deny\"\n{resolver}"));
+    let config = parse(&both).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(config.issuers[0].config.resolve, Resolve::Always);
+}
+
+#[test]
+fn an_issuer_is_an_address_only_where_it_is_asked() {
+    let named = |name: &str, keys: &str| {
+        parse(&GOOD.replacen(
+            "https://login.example.com/oauth2/default\"\n",
+            &format!("{name}\"\n{keys}\n"),
+            1,
+        ))
+    };
+    for name in [
+        "accounts.google.com",
+        "spiffe://td",
+        "http://adfs.corp/adfs/services/trust",
+    ] {
+        for keys in ["jwks_file = \"k.json\"", "jwks_uri = \"https://keys.example/k\""] {
+            let config = named(name, keys).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(config.issuers[0].config.issuer, name);
+        }
+        let problems = named(name, "").unwrap_err().problems;
+        assert_eq!(problems[0].key, "identity.issuers[0].issuer", "{name}");
+    }
+    for name in ["", "a\\u0001"] {
+        let problems = named(name, "jwks_file = \"k.json\"").unwrap_err().problems;
+        assert_eq!(problems.len(), 1, "{name}");
+        assert_eq!(problems[0].key, "identity.issuers[0].issuer", "{name}");
+    }
+}
+
+#[test]
+fn a_login_gets_tokens_that_are_accepted() {
+    let login = |issuer: &str, more: &str| {
+        let text = format!("{GOOD}\n[login]\nissuer = \"{issuer}\"\nclient_id = \"cli\"\n{more}\n");
+        text.replace(
+            "http://127.0.0.1:9000\"\nallow_http_loopback = true",
+            "spiffe://td\"",
+        )
+    };
+    let okta = "https://login.example.com/oauth2/default";
+    let keys = |text: &str| -> Vec<String> {
+        let problems = parse(text).err().map(|e| e.problems).unwrap_or_default();
+        problems.into_iter().map(|p| p.key).collect()
+    };
+    let id = login(okta, "token = \"id\"");
+    assert_eq!(keys(&id), ["login.token"]);
+    let accepted = id.replacen("person = \"email\"\n", "id_tokens = true\n", 1);
+    assert_eq!(keys(&accepted), [""; 0]);
+    assert_eq!(keys(&login(okta, "token = \"access\"")), [""; 0]);
+    assert_eq!(
+        keys(&login("spiffe://td", "")),
+        ["login.issuer"],
+        "nothing to ask"
     );
 }
