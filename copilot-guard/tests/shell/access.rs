@@ -456,6 +456,11 @@ async fn who_holds_a_token_may_give_it_back() {
     assert_eq!(house.ask(exchange_form(&grant)).await.status, 401);
     assert_eq!(house.access.grants(None, NOW).await.unwrap(), []);
     assert_eq!(chat(&house, "dev.t1.s1.0").await, 200, "the login stands");
+    // A login's token ends what was given for it, for good.
+    let (of_login, _) = self::grant(&house, "dev.t7.s1.0").await;
+    assert_eq!(back("dev.t7.s1.0").await, 200);
+    house.clock.advance(Duration::from_secs(2 * 24 * 3600));
+    assert_eq!(house.ask(exchange_form(&of_login)).await.status, 401);
     // RFC 7009, section 2.2: the same answer for what is no token.
     assert_eq!((back("nothing").await, back(&grant).await), (200, 200));
     assert_eq!(house.ask(form("/copilot-guard/revoke", &[])).await.status, 400);

@@ -60,11 +60,14 @@ impl Guard {
                 return Ok(());
             }
         };
-        let ids: Vec<_> = if GatewayTokens::is_one(token) {
-            // Its own id stands last, behind those of what it was given for.
-            identity.token_ids.last().cloned().into_iter().collect()
+        let (ids, ends_at): (Vec<_>, _) = if GatewayTokens::is_one(token) {
+            // Its own id stands last, behind those of what it was given for. Kept no longer than it can be of use: whoever
+            // asks for many could fill the list otherwise.
+            let own = identity.token_ids.last().cloned();
+            (own.into_iter().collect(), identity.expires_at.plus(LEEWAY))
         } else {
-            identity.token_ids.clone()
+            // A grant that was given for it may last for weeks.
+            (identity.token_ids.clone(), FAR)
         };
         if ids.is_empty() {
             // RFC 7009, section 2.2.1. To say 200 would be a lie.
@@ -77,8 +80,6 @@ impl Guard {
         }
         let what = ids.into_iter().map(|id| Withdrawn::Token { id }).collect();
         let by = Actor::from(&*identity);
-        // No longer than it can be of use: whoever has a token could fill the list otherwise.
-        let ends_at = identity.expires_at.plus(LEEWAY);
         self.withdraw_all(what, now, ends_at, "given back", Some(by), "owner")
             .await
             .map_err(|_| not_now())
