@@ -126,6 +126,11 @@ impl Revoked {
         self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether this caller's access was withdrawn, by the list as it is.
+    pub(super) fn stops(&self, identity: &Identity) -> bool {
+        self.list.load().stops(identity)
+    }
+
     fn is_fresh(&self, now: Timestamp) -> bool {
         let read_at = Timestamp::from_millis(self.read_at.load(Ordering::Acquire));
         // In both directions: a clock that is set back must not keep an old list for ever.
@@ -151,7 +156,7 @@ impl Revoked {
                 Err(_) => return Err(TokenError::RevocationsUnavailable),
             }
         }
-        match self.list.load().stops(identity) {
+        match self.stops(identity) {
             true => Err(TokenError::Invalid("revoked")),
             false => Ok(()),
         }

@@ -189,6 +189,32 @@ async fn only_a_person_with_a_login_gets_a_grant() {
 }
 
 #[tokio::test]
+async fn nobody_has_grants_without_end() {
+    let house = house([]);
+    for n in 0..64 {
+        grant(&house, &format!("dev.t{n}.s1.0")).await;
+    }
+    let ask = async |token: &str| {
+        house
+            .ask(as_person(token, "/copilot-guard/device-grants", ""))
+            .await
+    };
+    let more = ask("dev.t99.s1.0").await;
+    assert_eq!(
+        (more.status, more.code().as_str()),
+        (400, "too_many_device_grants")
+    );
+    assert_eq!(ask("ops.t1.s9.0").await.status, 200, "somebody else");
+    revoke(&house, person("dev")).await;
+    house.clock.advance(Duration::from_secs(2));
+    assert_eq!(
+        ask("dev.t100.s2.1").await.status,
+        200,
+        "withdrawn ones do not count"
+    );
+}
+
+#[tokio::test]
 async fn a_token_for_a_token_as_oauth_asks() {
     let house = house([Answer::json(PLAIN), Answer::json(PLAIN)]);
     let got = house.ask(exchange_form("dev.t1.s1.0")).await;

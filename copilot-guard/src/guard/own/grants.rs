@@ -77,7 +77,14 @@ impl Guard {
         let person = &identified.identity.person;
         let store = self.inner.revoked.store();
         match catch_async(AssertUnwindSafe(store.grants(Some(person), identified.now))).await {
-            Some(Ok(grants)) if grants.len() >= MOST_GRANTS => {
+            // Those that were withdrawn are only remembered.
+            Some(Ok(grants))
+                if grants
+                    .iter()
+                    .filter(|g| !self.inner.revoked.stops(&g.identity))
+                    .count()
+                    >= MOST_GRANTS =>
+            {
                 let message = "You have as many device grants as you may. Use `logout` where you need none any more, or ask your administrator to withdraw them.";
                 let denial = refused("too_many_device_grants", message);
                 return self.refuse_identified(identified, denial, "").await;
