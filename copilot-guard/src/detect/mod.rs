@@ -65,6 +65,7 @@ mod sink;
 mod stream;
 mod tag;
 pub mod tool;
+pub mod views;
 
 pub use allow::{AllowEntry, AllowList};
 pub use encoded::known_forms;
