@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use copilot_guard::detect::views::Views;
 use copilot_guard::detect::ScanOptions;
+use copilot_guard::detect::views::Views;
 use serde::Deserialize;
 
 use super::{rules, shown};
@@ -25,7 +25,11 @@ fn cases() -> Vec<Case> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/evasions/evasions.py");
     let output = Command::new("python3").arg(script).output();
     let output = output.unwrap_or_else(|e| panic!("python3 makes the corpus and cannot be started: {e}"));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let lines = String::from_utf8(output.stdout).unwrap();
     lines.lines().map(|l| serde_json::from_str(l).unwrap()).collect()
 }
@@ -41,7 +45,10 @@ fn what_is_disguised_is_masked_and_what_only_looks_so_is_not() {
         if case.verdict == "same" {
             same += 1;
             if out != case.text {
-                missed.entry(format!("changed: {}", case.kind)).or_default().push(format!("{} {out:?}", case.id));
+                missed
+                    .entry(format!("changed: {}", case.kind))
+                    .or_default()
+                    .push(format!("{} {out:?}", case.id));
             }
             continue;
         }
@@ -50,7 +57,10 @@ fn what_is_disguised_is_masked_and_what_only_looks_so_is_not() {
         let still = views.find(out.as_bytes()).len() + rules.scan(&rules.all(), out.as_bytes()).len();
         let open = case.secrets.iter().any(|s| out.contains(s.as_str()));
         if !out.contains("[REDACTED:") || still > 0 || open {
-            missed.entry(format!("left: {}", case.kind)).or_default().push(format!("{} {out:?}", case.id));
+            missed
+                .entry(format!("left: {}", case.kind))
+                .or_default()
+                .push(format!("{} {out:?}", case.id));
         }
         if std::env::var_os("SHOW").is_some() {
             println!("{} {:?}\n    {:?}", case.id, case.text, out);

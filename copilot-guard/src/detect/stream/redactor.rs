@@ -89,7 +89,17 @@ impl Redactor {
 
     /// Takes the next piece of text, of which some ranges are to be masked whatever the rules say of them: offsets in the
     /// text, within this piece. They join what the rules find as spans of rules do.
+    #[inline]
     pub fn push_covered(&mut self, text: &[u8], covers: &[Cover], sink: &mut impl Sink) {
+        if covers.is_empty() {
+            self.push(text, sink);
+        } else {
+            self.cover(text, covers, sink);
+        }
+    }
+
+    #[cold]
+    fn cover(&mut self, text: &[u8], covers: &[Cover], sink: &mut impl Sink) {
         for part in text.chunks(PART) {
             let (start, end) = (self.read, self.read + part.len() as u64);
             let within: Vec<_> = covers

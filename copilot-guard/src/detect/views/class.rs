@@ -32,8 +32,8 @@ const fn classes() -> [u8; 256] {
             0..=b' ' => BLANK,
             b'%' | b'\\' | b'&' => ESCAPE,
             b'"' | b'\'' | b'`' => QUOTE | AROUND,
-            b'.' | b',' | b';' | b':' | b'!' | b'?' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'*' | b'#' | b'-'
-            | b'>' | b'|' => AROUND,
+            b'.' | b',' | b';' | b':' | b'!' | b'?' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'*'
+            | b'#' | b'-' | b'>' | b'|' => AROUND,
             0x80..=0xFF => FOREIGN,
             _ => 0,
         };
@@ -43,6 +43,6 @@ const fn classes() -> [u8; 256] {
 }
 
 #[inline]
-pub(super) fn class(byte: u8) -> u8 {
+pub(super) const fn class(byte: u8) -> u8 {
     CLASSES[byte as usize]
 }

@@ -22,7 +22,10 @@ const MOST_INFLATED: u64 = 64 << 10;
 pub(super) fn decode(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
     let bytes = text.text.as_slice();
     let mut at = 0;
-    while let Some(start) = bytes.get(at..).and_then(|rest| rest.iter().position(|b| is_digit(*b))) {
+    while let Some(start) = bytes
+        .get(at..)
+        .and_then(|rest| rest.iter().position(|b| is_digit(*b)))
+    {
         let start = at + start;
         let run = run(text, start);
         at = run.end.max(start + 1);
@@ -90,7 +93,13 @@ fn next_line(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 fn dense(text: &Mapped, places: &[usize], found: &mut dyn FnMut(Mapped)) {
-    let byte_at = |n: usize| places.get(n).and_then(|p| text.text.get(*p)).copied().unwrap_or_default();
+    let byte_at = |n: usize| {
+        places
+            .get(n)
+            .and_then(|p| text.text.get(*p))
+            .copied()
+            .unwrap_or_default()
+    };
     for before in 0..4.min(places.len()) {
         let values = (before..places.len()).map(|n| base64_value(byte_at(n)));
         bits(text, places.get(before..).unwrap_or_default(), values, 6, found);
@@ -108,7 +117,8 @@ fn dense(text: &Mapped, places: &[usize], found: &mut dyn FnMut(Mapped)) {
     stretches(places.len(), SHORTEST_BASE32, base32, |range| {
         for before in 0..8 {
             let part = places.get(range.start + before..range.end).unwrap_or_default();
-            let value = |p: &usize| base32_value(text.text.get(*p).copied().unwrap_or_default()).unwrap_or_default();
+            let value =
+                |p: &usize| base32_value(text.text.get(*p).copied().unwrap_or_default()).unwrap_or_default();
             bits(text, part, part.iter().map(value), 5, found);
         }
     });
@@ -153,7 +163,10 @@ fn base32_value(byte: u8) -> Option<u8> {
 }
 
 fn hex_value(byte: u8) -> u8 {
-    char::from(byte).to_digit(16).and_then(|d| u8::try_from(d).ok()).unwrap_or_default()
+    char::from(byte)
+        .to_digit(16)
+        .and_then(|d| u8::try_from(d).ok())
+        .unwrap_or_default()
 }
 
 /// Joins digits of so many bits to bytes, and gives the stretches of text among them.
@@ -190,7 +203,13 @@ fn bits(
 struct Stretch(Vec<(u8, std::ops::Range<usize>)>);
 
 impl Stretch {
-    fn push(&mut self, byte: u8, source: std::ops::Range<usize>, text: &Mapped, found: &mut dyn FnMut(Mapped)) {
+    fn push(
+        &mut self,
+        byte: u8,
+        source: std::ops::Range<usize>,
+        text: &Mapped,
+        found: &mut dyn FnMut(Mapped),
+    ) {
         if matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t') {
             self.0.push((byte, source));
         } else {
@@ -212,7 +231,12 @@ impl Stretch {
 
 /// Base64 of gzip (RFC 1952) or zlib (RFC 1950): what is inside stands for the whole run.
 fn compressed(text: &Mapped, places: &[usize], found: &mut dyn FnMut(Mapped)) {
-    let head: Vec<u8> = places.iter().take(4).filter_map(|p| text.text.get(*p)).copied().collect();
+    let head: Vec<u8> = places
+        .iter()
+        .take(4)
+        .filter_map(|p| text.text.get(*p))
+        .copied()
+        .collect();
     let is_gzip = head.starts_with(b"H4sI");
     let is_zlib = matches!(head.as_slice(), [b'e', b'J' | b'N' | b'A' | b'F', ..]);
     if !is_gzip && !is_zlib {
@@ -232,9 +256,13 @@ fn compressed(text: &Mapped, places: &[usize], found: &mut dyn FnMut(Mapped)) {
     let mut plain = Vec::new();
     // What came out before an error counts: a run may be cut.
     let _ = if is_gzip {
-        flate2::read::GzDecoder::new(packed.as_slice()).take(MOST_INFLATED).read_to_end(&mut plain)
+        flate2::read::GzDecoder::new(packed.as_slice())
+            .take(MOST_INFLATED)
+            .read_to_end(&mut plain)
     } else {
-        flate2::read::ZlibDecoder::new(packed.as_slice()).take(MOST_INFLATED).read_to_end(&mut plain)
+        flate2::read::ZlibDecoder::new(packed.as_slice())
+            .take(MOST_INFLATED)
+            .read_to_end(&mut plain)
     };
     if plain.len() >= SHORTEST
         && let (Some(first), Some(last)) = (places.first(), places.last())
@@ -260,7 +288,10 @@ fn lists(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
             let rest = bytes.get(at..).unwrap_or_default();
             let word = rest.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
             if word > 0 {
-                if !CALLS.iter().any(|call| rest.get(..word).is_some_and(|w| w.eq_ignore_ascii_case(call))) {
+                if !CALLS
+                    .iter()
+                    .any(|call| rest.get(..word).is_some_and(|w| w.eq_ignore_ascii_case(call)))
+                {
                     list(text, &numbers, found);
                     numbers.clear();
                 }
@@ -271,7 +302,10 @@ fn lists(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
             continue;
         };
         let (whole, digits) = number;
-        if numbers.last().is_some_and(|(last, _)| whole.start - last.end > 12) {
+        if numbers
+            .last()
+            .is_some_and(|(last, _)| whole.start - last.end > 12)
+        {
             list(text, &numbers, found);
             numbers.clear();
         }
@@ -284,7 +318,11 @@ fn lists(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
 /// A number of at most eight digits that begins here: all of it, and its digits.
 fn number(bytes: &[u8], at: usize) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
     let rest = bytes.get(at..)?;
-    let word = rest.iter().take(12).take_while(|b| b.is_ascii_alphanumeric()).count();
+    let word = rest
+        .iter()
+        .take(12)
+        .take_while(|b| b.is_ascii_alphanumeric())
+        .count();
     let prefix = match rest {
         [b'0', b'x' | b'X' | b'b' | b'B' | b'o', ..] if word > 2 => 2,
         [b'x' | b'u', ..] if word > 1 => 1,
@@ -296,7 +334,11 @@ fn number(bytes: &[u8], at: usize) -> Option<(std::ops::Range<usize>, std::ops::
     (all_hex && (1..=8).contains(&length)).then_some((at..at + word, digits))
 }
 
-fn list(text: &Mapped, numbers: &[(std::ops::Range<usize>, std::ops::Range<usize>)], found: &mut dyn FnMut(Mapped)) {
+fn list(
+    text: &Mapped,
+    numbers: &[(std::ops::Range<usize>, std::ops::Range<usize>)],
+    found: &mut dyn FnMut(Mapped),
+) {
     if numbers.len() < SHORTEST_LIST {
         return;
     }
@@ -311,7 +353,9 @@ fn list(text: &Mapped, numbers: &[(std::ops::Range<usize>, std::ops::Range<usize
                 .and_then(|d| u32::from_str_radix(d, radix).ok())
                 .and_then(|v| u8::try_from(v).ok());
             // A number that is none of these ends the text.
-            out.push(value.unwrap_or_default(), whole.clone(), text, &mut |m| texts.push(m));
+            out.push(value.unwrap_or_default(), whole.clone(), text, &mut |m| {
+                texts.push(m)
+            });
         }
         out.flush(text, &mut |m| texts.push(m));
         texts
@@ -388,8 +432,16 @@ mod tests {
             assert!(texts(&encoded).iter().any(|t| t.contains(plain)), "{encoded}");
         }
         let long = standard.encode(plain.repeat(6));
-        let lines: Vec<_> = long.as_bytes().chunks(76).map(|l| String::from_utf8_lossy(l).into_owned()).collect();
-        assert!(texts(&lines.join("\n  ")).iter().any(|t| t.contains(&plain.repeat(6))));
+        let lines: Vec<_> = long
+            .as_bytes()
+            .chunks(76)
+            .map(|l| String::from_utf8_lossy(l).into_owned())
+            .collect();
+        assert!(
+            texts(&lines.join("\n  "))
+                .iter()
+                .any(|t| t.contains(&plain.repeat(6)))
+        );
     }
 
     #[test]

@@ -33,13 +33,17 @@ pub(super) fn unescape(text: &Mapped) -> Option<Mapped> {
 }
 
 fn next_introducer(bytes: &[u8]) -> Option<usize> {
-    bytes.iter().position(|b| matches!(b, b'%' | b'\\' | b'&' | b'=' | b'\r'))
+    bytes
+        .iter()
+        .position(|b| matches!(b, b'%' | b'\\' | b'&' | b'=' | b'\r'))
 }
 
 /// Base64 padding and assignments look like an escape of quoted-printable: one alone is none.
 fn is_quoted_printable(bytes: &[u8]) -> bool {
     let is_upper_hex = |b: &u8| b.is_ascii_digit() || matches!(b, b'A'..=b'F');
-    let escapes = bytes.windows(3).filter(|w| matches!(w, [b'=', a, b] if is_upper_hex(a) && is_upper_hex(b)));
+    let escapes = bytes
+        .windows(3)
+        .filter(|w| matches!(w, [b'=', a, b] if is_upper_hex(a) && is_upper_hex(b)));
     escapes.take(3).count() == 3
 }
 
@@ -233,7 +237,10 @@ fn joint(rest: &[u8]) -> Option<usize> {
             }
             // Prefixes of Python's, Rust's and C++'s literals.
             b'f' | b'r' | b'b' | b'u' | b'L' if matches!(rest.get(at + 1), Some(b'"' | b'\'')) => at += 1,
-            _ => match CALLS.iter().find(|call| rest.get(at..).is_some_and(|r| r.starts_with(call))) {
+            _ => match CALLS
+                .iter()
+                .find(|call| rest.get(at..).is_some_and(|r| r.starts_with(call)))
+            {
                 Some(call) if operators > 0 => at += call.len(),
                 _ => return None,
             },
@@ -292,7 +299,10 @@ mod tests {
         ] {
             let found = text_of(join_literals(&Mapped::identity(text.as_bytes())));
             match expected {
-                Some(expected) => assert!(found.is_some_and(|f| f.contains(expected.trim_end_matches(".join("))), "{text}"),
+                Some(expected) => assert!(
+                    found.is_some_and(|f| f.contains(expected.trim_end_matches(".join("))),
+                    "{text}"
+                ),
                 None => assert_eq!(found, None, "{text}"),
             }
         }

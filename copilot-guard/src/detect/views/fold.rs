@@ -23,14 +23,18 @@ pub(super) enum Folded {
 pub(super) fn fold_char(c: char) -> Folded {
     let code = u32::from(c);
     // The bulk of other scripts and of pictures: nothing there passes for ASCII.
-    if matches!(code, 0x2E80..=0xA3FF | 0xA640..=0xF8FF | 0x1_F300..=0xD_FFFF) && !is_lookalike_block(code) {
+    if matches!(code, 0x2E80..=0x3163 | 0x3165..=0xA3FF | 0xA640..=0xF8FF | 0x1_F300..=0xD_FFFF)
+        && !is_lookalike_block(code)
+    {
         return Folded::Other;
     }
     if is_ignorable(code) {
         return Folded::Gone;
     }
     if let Ok(at) = LOOKALIKES.binary_search_by_key(&c, |(known, _)| *known) {
-        return LOOKALIKES.get(at).map_or(Folded::Other, |(_, to)| Folded::To(*to));
+        return LOOKALIKES
+            .get(at)
+            .map_or(Folded::Other, |(_, to)| Folded::To(*to));
     }
     match code {
         0x1F150..=0x1F169 => return letter(code - 0x1F150),
@@ -53,7 +57,9 @@ pub(super) fn fold_char(c: char) -> Folded {
         Some(to) if !more && to.is_ascii_graphic() => Folded::To(to as u8),
         // A letter with a mark of its own, such as a Cyrillic one.
         Some(to) if !more && to != c => match LOOKALIKES.binary_search_by_key(&to, |(known, _)| *known) {
-            Ok(at) => LOOKALIKES.get(at).map_or(Folded::Other, |(_, to)| Folded::To(*to)),
+            Ok(at) => LOOKALIKES
+                .get(at)
+                .map_or(Folded::Other, |(_, to)| Folded::To(*to)),
             Err(_) => Folded::Other,
         },
         _ => Folded::Other,
@@ -136,7 +142,10 @@ pub(super) fn spelled_in_tags(text: &Mapped) -> Option<Mapped> {
     for chunk in text.text.utf8_chunks() {
         for c in chunk.valid().chars() {
             let end = at + c.len_utf8();
-            if let Some(byte @ 0x20..=0x7E) = u32::from(c).checked_sub(0xE0000).and_then(|n| u8::try_from(n).ok()) {
+            if let Some(byte @ 0x20..=0x7E) = u32::from(c)
+                .checked_sub(0xE0000)
+                .and_then(|n| u8::try_from(n).ok())
+            {
                 out.push(byte, text, at..end);
             }
             at = end;
@@ -149,31 +158,228 @@ pub(super) fn spelled_in_tags(text: &Mapped) -> Option<Mapped> {
 /// Characters of other scripts that pass for ASCII, in the order of their code points. From the shapes, after the
 /// characters that confusables.txt (UTS #39) names for each letter.
 static LOOKALIKES: &[(char, u8)] = &[
-    ('ı', b'i'), ('ſ', b's'), ('ƅ', b'b'), ('ƍ', b'g'), ('Ɩ', b'l'), ('ƙ', b'k'), ('ƨ', b's'), ('ƿ', b'p'), ('ȷ', b'j'),
-    ('ɑ', b'a'), ('ɛ', b'e'), ('ɡ', b'g'), ('ɩ', b'i'), ('ɪ', b'I'), ('ɯ', b'w'), ('ɴ', b'N'), ('ʀ', b'R'), ('ʋ', b'v'),
-    ('ʏ', b'Y'), ('ʙ', b'B'), ('ʜ', b'H'), ('ʟ', b'L'), ('Ϳ', b'J'), ('Α', b'A'), ('Β', b'B'), ('Ε', b'E'), ('Ζ', b'Z'),
-    ('Η', b'H'), ('Ι', b'I'), ('Κ', b'K'), ('Μ', b'M'), ('Ν', b'N'), ('Ο', b'O'), ('Ρ', b'P'), ('Τ', b'T'), ('Υ', b'Y'),
-    ('Χ', b'X'), ('α', b'a'), ('γ', b'y'), ('ε', b'e'), ('η', b'n'), ('ι', b'i'), ('κ', b'k'), ('ν', b'v'), ('ο', b'o'),
-    ('ρ', b'p'), ('σ', b'o'), ('τ', b't'), ('υ', b'u'), ('χ', b'x'), ('ω', b'w'), ('ϲ', b'c'), ('ϳ', b'j'), ('Ϲ', b'C'),
-    ('Ѕ', b'S'), ('І', b'I'), ('Ј', b'J'), ('А', b'A'), ('В', b'B'), ('Е', b'E'), ('З', b'3'), ('К', b'K'), ('М', b'M'),
-    ('Н', b'H'), ('О', b'O'), ('Р', b'P'), ('С', b'C'), ('Т', b'T'), ('У', b'Y'), ('Х', b'X'), ('Ь', b'b'), ('а', b'a'),
-    ('б', b'6'), ('в', b'B'), ('г', b'r'), ('е', b'e'), ('к', b'k'), ('м', b'M'), ('н', b'H'), ('о', b'o'), ('п', b'n'),
-    ('р', b'p'), ('с', b'c'), ('т', b't'), ('у', b'y'), ('х', b'x'), ('ь', b'b'), ('ѕ', b's'), ('і', b'i'), ('ј', b'j'),
-    ('ѡ', b'w'), ('Ѵ', b'V'), ('ѵ', b'v'), ('ү', b'y'), ('Ү', b'Y'), ('һ', b'h'), ('ҽ', b'e'), ('Ӏ', b'I'), ('ӏ', b'l'),
-    ('Ԁ', b'd'), ('ԁ', b'd'), ('Ԍ', b'G'), ('ԛ', b'q'), ('Ԛ', b'Q'), ('ԝ', b'w'), ('Ԝ', b'W'), ('Լ', b'L'), ('Ս', b'U'),
-    ('Տ', b'S'), ('Օ', b'O'), ('ա', b'w'), ('գ', b'q'), ('զ', b'q'), ('հ', b'h'), ('ո', b'n'), ('ռ', b'n'), ('ս', b'u'),
-    ('ց', b'g'), ('ւ', b'i'), ('ք', b'f'), ('օ', b'o'), ('Ꭰ', b'D'), ('Ꭱ', b'R'), ('Ꭲ', b'T'), ('Ꭵ', b'i'), ('Ꭹ', b'y'),
-    ('Ꭺ', b'A'), ('Ꭻ', b'J'), ('Ꭼ', b'E'), ('Ꮃ', b'W'), ('Ꮇ', b'M'), ('Ꮋ', b'H'), ('Ꮍ', b'Y'), ('Ꮐ', b'G'), ('Ꮒ', b'h'),
-    ('Ꮓ', b'Z'), ('Ꮞ', b'4'), ('Ꮟ', b'b'), ('Ꮢ', b'R'), ('Ꮤ', b'W'), ('Ꮥ', b'S'), ('Ꮩ', b'V'), ('Ꮪ', b'S'), ('Ꮮ', b'L'),
-    ('Ꮯ', b'C'), ('Ꮲ', b'P'), ('Ꮶ', b'K'), ('Ꮷ', b'd'), ('Ꮾ', b'6'), ('ᴀ', b'A'), ('ᴄ', b'C'), ('ᴅ', b'D'), ('ᴇ', b'E'),
-    ('ᴊ', b'J'), ('ᴋ', b'K'), ('ᴍ', b'M'), ('ᴏ', b'O'), ('ᴘ', b'P'), ('ᴛ', b'T'), ('ᴜ', b'U'), ('ᴠ', b'V'), ('ᴡ', b'W'),
-    ('ᴢ', b'Z'), ('‐', b'-'), ('‑', b'-'), ('‒', b'-'), ('–', b'-'), ('—', b'-'), ('⁄', b'/'), ('−', b'-'), ('∕', b'/'),
-    ('∣', b'|'), ('ⅼ', b'l'), ('Ⲁ', b'A'), ('Ⲃ', b'B'), ('Ⲕ', b'K'), ('Ⲛ', b'N'), ('Ⲟ', b'O'), ('ⲟ', b'o'), ('Ⲣ', b'P'),
-    ('ⲣ', b'p'), ('Ⲥ', b'C'), ('ⲥ', b'c'), ('Ⲧ', b'T'), ('ⴹ', b'E'), ('ⵏ', b'l'), ('ⵔ', b'O'), ('ⵝ', b'X'), ('ꓐ', b'B'),
-    ('ꓑ', b'P'), ('ꓒ', b'd'), ('ꓓ', b'D'), ('ꓔ', b'T'), ('ꓖ', b'G'), ('ꓗ', b'K'), ('ꓙ', b'J'), ('ꓚ', b'C'), ('ꓜ', b'Z'),
-    ('ꓝ', b'F'), ('ꓟ', b'M'), ('ꓠ', b'N'), ('ꓡ', b'L'), ('ꓢ', b'S'), ('ꓣ', b'R'), ('ꓦ', b'V'), ('ꓧ', b'H'), ('ꓪ', b'W'),
-    ('ꓫ', b'X'), ('ꓬ', b'Y'), ('ꓮ', b'A'), ('ꓰ', b'E'), ('ꓲ', b'I'), ('ꓳ', b'O'), ('ꓴ', b'U'), ('ꙅ', b's'), ('ꜱ', b'S'),
-    ('ꝛ', b'r'), ('Ꝺ', b'D'), ('ꞟ', b'u'), ('ꬲ', b'e'), ('ꭎ', b'u'), ('ꭵ', b'i'),
+    ('ı', b'i'),
+    ('ſ', b's'),
+    ('ƅ', b'b'),
+    ('ƍ', b'g'),
+    ('Ɩ', b'l'),
+    ('ƙ', b'k'),
+    ('ƨ', b's'),
+    ('ƿ', b'p'),
+    ('ȷ', b'j'),
+    ('ɑ', b'a'),
+    ('ɛ', b'e'),
+    ('ɡ', b'g'),
+    ('ɩ', b'i'),
+    ('ɪ', b'I'),
+    ('ɯ', b'w'),
+    ('ɴ', b'N'),
+    ('ʀ', b'R'),
+    ('ʋ', b'v'),
+    ('ʏ', b'Y'),
+    ('ʙ', b'B'),
+    ('ʜ', b'H'),
+    ('ʟ', b'L'),
+    ('Ϳ', b'J'),
+    ('Α', b'A'),
+    ('Β', b'B'),
+    ('Ε', b'E'),
+    ('Ζ', b'Z'),
+    ('Η', b'H'),
+    ('Ι', b'I'),
+    ('Κ', b'K'),
+    ('Μ', b'M'),
+    ('Ν', b'N'),
+    ('Ο', b'O'),
+    ('Ρ', b'P'),
+    ('Τ', b'T'),
+    ('Υ', b'Y'),
+    ('Χ', b'X'),
+    ('α', b'a'),
+    ('γ', b'y'),
+    ('ε', b'e'),
+    ('η', b'n'),
+    ('ι', b'i'),
+    ('κ', b'k'),
+    ('ν', b'v'),
+    ('ο', b'o'),
+    ('ρ', b'p'),
+    ('σ', b'o'),
+    ('τ', b't'),
+    ('υ', b'u'),
+    ('χ', b'x'),
+    ('ω', b'w'),
+    ('ϲ', b'c'),
+    ('ϳ', b'j'),
+    ('Ϲ', b'C'),
+    ('Ѕ', b'S'),
+    ('І', b'I'),
+    ('Ј', b'J'),
+    ('А', b'A'),
+    ('В', b'B'),
+    ('Е', b'E'),
+    ('З', b'3'),
+    ('К', b'K'),
+    ('М', b'M'),
+    ('Н', b'H'),
+    ('О', b'O'),
+    ('Р', b'P'),
+    ('С', b'C'),
+    ('Т', b'T'),
+    ('У', b'Y'),
+    ('Х', b'X'),
+    ('Ь', b'b'),
+    ('а', b'a'),
+    ('б', b'6'),
+    ('в', b'B'),
+    ('г', b'r'),
+    ('е', b'e'),
+    ('к', b'k'),
+    ('м', b'M'),
+    ('н', b'H'),
+    ('о', b'o'),
+    ('п', b'n'),
+    ('р', b'p'),
+    ('с', b'c'),
+    ('т', b't'),
+    ('у', b'y'),
+    ('х', b'x'),
+    ('ь', b'b'),
+    ('ѕ', b's'),
+    ('і', b'i'),
+    ('ј', b'j'),
+    ('ѡ', b'w'),
+    ('Ѵ', b'V'),
+    ('ѵ', b'v'),
+    ('Ү', b'Y'),
+    ('ү', b'y'),
+    ('һ', b'h'),
+    ('ҽ', b'e'),
+    ('Ӏ', b'I'),
+    ('ӏ', b'l'),
+    ('Ԁ', b'd'),
+    ('ԁ', b'd'),
+    ('Ԍ', b'G'),
+    ('Ԛ', b'Q'),
+    ('ԛ', b'q'),
+    ('Ԝ', b'W'),
+    ('ԝ', b'w'),
+    ('Լ', b'L'),
+    ('Ս', b'U'),
+    ('Տ', b'S'),
+    ('Օ', b'O'),
+    ('ա', b'w'),
+    ('գ', b'q'),
+    ('զ', b'q'),
+    ('հ', b'h'),
+    ('ո', b'n'),
+    ('ռ', b'n'),
+    ('ս', b'u'),
+    ('ց', b'g'),
+    ('ւ', b'i'),
+    ('ք', b'f'),
+    ('օ', b'o'),
+    ('Ꭰ', b'D'),
+    ('Ꭱ', b'R'),
+    ('Ꭲ', b'T'),
+    ('Ꭵ', b'i'),
+    ('Ꭹ', b'y'),
+    ('Ꭺ', b'A'),
+    ('Ꭻ', b'J'),
+    ('Ꭼ', b'E'),
+    ('Ꮃ', b'W'),
+    ('Ꮇ', b'M'),
+    ('Ꮋ', b'H'),
+    ('Ꮍ', b'Y'),
+    ('Ꮐ', b'G'),
+    ('Ꮒ', b'h'),
+    ('Ꮓ', b'Z'),
+    ('Ꮞ', b'4'),
+    ('Ꮟ', b'b'),
+    ('Ꮢ', b'R'),
+    ('Ꮤ', b'W'),
+    ('Ꮥ', b'S'),
+    ('Ꮩ', b'V'),
+    ('Ꮪ', b'S'),
+    ('Ꮮ', b'L'),
+    ('Ꮯ', b'C'),
+    ('Ꮲ', b'P'),
+    ('Ꮶ', b'K'),
+    ('Ꮷ', b'd'),
+    ('Ꮾ', b'6'),
+    ('ᴀ', b'A'),
+    ('ᴄ', b'C'),
+    ('ᴅ', b'D'),
+    ('ᴇ', b'E'),
+    ('ᴊ', b'J'),
+    ('ᴋ', b'K'),
+    ('ᴍ', b'M'),
+    ('ᴏ', b'O'),
+    ('ᴘ', b'P'),
+    ('ᴛ', b'T'),
+    ('ᴜ', b'U'),
+    ('ᴠ', b'V'),
+    ('ᴡ', b'W'),
+    ('ᴢ', b'Z'),
+    ('‐', b'-'),
+    ('‑', b'-'),
+    ('‒', b'-'),
+    ('–', b'-'),
+    ('—', b'-'),
+    ('⁄', b'/'),
+    ('ⅼ', b'l'),
+    ('−', b'-'),
+    ('∕', b'/'),
+    ('∣', b'|'),
+    ('Ⲁ', b'A'),
+    ('Ⲃ', b'B'),
+    ('Ⲕ', b'K'),
+    ('Ⲛ', b'N'),
+    ('Ⲟ', b'O'),
+    ('ⲟ', b'o'),
+    ('Ⲣ', b'P'),
+    ('ⲣ', b'p'),
+    ('Ⲥ', b'C'),
+    ('ⲥ', b'c'),
+    ('Ⲧ', b'T'),
+    ('ⴹ', b'E'),
+    ('ⵏ', b'l'),
+    ('ⵔ', b'O'),
+    ('ⵝ', b'X'),
+    ('ꓐ', b'B'),
+    ('ꓑ', b'P'),
+    ('ꓒ', b'd'),
+    ('ꓓ', b'D'),
+    ('ꓔ', b'T'),
+    ('ꓖ', b'G'),
+    ('ꓗ', b'K'),
+    ('ꓙ', b'J'),
+    ('ꓚ', b'C'),
+    ('ꓜ', b'Z'),
+    ('ꓝ', b'F'),
+    ('ꓟ', b'M'),
+    ('ꓠ', b'N'),
+    ('ꓡ', b'L'),
+    ('ꓢ', b'S'),
+    ('ꓣ', b'R'),
+    ('ꓦ', b'V'),
+    ('ꓧ', b'H'),
+    ('ꓪ', b'W'),
+    ('ꓫ', b'X'),
+    ('ꓬ', b'Y'),
+    ('ꓮ', b'A'),
+    ('ꓰ', b'E'),
+    ('ꓲ', b'I'),
+    ('ꓳ', b'O'),
+    ('ꓴ', b'U'),
+    ('ꙅ', b's'),
+    ('ꜱ', b'S'),
+    ('ꝛ', b'r'),
+    ('Ꝺ', b'D'),
+    ('ꞟ', b'u'),
+    ('ꬲ', b'e'),
+    ('ꭎ', b'u'),
+    ('ꭵ', b'i'),
 ];
 
 #[cfg(test)]
@@ -182,7 +388,10 @@ mod tests {
 
     #[test]
     fn the_table_is_in_order() {
-        assert!(LOOKALIKES.windows(2).all(|w| w[0].0 < w[1].0), "binary search needs it");
+        assert!(
+            LOOKALIKES.windows(2).all(|w| w[0].0 < w[1].0),
+            "binary search needs it"
+        );
     }
 
     #[test]
@@ -206,7 +415,8 @@ mod tests {
 
     #[test]
     fn what_is_itself() {
-        for text in ["日本語", "👩", "हिन्दी".trim_matches('\u{93f}'), "ไทย", "ascii"] {
+        for text in ["日本語", "👩", "हिन्दी".trim_matches('\u{93f}'), "ไทย", "ascii"]
+        {
             let folded = fold(&Mapped::identity(text.as_bytes()));
             let text_of = |m: Mapped| String::from_utf8_lossy(&m.text).into_owned();
             assert!(folded.map(text_of).is_none_or(|t| !t.is_ascii()), "{text}");

@@ -10,11 +10,13 @@
 //! word, these first letters may have left: at most the lower-case beginning of one piece.
 
 use std::ops::Range;
+use std::sync::Arc;
 
-use super::class::{AROUND, BLANK, FOREIGN, LOWER, UPPER, class};
+use super::class::{BLANK, FOREIGN, LOWER, UPPER, class};
 use super::find::{Finder, Hints};
 use super::fold::{Folded, fold_char};
 use super::token::{Bond, Counts, Token};
+use super::word::{self, Word};
 use crate::detect::rule::RuleIndex;
 
 /// Most bytes that are held.
@@ -49,28 +51,17 @@ impl<F: FnMut(&[u8], &[Cover])> Through for F {
 
 /// The gate of one text.
 pub struct Gate {
-    finder: Finder,
+    finder: Arc<Finder>,
     /// The end of what has left.
     context: Vec<u8>,
     /// How much has left.
     passed: u64,
     word: Word,
+    /// What has left ends with a letter of another script: what follows is a part of its word.
+    glued: bool,
     held: Option<Box<Held>>,
     /// The beginning of a character that was cut.
     cut: Vec<u8>,
-}
-
-/// Where in an ordinary word the text stands that has left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Word {
-    /// Before it: at a blank, or behind punctuation that may begin one.
-    Before,
-    /// In its lower-case letters.
-    Within,
-    /// Behind a mark that may stand in the middle of a word.
-    Joint,
-    /// Behind its punctuation.
-    Behind,
 }
 
 /// What is held.
@@ -91,12 +82,13 @@ struct Held {
 }
 
 impl Gate {
-    pub(super) fn new(finder: Finder) -> Self {
+    pub(super) fn new(finder: Arc<Finder>) -> Self {
         Self {
             finder,
-            context: Vec::new(),
+            context: Vec::with_capacity(4 * CONTEXT),
             passed: 0,
             word: Word::Before,
+            glued: false,
             held: None,
             cut: Vec::new(),
         }
@@ -108,7 +100,24 @@ impl Gate {
     }
 
     /// Takes the next piece.
+    #[inline]
     pub fn push(&mut self, text: &[u8], out: &mut impl Through) {
+        if self.held.is_none() && self.cut.is_empty() {
+            // Most pieces are ordinary words.
+            let (passed, word) = word::pass(self.word, text);
+            if passed == text.len() && passed > 0 {
+                self.word = word;
+                self.glued = false;
+                self.leave(text);
+                out.pass(text, &[]);
+                return;
+            }
+        }
+        self.push_any(text, out);
+    }
+
+    #[inline(never)]
+    fn push_any(&mut self, text: &[u8], out: &mut impl Through) {
         if self.cut.is_empty() {
             let whole = whole_characters(text);
             self.feed(text.get(..whole).unwrap_or_default(), out);
@@ -139,6 +148,7 @@ impl Gate {
         self.context.clear();
         self.passed = 0;
         self.word = Word::Before;
+        self.glued = false;
     }
 
     fn feed(&mut self, text: &[u8], out: &mut impl Through) {
@@ -165,48 +175,32 @@ impl Gate {
     /// How many bytes pass at once.
     #[inline]
     fn free(&mut self, text: &[u8]) -> usize {
-        let mut word = self.word;
         let mut at = 0;
-        while let Some(&byte) = text.get(at) {
-            let class = class(byte);
-            if class & LOWER != 0 {
-                match word {
-                    Word::Before | Word::Within | Word::Joint => word = Word::Within,
-                    Word::Behind => break,
-                }
-                at += 1;
-            } else if class & BLANK != 0 {
-                word = Word::Before;
-                at += 1;
-            } else if class & UPPER != 0 {
-                // A capital passes together with the small letter behind it.
-                match (word, text.get(at + 1)) {
-                    (Word::Before, Some(next)) if self::class(*next) & LOWER != 0 => {
-                        word = Word::Within;
-                        at += 2;
-                    }
-                    _ => break,
-                }
-            } else if class & AROUND != 0 {
-                word = match (word, byte) {
-                    (Word::Before, _) => Word::Before,
-                    (Word::Within, b'\'' | b'-') => Word::Joint,
-                    _ => Word::Behind,
-                };
-                at += 1;
-            } else if class & FOREIGN != 0 {
-                let (c, length) = character(text.get(at..).unwrap_or_default());
-                if c.is_some_and(|c| fold_char(c) != Folded::Other) {
-                    break;
-                }
-                word = Word::Before;
-                at += length;
-            } else {
-                break;
+        loop {
+            // Of a long piece no more than what is likely to pass.
+            let rest = text.get(at..).unwrap_or_default();
+            let rest = rest.get(..64).unwrap_or(rest);
+            let (passed, word) = word::pass(self.word, rest);
+            at += passed;
+            self.word = word;
+            self.glued &= passed == 0;
+            if passed == rest.len() && at < text.len() {
+                continue;
             }
+            let Some(&byte) = text.get(at) else {
+                return at;
+            };
+            if class(byte) & FOREIGN == 0 {
+                return at;
+            }
+            let (c, length) = character(text.get(at..).unwrap_or_default());
+            if c.is_some_and(|c| fold_char(c) != Folded::Other) {
+                return at;
+            }
+            self.glued = c.is_some_and(char::is_alphabetic);
+            self.word = Word::Before;
+            at += length;
         }
-        self.word = word;
-        at
     }
 
     /// Takes bytes while something is held; gives back what is left once it has been let go.
@@ -236,7 +230,8 @@ impl Gate {
                 None => Folded::Other,
             };
             let ends = class(byte) & BLANK != 0 || folded == Folded::Other;
-            if ends && !held.token.is_empty() && self.end(&mut held, byte) {
+            let is_glued = is_foreign && c.is_some_and(char::is_alphabetic);
+            if ends && !held.token.is_empty() && self.end(&mut held, byte, is_glued) {
                 // What ended it goes its own way.
                 let all = held.text.len();
                 self.release(&mut held, all, out);
@@ -284,10 +279,14 @@ impl Gate {
     }
 
     /// The token has ended before this byte. `true`: nothing that follows belongs to it.
-    fn end(&self, held: &mut Held, byte: u8) -> bool {
+    fn end(&self, held: &mut Held, byte: u8, is_glued: bool) -> bool {
         held.covered = None;
         let line = matches!(byte, b'\n' | b'\r');
-        let bond = held.token.bond(line, held.bond.unwrap_or(Bond::None));
+        let bond = if is_glued || self.glued && held.bond.is_none() {
+            Bond::None
+        } else {
+            held.token.bond(line, held.bond.unwrap_or(Bond::None))
+        };
         held.counts.add(held.token.counts);
         held.sparse += usize::from(matches!(bond, Bond::Sparse { .. }));
         held.token = Token::default();
@@ -299,8 +298,14 @@ impl Gate {
     /// Looks at what is held, and lets the first `count` bytes go.
     fn release(&mut self, held: &mut Held, count: usize, out: &mut impl Through) {
         let mut covers = std::mem::take(&mut held.waiting);
-        if held.counts.is_worth_a_look() || held.counts.quotes > 0 && held.counts.letters >= 4 && self.is_joined() {
-            covers.extend(self.look(held).into_iter().map(|(range, rule)| self.cover(&range, rule)));
+        if held.counts.is_worth_a_look()
+            || held.counts.quotes > 0 && held.counts.letters >= 4 && self.is_joined()
+        {
+            covers.extend(
+                self.look(held)
+                    .into_iter()
+                    .map(|(range, rule)| self.cover(&range, rule)),
+            );
         }
         self.let_go(held, count, covers, out);
     }
@@ -310,7 +315,9 @@ impl Gate {
         let mut end = self.context.iter().rev().filter(|b| class(**b) & BLANK == 0);
         match end.next() {
             Some(b'"' | b'\'' | b'`') => true,
-            Some(b'+' | b'.' | b',' | b'&' | b'|' | b'(') => end.take(4).any(|b| matches!(b, b'"' | b'\'' | b'`')),
+            Some(b'+' | b'.' | b',' | b'&' | b'|' | b'(') => {
+                end.take(4).any(|b| matches!(b, b'"' | b'\'' | b'`'))
+            }
             _ => false,
         }
     }
@@ -395,21 +402,24 @@ impl Gate {
     #[inline]
     fn leave(&mut self, text: &[u8]) {
         self.passed += text.len() as u64;
-        if let Some(last) = text.last_chunk::<CONTEXT>() {
-            self.context.clear();
-            self.context.extend_from_slice(last);
-            return;
-        }
         if self.context.len() + text.len() > 4 * CONTEXT {
-            self.context.drain(..self.context.len() - CONTEXT);
+            self.forget();
         }
-        self.context.extend_from_slice(text);
+        self.context
+            .extend_from_slice(text.last_chunk::<CONTEXT>().map_or(text, |last| last));
+    }
+
+    #[cold]
+    fn forget(&mut self) {
+        self.context.drain(..self.context.len().saturating_sub(CONTEXT));
     }
 }
 
 impl std::fmt::Debug for Gate {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gate").field("held", &self.held()).finish_non_exhaustive()
+        f.debug_struct("Gate")
+            .field("held", &self.held())
+            .finish_non_exhaustive()
     }
 }
 
@@ -426,6 +436,9 @@ fn character(text: &[u8]) -> (Option<char>, usize) {
 
 /// How many bytes end with a whole character: what may be the beginning of one is left for the next piece.
 fn whole_characters(text: &[u8]) -> usize {
+    if text.last().is_none_or(u8::is_ascii) {
+        return text.len();
+    }
     let last = text.len().saturating_sub(3);
     for (n, byte) in text.iter().enumerate().skip(last) {
         let needed = match byte {

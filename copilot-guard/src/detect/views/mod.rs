@@ -28,9 +28,12 @@ mod mapped;
 mod screen;
 mod spaced;
 mod token;
+mod word;
 
 pub use gate::{Cover, Gate, MOST_HELD, Through};
 pub use screen::Screen;
+
+use std::sync::Arc;
 
 use find::Finder;
 
@@ -40,12 +43,17 @@ use super::set::RuleSet;
 
 /// What one caller's texts are looked at with. Cheap to clone.
 #[derive(Clone)]
-pub struct Views(Finder);
+pub struct Views(Arc<Finder>);
 
 impl Views {
     /// Looks for these rules.
     pub fn new(rules: &RuleSet, mask: &RuleMask, options: &ScanOptions) -> Self {
-        Self(Finder::new(rules, mask, options))
+        Self(Arc::new(Finder::new(rules, mask, options)))
+    }
+
+    /// A redactor for the same rules behind a gate.
+    pub fn screen(&self, rules: &RuleSet, mask: &RuleMask, options: &ScanOptions) -> Screen {
+        Screen::behind(self.gate(), rules.redactor_with(mask, options))
     }
 
     /// The gate of one text.

@@ -19,17 +19,20 @@ pub struct Screen {
 impl Screen {
     /// For these rules; views are made with the same.
     pub fn new(rules: &RuleSet, mask: &RuleMask, options: &ScanOptions) -> Self {
-        Self {
-            gate: Views::new(rules, mask, options).gate(),
-            redactor: rules.redactor_with(mask, options),
-        }
+        Views::new(rules, mask, options).screen(rules, mask, options)
+    }
+
+    pub(super) const fn behind(gate: Gate, redactor: Redactor) -> Self {
+        Self { gate, redactor }
     }
 
     /// Takes the next piece of text; what is decided by now goes to `sink`.
+    #[inline]
     pub fn push(&mut self, text: &[u8], sink: &mut impl Sink) {
         let redactor = &mut self.redactor;
-        self.gate
-            .push(text, &mut |text: &[u8], covers: &[Cover]| redactor.push_covered(text, covers, sink));
+        self.gate.push(text, &mut |text: &[u8], covers: &[Cover]| {
+            redactor.push_covered(text, covers, sink)
+        });
     }
 
     /// The text has ended: everything left goes to `sink`, and a new, empty text begins.

@@ -103,7 +103,10 @@ fn without_list_marks(text: &Mapped) -> Option<Mapped> {
     let mut line = 0;
     loop {
         let rest = bytes.get(line..).unwrap_or_default();
-        let indent = rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'>' | b'|')).count();
+        let indent = rest
+            .iter()
+            .take_while(|b| matches!(b, b' ' | b'\t' | b'>' | b'|'))
+            .count();
         let mark = rest.get(indent..).map_or(0, list_mark);
         if mark > 0 {
             out.copy(text, done..line);
@@ -146,7 +149,11 @@ mod tests {
     fn uniform_separators_are_taken_out() {
         let plain = "AKIA_234567XYZ";
         let chars: Vec<_> = plain.chars().map(String::from).collect();
-        let numbered: Vec<_> = chars.iter().enumerate().map(|(n, c)| format!("{}. {c}", n + 1)).collect();
+        let numbered: Vec<_> = chars
+            .iter()
+            .enumerate()
+            .map(|(n, c)| format!("{}. {c}", n + 1))
+            .collect();
         for text in [
             chars.join(" "),
             chars.join("-"),
@@ -159,7 +166,11 @@ mod tests {
         ] {
             let mut found = Vec::new();
             join(&Mapped::identity(text.as_bytes()), &mut |m| found.push(m.text));
-            let wanted = if text.contains("2345 ") { "AKIA234567XYZ" } else { plain };
+            let wanted = if text.contains("2345 ") {
+                "AKIA234567XYZ"
+            } else {
+                plain
+            };
             assert!(found.iter().any(|f| f.starts_with(wanted.as_bytes())), "{text}");
         }
     }

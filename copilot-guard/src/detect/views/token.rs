@@ -148,7 +148,10 @@ impl Token {
 
     /// `c`, `ch`, `chr`, `char`: the beginning of what makes a character of a number.
     const fn begins_like_call(&self) -> bool {
-        matches!(self.first, b'c' | b'C') && self.counts.letters <= 4 && !self.has_digit && self.counts.quotes == 0
+        matches!(self.first, b'c' | b'C')
+            && self.counts.letters <= 4
+            && !self.has_digit
+            && self.counts.quotes == 0
     }
 
     /// How it belongs to what follows, now that it has ended. `line` says that its line has ended too.
@@ -173,7 +176,9 @@ impl Token {
         if quotes > 0 && letters <= 64 {
             match self.last {
                 b'"' | b'\'' | b'`' => return Bond::Literal { operator: false },
-                b'+' | b'.' | b',' | b'&' | b'|' | b'(' | b'[' | b'\\' => return Bond::Literal { operator: true },
+                b'+' | b'.' | b',' | b'&' | b'|' | b'(' | b'[' | b'\\' => {
+                    return Bond::Literal { operator: true };
+                }
                 _ => {}
             }
         }
