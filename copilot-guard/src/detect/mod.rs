@@ -74,7 +74,7 @@ pub use encoded::known_forms;
 pub use error::LintError;
 pub use judgement::{Class, Danger, Finding, Judgement};
 pub use mark::{MarkClash, MarkFormat, MarkFormatError};
-pub use network::{HostClass, Network};
+pub use network::{Address, BadEntry, Host, HostClass, Network, NetworkError, RelayKind, is_relay, relay};
 pub use rule::{Pack, RuleIndex, RuleInfo, RuleMask, RuleSource};
 pub use scan::{Found, ScanOptions};
 pub use set::{RuleSet, RuleSetBuilder};
