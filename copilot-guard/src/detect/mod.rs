@@ -53,6 +53,7 @@ pub mod command;
 mod encoded;
 mod error;
 mod field;
+pub mod hidden;
 mod judgement;
 pub mod link;
 mod mark;
