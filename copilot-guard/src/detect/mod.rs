@@ -54,6 +54,7 @@ mod encoded;
 mod error;
 mod field;
 pub mod hidden;
+pub mod intent;
 mod judgement;
 pub mod link;
 mod mark;
