@@ -19,6 +19,7 @@ mod messages_write;
 #[cfg(feature = "tower")]
 pub(crate) mod models;
 mod names;
+mod parameters;
 mod refusal;
 mod request;
 mod responses;
