@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use super::Summary;
 use super::scrub::{Scrubber, Scrubbing};
+use super::{Notices, Summary};
 use crate::audit::MaskCount;
 use crate::decision::{Action, Decision, RuleHit, Stage};
 use crate::detect::{Mark, MarkFormat, Redactor, RuleIndex, RuleSet, Sink, Span};
@@ -41,8 +41,7 @@ pub enum CallAnswer {
 pub(super) struct Judge {
     rules: RuleSet,
     policy: CallerPolicy,
-    /// Ends every notice, so that a reader can name the exchange.
-    exchange: String,
+    notices: Notices,
     channels: HashMap<Channel, Watched>,
     stopped: Option<Blocked>,
     findings: Findings,
@@ -230,11 +229,11 @@ impl Watched {
 }
 
 impl Judge {
-    pub(super) fn new(rules: RuleSet, policy: CallerPolicy, exchange: String) -> Self {
+    pub(super) fn new(rules: RuleSet, policy: CallerPolicy, notices: Notices) -> Self {
         Self {
             rules,
             policy,
-            exchange,
+            notices,
             channels: HashMap::new(),
             stopped: None,
             findings: Findings {
@@ -259,7 +258,7 @@ impl Judge {
     }
 
     pub(super) fn notice(&self, message: &str) -> String {
-        notice(message, &self.exchange)
+        self.notices.text(message)
     }
 
     pub(super) fn take_question(&mut self) -> Option<CallQuestion> {
@@ -485,16 +484,6 @@ impl Inspector for Judge {
             self.not_scanned.push(what.to_owned());
         }
     }
-}
-
-/// The visible text that stands for something withheld.
-pub fn notice(message: &str, exchange: &str) -> String {
-    let message = if message.is_empty() {
-        "This was stopped by your organisation's policy."
-    } else {
-        message
-    };
-    format!("[copilot-guard] {message} (exchange {exchange})")
 }
 
 /// The hit of a value that was scrubbed where the text may not be changed.

@@ -9,6 +9,7 @@
 
 mod inspection;
 mod judge;
+mod notice;
 mod plain;
 mod scrub;
 
@@ -22,7 +23,8 @@ use crate::sse::Decoder;
 
 pub use inspection::Inspection;
 use judge::Judge;
-pub use judge::{CallAnswer, CallQuestion, notice};
+pub use judge::{CallAnswer, CallQuestion};
+pub use notice::{NoticeKey, Notices, STOPPED};
 pub use plain::{PlainExchange, PlainStep};
 pub use scrub::Scrubber;
 
@@ -116,16 +118,16 @@ enum Upstream {
 }
 
 impl Exchange {
-    /// An answer to the caller whose rules `policy` holds. `exchange` ends every notice.
+    /// An answer to the caller whose rules `policy` holds. `notices` are the exchange's.
     pub fn new(
         dialect: Dialect,
         envelope: Envelope,
         rules: RuleSet,
         policy: CallerPolicy,
-        exchange: impl Into<String>,
+        notices: impl Into<Notices>,
     ) -> Self {
         Self {
-            judge: Judge::new(rules, policy, exchange.into()),
+            judge: Judge::new(rules, policy, notices.into()),
             rewriter: dialect.stream(envelope),
             decoder: Decoder::new(MAX_EVENT),
             memo: Memo::default(),

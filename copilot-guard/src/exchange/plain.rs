@@ -1,7 +1,7 @@
 //! One plain (not streamed) answer.
 
 use super::judge::Judge;
-use super::{CallAnswer, CallQuestion, Scrubber, Summary};
+use super::{CallAnswer, CallQuestion, Notices, Scrubber, Summary};
 use crate::decision::RuleHit;
 use crate::detect::RuleSet;
 use crate::dialect::{Dialect, Malformed, Plain};
@@ -24,21 +24,21 @@ pub struct PlainExchange {
     judge: Judge,
     rules: RuleSet,
     policy: CallerPolicy,
-    exchange: String,
+    notices: Notices,
     answers: Vec<(u32, CallAnswer)>,
     scrubber: Option<Scrubber>,
 }
 
 impl PlainExchange {
     /// An answer to the caller whose rules `policy` holds.
-    pub fn new(dialect: Dialect, rules: RuleSet, policy: CallerPolicy, exchange: impl Into<String>) -> Self {
-        let exchange = exchange.into();
+    pub fn new(dialect: Dialect, rules: RuleSet, policy: CallerPolicy, notices: impl Into<Notices>) -> Self {
+        let notices = notices.into();
         Self {
             dialect,
-            judge: Judge::new(rules.clone(), policy.clone(), exchange.clone()),
+            judge: Judge::new(rules.clone(), policy.clone(), notices.clone()),
             rules,
             policy,
-            exchange,
+            notices,
             answers: Vec::new(),
             scrubber: None,
         }
@@ -55,7 +55,7 @@ impl PlainExchange {
     /// The body is not an acceptable answer.
     pub fn judge(&mut self, body: &[u8]) -> Result<PlainStep, Malformed> {
         // From the start each time, with the votes known so far: counts are those of the last run.
-        self.judge = Judge::new(self.rules.clone(), self.policy.clone(), self.exchange.clone());
+        self.judge = Judge::new(self.rules.clone(), self.policy.clone(), self.notices.clone());
         if let Some(scrubber) = &self.scrubber {
             self.judge.scrub(scrubber.clone());
         }

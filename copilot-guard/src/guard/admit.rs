@@ -9,9 +9,10 @@ use http::request::Parts;
 use http::{Request, StatusCode};
 
 use super::catch::{catch, catch_async};
-use super::denial::Denial;
+use super::denial::{Denial, how_to_go_on};
 use super::headers;
 use super::judge::{MAX_SHOWN, Secrets, judge, shown};
+use super::resent::Resent;
 use super::session::{Admission, Identified, Pending, Permit, Session, UpstreamName};
 use super::settings::{RefusalForm, Settings};
 use super::writer::{NotRecorded, Ticket};
@@ -21,6 +22,7 @@ use crate::audit::{Actor, AuditEvent, Closing, EventKind, Opening, Outcome};
 use crate::decision::{Action, Stage};
 use crate::detect::TagKey;
 use crate::dialect::{Dialect, Envelope, Traffic};
+use crate::exchange::{NoticeKey, Notices};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::json::Limits;
@@ -59,6 +61,9 @@ impl Guard {
             Traffic::Models => return self.admit_models(identified, parts).await,
             _ => {}
         }
+        let notice_key = self.notice_key(&identified.identity);
+        let notices = self.notices(&identified);
+        let hint = how_to_go_on(parts);
         let policy = self.policy();
         let limits = Limits::with_bytes(self.inner.settings.max_request_bytes);
         let judged = catch(|| {
@@ -67,8 +72,10 @@ impl Guard {
                 .of(identified.identity.kind);
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
+            let resent = Resent::of(&request, &notice_key);
             let judged = judge(
                 &request,
+                &resent,
                 policy.rule_set(),
                 &caller,
                 body.len(),
@@ -152,6 +159,7 @@ impl Guard {
             digest: digest.clone(),
             policy: policy.clone(),
             welcome: self.welcome(identified.identity.clone()),
+            notices: notices.clone(),
             scrub: scrub.clone(),
         };
         let upstream_request = upstream_request(parts, &identified, written, &scrub, &self.inner.settings);
@@ -159,12 +167,14 @@ impl Guard {
             Action::Block => {
                 let denial = self.policy_denial(
                     &identified,
+                    &notices,
                     request.stream,
                     &request.model,
                     "blocked_by_policy",
                     "block",
                     &judged.decision.message,
                 );
+                let denial = denial.with_hint(hint);
                 self.refuse_opened(&identified, denial, opening, Outcome::Blocked)
                     .await
             }
@@ -179,12 +189,14 @@ impl Guard {
             Action::RequireApproval if !dialect.can_be_held() => {
                 let denial = self.policy_denial(
                     &identified,
+                    &notices,
                     request.stream,
                     &request.model,
                     "approval_required",
                     "block",
                     &judged.decision.message,
                 );
+                let denial = denial.with_hint(hint);
                 self.refuse_opened(&identified, denial, opening, Outcome::Blocked)
                     .await
             }
@@ -206,12 +218,18 @@ impl Guard {
                     let parts = request
                         .parts
                         .iter()
+                        .enumerate()
                         .rev()
-                        .filter(|p| p.role != "request")
+                        .filter(|(_, p)| p.role != "request")
                         .take(MAX_SHOWN);
                     let mut secrets = Secrets::new(policy.rule_set(), &caller);
                     judged.shown = parts
-                        .map(|p| shown(p, secrets.masked(&p.text).as_deref().unwrap_or(&p.text)))
+                        .map(|(index, p)| {
+                            // As it goes up, without what was stopped before.
+                            let replaced = judged.replaced.iter().find(|(i, _)| *i == index);
+                            let text = replaced.map_or(&p.text, |(_, text)| text);
+                            shown(p, secrets.masked(text).as_deref().unwrap_or(text))
+                        })
                         .collect();
                     judged.shown.reverse();
                 }
@@ -275,12 +293,14 @@ impl Guard {
                 if approval.state == ApprovalState::Denied {
                     let denial = self.policy_denial(
                         &identified,
+                        &notices,
                         request.stream,
                         &request.model,
                         "approval_denied",
                         "denied",
                         &super::hold::denied_message(&approval),
                     );
+                    let denial = denial.with_hint(hint);
                     return self
                         .refuse_opened(&identified, denial, opening, Outcome::Denied)
                         .await;
@@ -465,10 +485,22 @@ impl Guard {
             .derive("session tags", subject.into_iter().chain(session.as_deref()))
     }
 
+    /// By which a person's notices are known again, whatever session they come from.
+    fn notice_key(&self, identity: &Identity) -> NoticeKey {
+        NoticeKey::of(&self.inner.tag_key, [&identity.issuer, &identity.subject])
+    }
+
+    /// The notices of this exchange.
+    pub(super) fn notices(&self, identified: &Identified) -> Notices {
+        let key = self.notice_key(&identified.identity);
+        Notices::signed(identified.exchange.to_string(), key)
+    }
+
     /// A refusal by policy, in the configured form.
     fn policy_denial(
         &self,
         identified: &Identified,
+        notices: &Notices,
         stream: bool,
         model: &str,
         code: &'static str,
@@ -484,6 +516,7 @@ impl Guard {
         policy_denial(
             self.inner.settings.refusal,
             exchange,
+            notices,
             &envelope,
             dialect,
             stream,
@@ -498,6 +531,7 @@ impl Guard {
 pub(super) fn policy_denial(
     form: RefusalForm,
     exchange: ExchangeId,
+    notices: &Notices,
     envelope: &Envelope,
     dialect: Dialect,
     stream: bool,
@@ -512,7 +546,7 @@ pub(super) fn policy_denial(
     let mut denial = Denial::new(exchange, dialect, StatusCode::BAD_REQUEST, code, message);
     // An editor that asks at each keystroke is to stay quiet.
     if form == RefusalForm::AssistantText || dialect == Dialect::GhostText {
-        let text = crate::exchange::notice(message, &exchange.to_string());
+        let text = notices.text(message);
         if let Some(plain) = dialect.plain_notice(envelope, &text) {
             denial.status = StatusCode::OK;
             denial.body = Some(if stream {

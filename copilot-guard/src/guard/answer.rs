@@ -20,7 +20,7 @@ use super::{Guard, headers};
 use crate::audit::{EventKind, Outcome};
 use crate::decision::Action;
 use crate::dialect::Traffic;
-use crate::exchange::{CallAnswer, Ended, PlainExchange, PlainStep, notice};
+use crate::exchange::{CallAnswer, Ended, PlainExchange, PlainStep};
 
 /// An error of the inner service or of its body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -136,6 +136,7 @@ impl Guard {
         let denial = policy_denial(
             self.inner.settings.refusal,
             session.ticket.exchange(),
+            &session.notices,
             &session.envelope,
             session.route.dialect,
             false,
@@ -214,8 +215,8 @@ impl Guard {
             Err(code) => return self.fail(session, code).await,
         };
         let rules = session.policy.rule_set().clone();
-        let exchange = session.ticket.exchange().to_string();
-        let mut answer = PlainExchange::new(session.route.dialect, rules, session.caller.clone(), exchange);
+        let notices = session.notices.clone();
+        let mut answer = PlainExchange::new(session.route.dialect, rules, session.caller.clone(), notices);
         match self.inner.scrubbers.of(&session.scrub, &session.policy) {
             Ok(scrubber) => scrubber.into_iter().for_each(|s| answer.scrub(s)),
             Err(_) => return self.fail(session, "credential_unscrubbable").await,
@@ -310,8 +311,7 @@ impl Guard {
         question: &crate::exchange::CallQuestion,
         until: tokio::time::Instant,
     ) -> CallAnswer {
-        let exchange = session.ticket.exchange().to_string();
-        let refuse = |message: &str| CallAnswer::Refuse(notice(message, &exchange));
+        let refuse = |message: &str| CallAnswer::Refuse(session.notices.text(message));
         let Ok((approval, claim, released)) = self.ask_about_call(session, question).await else {
             return refuse(UNAVAILABLE);
         };

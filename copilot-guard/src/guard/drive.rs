@@ -20,7 +20,7 @@ use super::session::Session;
 use super::upstream_error::{Shape, shape};
 use super::writer::{Ack, NotRecorded};
 use crate::audit::{AuditEvent, EventKind, Outcome};
-use crate::exchange::{CallAnswer, CallQuestion, Ended, Exchange, Scrubber, Step, notice};
+use crate::exchange::{CallAnswer, CallQuestion, Ended, Exchange, Scrubber, Step};
 
 /// Once so many bytes are ready, they leave.
 const GATHER: usize = 32 << 10;
@@ -117,7 +117,7 @@ where
             session.envelope.clone(),
             session.policy.rule_set().clone(),
             session.caller.clone(),
-            session.ticket.exchange().to_string(),
+            session.notices.clone(),
         );
         let now = Instant::now();
         let keep_alive_at = now + guard.inner.settings.keep_alive;
@@ -391,7 +391,7 @@ where
     }
 
     fn refusal(&self, message: &str) -> CallAnswer {
-        CallAnswer::Refuse(notice(message, &self.session.ticket.exchange().to_string()))
+        CallAnswer::Refuse(self.session.notices.text(message))
     }
 
     /// The caller's access was withdrawn: the answer ends here, whatever it waits for.

@@ -21,6 +21,7 @@ mod local;
 mod models;
 mod own;
 mod refusals;
+mod resent;
 mod revoked;
 mod scrub;
 mod session;

@@ -81,6 +81,7 @@ impl Guard {
                 digest: Digest::of(&[b"models"]),
                 policy,
                 welcome: self.welcome(identified.identity.clone()),
+                notices: self.notices(&identified),
                 scrub,
             },
         })
@@ -104,7 +105,7 @@ impl Guard {
         let mut inspection = Inspection::new(
             session.policy.rule_set().clone(),
             session.caller.clone(),
-            session.ticket.exchange().to_string(),
+            session.notices.clone(),
         );
         match self.inner.scrubbers.of(&session.scrub, &session.policy) {
             Ok(scrubber) => scrubber.into_iter().for_each(|s| inspection.scrub(s)),

@@ -14,6 +14,7 @@ use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::decision::Action;
 use crate::dialect::{Envelope, Route};
+use crate::exchange::Notices;
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::policy::{CallerPolicy, Policy};
@@ -123,6 +124,8 @@ pub(super) struct Session {
     pub(super) actor: Actor,
     pub(super) digest: Digest,
     pub(super) welcome: Welcome,
+    /// Writes what the client reads in place of what was withheld.
+    pub(super) notices: Notices,
     /// What was sent upstream with the request.
     pub(super) scrub: Scrub,
 }

@@ -22,6 +22,7 @@ mod masking_plain;
 mod pieces;
 mod prompts;
 mod readiness;
+mod resent;
 mod scrub;
 mod tags;
 mod tool_calls;
