@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use super::Summary;
+use super::asking::Asking;
 use super::scrub::{Scrubber, Scrubbing};
 use crate::audit::MaskCount;
 use crate::decision::{Action, Decision, RuleHit, Stage};
@@ -53,6 +54,7 @@ pub(super) struct Judge {
     whole: Option<Watched>,
     shown: String,
     scrubber: Option<Scrubber>,
+    asking: Option<Asking>,
 }
 
 /// What was found so far.
@@ -249,7 +251,13 @@ impl Judge {
             whole: None,
             shown: String::new(),
             scrubber: None,
+            asking: None,
         }
+    }
+
+    /// Tool calls are judged by these engines too.
+    pub(super) fn ask(&mut self, asking: Asking) {
+        self.asking = Some(asking);
     }
 
     /// Texts that begin from now on are scrubbed first.
@@ -453,7 +461,10 @@ impl Inspector for Judge {
         let verdict = self
             .policy
             .tool_call(&call.place, &call.name, &call.arguments, &strings);
-        let decision = verdict.decision;
+        let mut decision = verdict.decision;
+        if let Some(asking) = &self.asking {
+            decision.merge(asking.tool_call(call));
+        }
         for hit in &decision.hits {
             add_hit(&mut self.findings.hits, hit.clone());
         }

@@ -7,6 +7,7 @@
 //!    handed in meanwhile; they wait, bounded.
 //! 4. [`Step::Done`] is the last step. [`Exchange::summary`] tells what the record needs.
 
+mod asking;
 mod inspection;
 mod judge;
 mod plain;
@@ -20,6 +21,7 @@ use crate::dialect::{Dialect, Envelope, Flow, Place, StreamRewriter};
 use crate::policy::CallerPolicy;
 use crate::sse::Decoder;
 
+pub use asking::Asking;
 pub use inspection::Inspection;
 use judge::Judge;
 pub use judge::{CallAnswer, CallQuestion, notice};
@@ -140,6 +142,11 @@ impl Exchange {
     /// Takes further values out of every text from now on. Call it before the first bytes of upstream's body.
     pub fn scrub(&mut self, scrubber: Scrubber) {
         self.judge.scrub(scrubber);
+    }
+
+    /// Asks these engines too about every tool call. Call it before the first bytes of upstream's body.
+    pub fn ask(&mut self, asking: Asking) {
+        self.judge.ask(asking);
     }
 
     /// The next bytes of upstream's body.

@@ -21,10 +21,11 @@ use crate::audit::{Actor, AuditEvent, Closing, EventKind, Opening, Outcome};
 use crate::decision::{Action, Stage};
 use crate::detect::TagKey;
 use crate::dialect::{Dialect, Envelope, Traffic};
+use crate::exchange::Asking;
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::json::Limits;
-use crate::policy::Query;
+use crate::policy::{Policy, Query};
 use crate::secret::{CallerToken, Scrub};
 use crate::token::GatewayTokens;
 
@@ -67,10 +68,12 @@ impl Guard {
                 .of(identified.identity.kind);
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
+            let asking = self.asking(&identified, parts, &request.model);
             let judged = judge(
                 &request,
                 policy.rule_set(),
                 &caller,
+                &asking,
                 body.len(),
                 identified.token.expose(),
             );
@@ -91,9 +94,9 @@ impl Guard {
                 Some(untagged) => Some(request.write(untagged)?),
                 None => None,
             };
-            Ok::<_, crate::dialect::Malformed>((request, caller, judged, written, kept, bound))
+            Ok::<_, crate::dialect::Malformed>((request, caller, asking, judged, written, kept, bound))
         });
-        let (request, caller, mut judged, written, kept, bound) = match judged {
+        let (request, caller, asking, mut judged, written, kept, bound) = match judged {
             Some(Ok(judged)) => judged,
             Some(Err(error)) => {
                 return self
@@ -117,6 +120,7 @@ impl Guard {
             parts.uri.path_and_query().map_or("", |p| p.as_str()).as_bytes(),
             bound.as_deref().unwrap_or(&written).as_bytes(),
         ]);
+        let policy_version = self.version_of(&policy);
         let actor = Actor::from(&*identified.identity);
         let tools: BTreeSet<String> = request.tools.iter().cloned().collect();
         let opening = Opening {
@@ -129,7 +133,7 @@ impl Guard {
             user_agent: text_of(parts, "user-agent", identified.token.expose()),
             decision: judged.decision.action,
             hits: judged.decision.hits.clone(),
-            policy_version: policy.version().to_owned(),
+            policy_version: policy_version.to_string(),
             not_scanned: request.not_scanned.clone(),
             masks: judged.masks,
             approval: None,
@@ -140,6 +144,8 @@ impl Guard {
         let make_session = |ticket| Session {
             ticket,
             caller: caller.clone(),
+            asking: asking.clone(),
+            policy_version: policy_version.clone(),
             route: identified.route.clone(),
             envelope: Envelope {
                 id: (request.id.clone()).unwrap_or_else(|| dialect.message_id(&exchange.to_string())),
@@ -241,7 +247,7 @@ impl Guard {
                     covers: claim.findings.iter().cloned().collect(),
                     tools: tools.clone(),
                     shown: judged.shown,
-                    policy_version: policy.version().to_owned(),
+                    policy_version: policy_version.to_string(),
                     opened_at: identified.now,
                     expires_at: identified.now.plus(self.inner.settings.pending_ttl),
                     rides_until: identified
@@ -312,6 +318,24 @@ impl Guard {
                 }
             }
         }
+    }
+
+    /// Rules beside the policy's, asked on behalf of this caller.
+    pub(super) fn asking(&self, identified: &Identified, parts: &Parts, model: &str) -> Asking {
+        let identity = identified.identity.clone();
+        let route = &identified.route;
+        Asking::new(self.inner.engines.clone(), identity, model, identified.now).by(
+            &route.upstream,
+            parts.uri.path(),
+            route.dialect,
+        )
+    }
+
+    /// The version of this policy and of what is asked beside it. A panic of an engine here is one of its answers too,
+    /// of which the record then shows the policy's version alone.
+    pub(super) fn version_of(&self, policy: &Policy) -> Arc<str> {
+        catch(|| self.inner.engines.version_with(policy.version()))
+            .map_or_else(|| policy.version().into(), Into::into)
     }
 
     /// Rides on a used approval, or opens (or joins) one. `true`: the request may go at once.
@@ -421,7 +445,7 @@ impl Guard {
             user_agent: None,
             decision: Action::Block,
             hits: Vec::new(),
-            policy_version: self.policy().version().to_owned(),
+            policy_version: self.version_of(&self.policy()).to_string(),
             not_scanned: Vec::new(),
             masks: Vec::new(),
             approval: None,

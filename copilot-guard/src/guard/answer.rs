@@ -216,6 +216,7 @@ impl Guard {
         let rules = session.policy.rule_set().clone();
         let exchange = session.ticket.exchange().to_string();
         let mut answer = PlainExchange::new(session.route.dialect, rules, session.caller.clone(), exchange);
+        answer.ask(session.asking.clone());
         match self.inner.scrubbers.of(&session.scrub, &session.policy) {
             Ok(scrubber) => scrubber.into_iter().for_each(|s| answer.scrub(s)),
             Err(_) => return self.fail(session, "credential_unscrubbable").await,

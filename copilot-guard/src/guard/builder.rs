@@ -13,6 +13,7 @@ use crate::dialect::RouteTable;
 use crate::identity::Identity;
 use crate::memory::MemoryStore;
 use crate::policy::Policy;
+use crate::policy::engine::{Engines, PolicyEngine};
 use crate::token::{GatewayTokens, TokenError, TokenVerifier};
 
 /// The builder needs a token verifier next.
@@ -45,6 +46,7 @@ pub struct Ready {
     tag_key: Option<TagKey>,
     gateway_tokens: Option<GatewayTokens>,
     access: Option<Arc<dyn AccessStore>>,
+    engines: Vec<Arc<dyn PolicyEngine>>,
     settings: Settings,
     clock: Arc<dyn Clock>,
 }
@@ -130,6 +132,7 @@ impl GuardBuilder<WantsAudit> {
                 tag_key: None,
                 gateway_tokens: None,
                 access: None,
+                engines: Vec::new(),
                 settings: Settings::default(),
                 clock: Arc::new(SystemClock),
             },
@@ -206,6 +209,20 @@ impl GuardBuilder<Ready> {
         self
     }
 
+    /// Rules of one's own beside the policy's, in place of those named before.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Arc<dyn PolicyEngine>) -> Self {
+        self.state.engines = vec![engine];
+        self
+    }
+
+    /// Further rules of one's own: the strictest of all counts.
+    #[must_use]
+    pub fn add_engine(mut self, engine: Arc<dyn PolicyEngine>) -> Self {
+        self.state.engines.push(engine);
+        self
+    }
+
     /// Limits and times.
     #[must_use]
     pub fn with_settings(mut self, settings: Settings) -> Self {
@@ -236,6 +253,7 @@ impl GuardBuilder<Ready> {
             tag_key,
             gateway_tokens,
             access,
+            engines,
             settings,
             clock,
         } = self.state;
@@ -257,6 +275,7 @@ impl GuardBuilder<Ready> {
         let inner = Arc::new(Inner {
             verifier,
             policy: arc_swap::ArcSwap::from_pointee(policy),
+            engines: Engines::new(engines),
             approvals,
             reader,
             admin,

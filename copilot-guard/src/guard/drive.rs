@@ -112,13 +112,14 @@ where
     }
 
     fn new(guard: Guard, session: Session, phase: Phase<C, F, S>) -> Self {
-        let exchange = Exchange::new(
+        let mut exchange = Exchange::new(
             session.route.dialect,
             session.envelope.clone(),
             session.policy.rule_set().clone(),
             session.caller.clone(),
             session.ticket.exchange().to_string(),
         );
+        exchange.ask(session.asking.clone());
         let now = Instant::now();
         let keep_alive_at = now + guard.inner.settings.keep_alive;
         let silence = Box::pin(tokio::time::sleep_until(
@@ -149,9 +150,10 @@ where
             if self.session.welcome.is_over() {
                 self.withdraw();
             }
-            if self.may_gather()
-                && let Some(data) = self.gather().await
-            {
+            let Some(may_gather) = self.may_gather() else {
+                return self.after_panic();
+            };
+            if may_gather && let Some(data) = self.gather().await {
                 match self.take(Woken::Data(data)) {
                     Some(bytes) => return self.deliver(bytes).await,
                     None => continue,
@@ -177,11 +179,14 @@ where
         }
     }
 
-    /// Whether there is something for the client, and room to add what upstream has sent since.
-    fn may_gather(&mut self) -> bool {
-        matches!(self.phase, Phase::Streaming { .. })
-            && self.question.is_none()
-            && catch(|| self.exchange.ready()).is_some_and(|ready| ready > 0 && ready < GATHER)
+    /// Whether there is something for the client, and room to add what upstream has sent since. `None`: what looks at
+    /// text has panicked.
+    fn may_gather(&mut self) -> Option<bool> {
+        if !matches!(self.phase, Phase::Streaming { .. }) || self.question.is_some() {
+            return Some(false);
+        }
+        let ready = catch(|| self.exchange.ready())?;
+        Some(ready > 0 && ready < GATHER)
     }
 
     /// More of what upstream has sent already, so that events which came together leave together: each piece is one

@@ -7,6 +7,7 @@ use crate::audit::MaskCount;
 use crate::decision::{Action, Decision, RuleHit};
 use crate::detect::{MarkFormat, Redactor, RuleSet, ScanOptions};
 use crate::dialect::ParsedRequest;
+use crate::exchange::Asking;
 use crate::policy::{CallerPolicy, MaskSpan};
 
 /// What judging a request yields.
@@ -29,6 +30,7 @@ pub(super) fn judge(
     request: &ParsedRequest,
     rules: &RuleSet,
     caller: &CallerPolicy,
+    asking: &Asking,
     size: usize,
     token: &str,
 ) -> Judged {
@@ -44,10 +46,12 @@ pub(super) fn judge(
         findings: Vec::new(),
         shown: Vec::new(),
     };
+    judged.decision.merge(asking.request(request, size));
     let mut secrets = Secrets::new(rules, caller);
     let tokens = (!token.is_empty()).then(|| memchr::memmem::Finder::new(token));
     for (index, part) in request.parts.iter().enumerate() {
-        let verdict = caller.part(part.stage, &part.place, &part.text);
+        let mut verdict = caller.part(part.stage, &part.place, &part.text);
+        verdict.decision.merge(asking.part(part));
         // Most parts are neither copied nor changed.
         let (mut text, mut bare) = (Cow::from(&part.text), Cow::from(&part.text));
         if !verdict.masks.is_empty() {

@@ -59,6 +59,7 @@ use crate::dialect::{Dialect, RouteTable, Traffic};
 use crate::id::{Entropy, ExchangeId};
 use crate::identity::Identity;
 use crate::policy::Policy;
+use crate::policy::engine::Engines;
 use crate::token::{GatewayTokens, TokenError, TokenVerifier, credential, exchange_credential};
 
 /// The assembled guard. Cheap to clone; clones are the same guard.
@@ -70,6 +71,7 @@ pub struct Guard {
 struct Inner {
     verifier: Arc<dyn TokenVerifier>,
     policy: arc_swap::ArcSwap<Policy>,
+    engines: Engines,
     approvals: Arc<dyn ApprovalStore>,
     reader: Option<Arc<dyn AuditReader>>,
     admin: Option<admin::AdminAccess>,

@@ -14,6 +14,7 @@ use crate::audit::Actor;
 use crate::clock::Timestamp;
 use crate::decision::Action;
 use crate::dialect::{Envelope, Route};
+use crate::exchange::Asking;
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::policy::{CallerPolicy, Policy};
@@ -116,6 +117,10 @@ pub(super) struct Session {
     pub(super) ticket: Ticket,
     pub(super) policy: Arc<Policy>,
     pub(super) caller: CallerPolicy,
+    /// Rules beside the policy's, asked for this caller.
+    pub(super) asking: Asking,
+    /// The version of the policy, and of what is asked beside it.
+    pub(super) policy_version: Arc<str>,
     pub(super) route: Route,
     pub(super) envelope: Envelope,
     pub(super) stream: bool,

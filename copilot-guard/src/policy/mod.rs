@@ -36,6 +36,7 @@ mod callers;
 mod compile;
 mod config;
 mod decide;
+pub mod engine;
 mod explain;
 mod kinds;
 mod masking;

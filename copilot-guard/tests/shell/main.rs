@@ -15,6 +15,7 @@ mod audit_failure;
 mod broken_store;
 mod copilot;
 mod credentials;
+mod engine;
 mod gone;
 mod identity;
 mod masking;
