@@ -7,6 +7,7 @@ use super::Summary;
 use super::asking::Asking;
 use super::scrub::{Scrubber, Scrubbing};
 use crate::audit::MaskCount;
+use crate::budget::Tally;
 use crate::decision::{Action, Decision, RuleHit, Stage};
 use crate::detect::{Mark, MarkFormat, Redactor, RuleIndex, RuleSet, Sink, Span};
 use crate::dialect::{Blocked, Channel, Inspector, ToolCall, Verdict};
@@ -64,6 +65,14 @@ struct Findings {
     decision: Action,
     /// What a redactor released, before it is text: kept for its memory.
     scratch: Vec<u8>,
+    tally: Option<Tally>,
+}
+
+impl Findings {
+    fn add_masks(&mut self, rule: String, channel: String, count: u64) {
+        self.tally.iter().for_each(|tally| tally.add_masks(count));
+        *self.masks.entry((rule, channel)).or_default() += count;
+    }
 }
 
 /// One channel. What is shown comes from `acting`; the others only look, so that no match hides in a group that
@@ -113,6 +122,7 @@ impl Watched {
         text: &[u8],
         is_last: bool,
     ) -> Result<(), Box<(String, RuleHit)>> {
+        findings.tally.iter().for_each(|tally| tally.add_text(text.len()));
         let Some(mut scrubbing) = self.scrubbing.take() else {
             return self.run(policy, findings, place, signed, out, text, is_last);
         };
@@ -120,7 +130,7 @@ impl Watched {
         if count > 0 {
             findings.decision = findings.decision.max(Action::Mask);
             let mask = Scrubber::count(place.to_string(), count);
-            *findings.masks.entry((mask.rule, mask.channel)).or_default() += count;
+            findings.add_masks(mask.rule, mask.channel, count);
         }
         // A signature holds for the text that was signed.
         let result = if signed && count > 0 {
@@ -209,10 +219,7 @@ impl Watched {
         for rule in marks {
             let place = place.to_string();
             findings.decision = findings.decision.max(Action::Mask);
-            *findings
-                .masks
-                .entry((rules.kind(rule).to_owned(), place.clone()))
-                .or_default() += 1;
+            findings.add_masks(rules.kind(rule).to_owned(), place.clone(), 1);
             add_hit(&mut findings.hits, rules.hit(rule, &place));
         }
         match stopped.or(blocked_at.map(|(rule, _)| rule)) {
@@ -244,6 +251,7 @@ impl Judge {
                 hits: Vec::new(),
                 decision: Action::Allow,
                 scratch: Vec::new(),
+                tally: None,
             },
             not_scanned: Vec::new(),
             question: None,
@@ -258,6 +266,11 @@ impl Judge {
     /// Tool calls are judged by these engines too.
     pub(super) fn ask(&mut self, asking: Asking) {
         self.asking = Some(asking);
+    }
+
+    /// Text and masks are counted from now on.
+    pub(super) fn count(&mut self, tally: Tally) {
+        self.findings.tally = Some(tally);
     }
 
     /// Texts that begin from now on are scrubbed first.

@@ -115,6 +115,31 @@ impl Guard {
                 return self.refuse_identified(&identified, denial, "").await;
             }
         };
+        // What policy refuses takes from no budget.
+        let mut spending = None;
+        let mut blocked = "blocked_by_policy";
+        if judged.decision.action != Action::Block {
+            let size = written.len();
+            let Ok(spent) = self
+                .spend(&policy, &identified, &request.model, size, &judged.masks)
+                .await
+            else {
+                let message = "Budgets cannot be checked right now. Nothing was sent to the model; try again in a moment.";
+                let denial = Denial::new(
+                    exchange,
+                    dialect,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "budgets_unavailable",
+                    message,
+                );
+                return self.refuse_identified(&identified, denial, &kept).await;
+            };
+            if spent.decision.action == Action::Block {
+                blocked = "budget_exceeded";
+            }
+            judged.decision.merge(spent.decision);
+            spending = spent.spending;
+        }
         let digest = Digest::of(&[
             identified.route.upstream.as_bytes(),
             parts.uri.path_and_query().map_or("", |p| p.as_str()).as_bytes(),
@@ -141,8 +166,8 @@ impl Guard {
             request: kept,
         };
         let scrub = Scrub::new();
-        let make_session = |ticket| Session {
-            ticket,
+        let make_session = |ticket: Ticket| Session {
+            ticket: ticket.counting(spending.as_ref()),
             caller: caller.clone(),
             asking: asking.clone(),
             policy_version: policy_version.clone(),
@@ -159,6 +184,7 @@ impl Guard {
             policy: policy.clone(),
             welcome: self.welcome(identified.identity.clone()),
             scrub: scrub.clone(),
+            spending,
         };
         let upstream_request = upstream_request(parts, &identified, written, &scrub, &self.inner.settings);
         match judged.decision.action {
@@ -167,7 +193,7 @@ impl Guard {
                     &identified,
                     request.stream,
                     &request.model,
-                    "blocked_by_policy",
+                    blocked,
                     "block",
                     &judged.decision.message,
                 );
@@ -467,10 +493,10 @@ impl Guard {
         let mut closing = Closing::new(outcome, denial.status.as_u16(), opening.decision);
         closing.code = Some(denial.code.to_owned());
         let at = identified.now;
-        let events = vec![
-            AuditEvent::new(identified.exchange, 0, at, EventKind::Opened(Box::new(opening))),
-            AuditEvent::new(identified.exchange, 1, at, EventKind::Closed(Box::new(closing))),
-        ];
+        let opened = AuditEvent::new(identified.exchange, 0, at, EventKind::Opened(Box::new(opening)));
+        let closed = AuditEvent::new(identified.exchange, 1, at, EventKind::Closed(Box::new(closing)))
+            .under(opened.policy.as_deref());
+        let events = vec![opened, closed];
         match self.inner.writer.append(events).await {
             Ok(()) => Admission::Refuse(denial),
             Err(_) => Admission::Refuse(self.not_recorded(identified)),

@@ -7,6 +7,7 @@ use super::{Guard, Inner, Refusals, Writer};
 use crate::access::AccessStore;
 use crate::approval::ApprovalStore;
 use crate::audit::{AuditError, AuditEvent, AuditReader, AuditSink, Durable};
+use crate::budget::{BudgetStore, MemoryBudgets};
 use crate::clock::{Clock, SystemClock};
 use crate::detect::TagKey;
 use crate::dialect::RouteTable;
@@ -47,6 +48,7 @@ pub struct Ready {
     gateway_tokens: Option<GatewayTokens>,
     access: Option<Arc<dyn AccessStore>>,
     engines: Vec<Arc<dyn PolicyEngine>>,
+    budgets: Option<Arc<dyn BudgetStore>>,
     settings: Settings,
     clock: Arc<dyn Clock>,
 }
@@ -133,6 +135,7 @@ impl GuardBuilder<WantsAudit> {
                 gateway_tokens: None,
                 access: None,
                 engines: Vec::new(),
+                budgets: None,
                 settings: Settings::default(),
                 clock: Arc::new(SystemClock),
             },
@@ -223,6 +226,13 @@ impl GuardBuilder<Ready> {
         self
     }
 
+    /// Who counts what the policy's `[[budgets]]` limit. Without one, counts live in memory and end with the process.
+    #[must_use]
+    pub fn with_budgets(mut self, store: Arc<dyn BudgetStore>) -> Self {
+        self.state.budgets = Some(store);
+        self
+    }
+
     /// Limits and times.
     #[must_use]
     pub fn with_settings(mut self, settings: Settings) -> Self {
@@ -254,6 +264,7 @@ impl GuardBuilder<Ready> {
             gateway_tokens,
             access,
             engines,
+            budgets,
             settings,
             clock,
         } = self.state;
@@ -276,6 +287,7 @@ impl GuardBuilder<Ready> {
             verifier,
             policy: arc_swap::ArcSwap::from_pointee(policy),
             engines: Engines::new(engines),
+            budgets: budgets.unwrap_or_else(|| Arc::new(MemoryBudgets::new())),
             approvals,
             reader,
             admin,

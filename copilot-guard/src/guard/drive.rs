@@ -107,6 +107,7 @@ where
 
     pub(super) fn streaming(guard: Guard, session: Session, body: S, scrubber: Option<Scrubber>) -> Self {
         let mut driver = Self::new(guard, session, Phase::Streaming { body: Box::pin(body) });
+        driver.begin();
         scrubber.into_iter().for_each(|s| driver.exchange.scrub(s));
         driver
     }
@@ -120,6 +121,9 @@ where
             session.ticket.exchange().to_string(),
         );
         exchange.ask(session.asking.clone());
+        if let Some(spending) = &session.spending {
+            exchange.count(spending.tally().clone());
+        }
         let now = Instant::now();
         let keep_alive_at = now + guard.inner.settings.keep_alive;
         let silence = Box::pin(tokio::time::sleep_until(
@@ -281,6 +285,7 @@ where
             Woken::Called(Ok(reply)) => match shape(reply.status, &reply.headers) {
                 Shape::Stream if !self.scrub() => self.exchange.handle_failure("credential_unscrubbable"),
                 Shape::Stream => {
+                    self.begin();
                     self.heard_at = Instant::now();
                     self.phase = Phase::Streaming {
                         body: Box::pin(reply.body),
@@ -315,6 +320,13 @@ where
             Woken::Withdrawn => self.withdraw(),
         }
         None
+    }
+
+    /// Upstream answers: the request has cost something.
+    fn begin(&self) {
+        if let Some(spending) = &self.session.spending {
+            spending.tally().begin();
+        }
     }
 
     /// Cleans the answer of what was sent upstream. `false`: it cannot be.
@@ -525,6 +537,8 @@ where
         }
         let ticket = &mut self.session.ticket;
         let recorded = ticket.close(all, ended.outcome, ended.code, 200).await.is_ok();
+        // Now, and not when the client lets go of the reply.
+        self.session.spending = None;
         if !recorded {
             tracing::error!(exchange = %self.session.ticket.exchange(), "the end of a stream could not be recorded");
         }

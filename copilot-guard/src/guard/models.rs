@@ -90,6 +90,7 @@ impl Guard {
                 policy,
                 welcome: self.welcome(identified.identity.clone()),
                 scrub,
+                spending: None,
             },
         })
     }

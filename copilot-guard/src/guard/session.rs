@@ -11,6 +11,7 @@ use super::revoked::Welcome;
 use super::writer::Ticket;
 use crate::approval::{Approval, Claim, Digest};
 use crate::audit::Actor;
+use crate::budget::Spending;
 use crate::clock::Timestamp;
 use crate::decision::Action;
 use crate::dialect::{Envelope, Route};
@@ -128,6 +129,8 @@ pub(super) struct Session {
     pub(super) actor: Actor,
     pub(super) digest: Digest,
     pub(super) welcome: Welcome,
+    /// Settles what the answer takes, when it is dropped.
+    pub(super) spending: Option<Spending>,
     /// What was sent upstream with the request.
     pub(super) scrub: Scrub,
 }

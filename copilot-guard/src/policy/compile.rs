@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::allow::{self, Allow};
+use super::budget::{self, BudgetRule};
 use super::config::{self, ExceptionConfig, Listed, PolicyConfig};
 use super::kinds::Kinds;
 use super::problem::{PolicyError, Problem, nearest};
@@ -24,6 +25,7 @@ pub(super) struct Compiled {
     pub(super) rules: Vec<Rule>,
     pub(super) exceptions: Vec<Exception>,
     pub(super) allow: Vec<Allow>,
+    pub(super) budgets: Vec<BudgetRule>,
     pub(super) reviewers: Requirement,
     /// Digests of the values that every answer is scrubbed of.
     pub(super) scrubbed: BTreeSet<String>,
@@ -87,6 +89,7 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
     let exceptions = config.exceptions.iter().filter_map(lower_exception).collect();
     let lower_allow = |a| allow::compile(problems, &kinds, a, options.now, &mut warnings);
     let allow = config.masking.allow.iter().map(lower_allow).collect();
+    let budgets = budget::compile(problems, &kinds, &config.rule_ids, &config.budgets);
     let default = config.default.as_ref().map_or(Action::Allow, |d| d.value);
     warn_of_default(problems, &config, default, &mut warnings);
     let version = sha256_hex(text);
@@ -98,6 +101,7 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
         rules,
         exceptions,
         allow,
+        budgets,
         reviewers,
         scrubbed: options
             .exact

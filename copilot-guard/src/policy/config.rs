@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::budget::{self, BudgetConfig};
 use super::masking::{self, MaskingConfig};
 use super::reader::{At, Located, Problems, Table, Value};
 use crate::decision::{Action, Stage};
@@ -17,6 +18,7 @@ pub(super) struct PolicyConfig {
     /// The ids of all rules, also of those that could not be read.
     pub(super) rule_ids: BTreeSet<String>,
     pub(super) exceptions: Vec<ExceptionConfig>,
+    pub(super) budgets: Vec<BudgetConfig>,
 }
 
 /// One of `[[patterns]]`.
@@ -80,7 +82,8 @@ pub(super) struct ExceptionConfig {
     pub(super) expires: Located<String>,
 }
 
-const CALLERS: &[(&str, CallerKind)] = &[("person", CallerKind::Person), ("machine", CallerKind::Machine)];
+pub(super) const CALLERS: &[(&str, CallerKind)] =
+    &[("person", CallerKind::Person), ("machine", CallerKind::Machine)];
 
 const STAGES: &[(&str, Stage)] = &[
     ("prompt", Stage::Prompt),
@@ -149,6 +152,7 @@ pub(super) fn read(problems: &Problems, text: &str) -> PolicyConfig {
         .into_iter()
         .filter_map(|t| exception(problems, t))
         .collect();
+    let budgets = budget::read(problems, &mut file);
     file.finish();
     PolicyConfig {
         default,
@@ -157,6 +161,7 @@ pub(super) fn read(problems: &Problems, text: &str) -> PolicyConfig {
         rules,
         rule_ids,
         exceptions,
+        budgets,
     }
 }
 

@@ -32,6 +32,7 @@
 //! ```
 
 mod allow;
+mod budget;
 mod callers;
 mod compile;
 mod config;
@@ -59,6 +60,7 @@ pub use output::{OutputAction, OutputRules};
 pub use problem::{PolicyError, Problem};
 
 use crate::approval::Requirement;
+use crate::budget::Charge;
 use crate::clock::Timestamp;
 use crate::detect::RuleSet;
 use crate::identity::CallerKind;
@@ -198,6 +200,13 @@ impl Policy {
     /// Whose votes are needed when these rules ask for approval; see [`CallerPolicy::requirement`].
     pub fn requirement(&self, rule_ids: &[String]) -> Requirement {
         self.inner.requirement(rule_ids)
+    }
+
+    /// What a request of this caller takes from: one charge for each budget of the person, and one for each group of
+    /// theirs that has one.
+    pub fn budgets(&self, query: &Query<'_>, person: &str) -> Vec<Charge> {
+        let budgets = self.inner.budgets.iter();
+        budgets.flat_map(|budget| budget.charges(query, person)).collect()
     }
 
     /// The policy for one caller and model.

@@ -13,6 +13,7 @@ mod access;
 mod approvals;
 mod audit_failure;
 mod broken_store;
+mod budgets;
 mod copilot;
 mod credentials;
 mod engine;

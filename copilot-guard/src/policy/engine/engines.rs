@@ -65,7 +65,8 @@ fn read(question: &Question<'_>, said: Decision) -> Decision {
     let message = cut(said.message, MAX_MESSAGE);
     let mut decision = Decision::default();
     if missing && wanted > Action::Allow {
-        let hit = question.hit(NAMELESS, wanted, "it named no rule");
+        let mut hit = question.hit(NAMELESS, wanted, "it named no rule");
+        hit.tags.push(NAMELESS.to_owned());
         decision.add(hit, &message);
     }
     for hit in hits {
@@ -73,12 +74,14 @@ fn read(question: &Question<'_>, said: Decision) -> Decision {
             id if id.is_empty() => NAMELESS.to_owned(),
             id => id,
         };
-        let mut tags = hit.tags;
-        tags.truncate(MAX_TAGS);
+        let tags = hit.tags.into_iter().map(|tag| cut(tag, MAX_ID));
         let hit = RuleHit {
             observed_only: hit.observed_only,
             severity: hit.severity.map(|severity| plain(&severity)),
-            tags: tags.into_iter().map(|tag| cut(tag, MAX_ID)).collect(),
+            tags: std::iter::once(NAMELESS.to_owned())
+                .chain(tags)
+                .take(MAX_TAGS)
+                .collect(),
             ..question.hit(id, hit.action, cut(hit.reason, MAX_REASON))
         };
         decision.add(hit, &message);

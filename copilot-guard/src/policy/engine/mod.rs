@@ -69,7 +69,8 @@ pub trait PolicyEngine: fmt::Debug + Send + Sync + 'static {
     /// What the rules say. [`Decision::default`] has no objection; [`Question::hit`] makes a hit.
     ///
     /// Stage and place of hits are set to those of the question. `mask` names no text to mask and counts as `block`. An
-    /// action without a hit that asks for it gets one with the id `engine`, and so does a hit whose id is empty.
+    /// action without a hit that asks for it gets one with the id `engine`, and so does a hit whose id is empty. Each hit has
+    /// the tag `engine`, first, so that records tell it from a rule of the policy file.
     fn decide(&self, question: &Question<'_>) -> Decision;
 
     /// What tells these rules from earlier ones, such as a digest: recorded after the policy's own version. Letters,
