@@ -1,7 +1,7 @@
 //! One plain (not streamed) answer.
 
 use super::judge::Judge;
-use super::{CallAnswer, CallQuestion, Notices, Scrubber, Summary};
+use super::{Asking, CallAnswer, CallQuestion, Notices, Scrubber, Summary};
 use crate::decision::RuleHit;
 use crate::detect::RuleSet;
 use crate::dialect::{Dialect, Malformed, Plain};
@@ -27,6 +27,7 @@ pub struct PlainExchange {
     notices: Notices,
     answers: Vec<(u32, CallAnswer)>,
     scrubber: Option<Scrubber>,
+    asking: Option<Asking>,
 }
 
 impl PlainExchange {
@@ -41,12 +42,18 @@ impl PlainExchange {
             notices,
             answers: Vec::new(),
             scrubber: None,
+            asking: None,
         }
     }
 
     /// Takes further values out of every text.
     pub fn scrub(&mut self, scrubber: Scrubber) {
         self.scrubber = Some(scrubber);
+    }
+
+    /// Asks these engines too about every tool call.
+    pub fn ask(&mut self, asking: Asking) {
+        self.asking = Some(asking);
     }
 
     /// Judges the body. After [`PlainStep::Ask`] and [`handle_answer`](Self::handle_answer) it is called again.
@@ -58,6 +65,9 @@ impl PlainExchange {
         self.judge = Judge::new(self.rules.clone(), self.policy.clone(), self.notices.clone());
         if let Some(scrubber) = &self.scrubber {
             self.judge.scrub(scrubber.clone());
+        }
+        if let Some(asking) = &self.asking {
+            self.judge.ask(asking.clone());
         }
         for (number, answer) in &self.answers {
             self.judge.answer(*number, answer.clone());

@@ -22,11 +22,11 @@ use crate::audit::{Actor, AuditEvent, Closing, EventKind, Opening, Outcome};
 use crate::decision::{Action, Stage};
 use crate::detect::TagKey;
 use crate::dialect::{Dialect, Envelope, Traffic};
-use crate::exchange::{NoticeKey, Notices};
+use crate::exchange::{Asking, NoticeKey, Notices};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::json::Limits;
-use crate::policy::Query;
+use crate::policy::{Policy, Query};
 use crate::secret::{CallerToken, Scrub};
 use crate::token::GatewayTokens;
 
@@ -73,11 +73,13 @@ impl Guard {
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
             let resent = Resent::of(&request, &notice_key);
+            let asking = self.asking(&identified, parts, &request.model);
             let judged = judge(
                 &request,
                 &resent,
                 policy.rule_set(),
                 &caller,
+                &asking,
                 body.len(),
                 identified.token.expose(),
             );
@@ -98,9 +100,9 @@ impl Guard {
                 Some(untagged) => Some(request.write(untagged)?),
                 None => None,
             };
-            Ok::<_, crate::dialect::Malformed>((request, caller, judged, written, kept, bound))
+            Ok::<_, crate::dialect::Malformed>((request, caller, asking, judged, written, kept, bound))
         });
-        let (request, caller, mut judged, written, kept, bound) = match judged {
+        let (request, caller, asking, mut judged, written, kept, bound) = match judged {
             Some(Ok(judged)) => judged,
             Some(Err(error)) => {
                 return self
@@ -119,11 +121,37 @@ impl Guard {
                 return self.refuse_identified(&identified, denial, "").await;
             }
         };
+        // What policy refuses takes from no budget.
+        let mut spending = None;
+        let mut blocked = "blocked_by_policy";
+        if judged.decision.action != Action::Block {
+            let size = written.len();
+            let Ok(spent) = self
+                .spend(&policy, &identified, &request.model, size, &judged.masks)
+                .await
+            else {
+                let message = "Budgets cannot be checked right now. Nothing was sent to the model; try again in a moment.";
+                let denial = Denial::new(
+                    exchange,
+                    dialect,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "budgets_unavailable",
+                    message,
+                );
+                return self.refuse_identified(&identified, denial, &kept).await;
+            };
+            if spent.decision.action == Action::Block {
+                blocked = "budget_exceeded";
+            }
+            judged.decision.merge(spent.decision);
+            spending = spent.spending;
+        }
         let digest = Digest::of(&[
             identified.route.upstream.as_bytes(),
             parts.uri.path_and_query().map_or("", |p| p.as_str()).as_bytes(),
             bound.as_deref().unwrap_or(&written).as_bytes(),
         ]);
+        let policy_version = self.version_of(&policy);
         let actor = Actor::from(&*identified.identity);
         let tools: BTreeSet<String> = request.tools.iter().cloned().collect();
         let opening = Opening {
@@ -136,7 +164,7 @@ impl Guard {
             user_agent: text_of(parts, "user-agent", identified.token.expose()),
             decision: judged.decision.action,
             hits: judged.decision.hits.clone(),
-            policy_version: policy.version().to_owned(),
+            policy_version: policy_version.to_string(),
             not_scanned: request.not_scanned.clone(),
             masks: judged.masks,
             approval: None,
@@ -144,9 +172,11 @@ impl Guard {
             request: kept,
         };
         let scrub = Scrub::new();
-        let make_session = |ticket| Session {
-            ticket,
+        let make_session = |ticket: Ticket| Session {
+            ticket: ticket.counting(spending.as_ref()),
             caller: caller.clone(),
+            asking: asking.clone(),
+            policy_version: policy_version.clone(),
             route: identified.route.clone(),
             envelope: Envelope {
                 id: (request.id.clone()).unwrap_or_else(|| dialect.message_id(&exchange.to_string())),
@@ -161,6 +191,7 @@ impl Guard {
             welcome: self.welcome(identified.identity.clone()),
             notices: notices.clone(),
             scrub: scrub.clone(),
+            spending,
         };
         let upstream_request = upstream_request(parts, &identified, written, &scrub, &self.inner.settings);
         match judged.decision.action {
@@ -170,7 +201,7 @@ impl Guard {
                     &notices,
                     request.stream,
                     &request.model,
-                    "blocked_by_policy",
+                    blocked,
                     "block",
                     &judged.decision.message,
                 );
@@ -259,7 +290,7 @@ impl Guard {
                     covers: claim.findings.iter().cloned().collect(),
                     tools: tools.clone(),
                     shown: judged.shown,
-                    policy_version: policy.version().to_owned(),
+                    policy_version: policy_version.to_string(),
                     opened_at: identified.now,
                     expires_at: identified.now.plus(self.inner.settings.pending_ttl),
                     rides_until: identified
@@ -332,6 +363,24 @@ impl Guard {
                 }
             }
         }
+    }
+
+    /// Rules beside the policy's, asked on behalf of this caller.
+    pub(super) fn asking(&self, identified: &Identified, parts: &Parts, model: &str) -> Asking {
+        let identity = identified.identity.clone();
+        let route = &identified.route;
+        Asking::new(self.inner.engines.clone(), identity, model, identified.now).by(
+            &route.upstream,
+            parts.uri.path(),
+            route.dialect,
+        )
+    }
+
+    /// The version of this policy and of what is asked beside it. A panic of an engine here is one of its answers too,
+    /// of which the record then shows the policy's version alone.
+    pub(super) fn version_of(&self, policy: &Policy) -> Arc<str> {
+        catch(|| self.inner.engines.version_with(policy.version()))
+            .map_or_else(|| policy.version().into(), Into::into)
     }
 
     /// Rides on a used approval, or opens (or joins) one. `true`: the request may go at once.
@@ -441,7 +490,7 @@ impl Guard {
             user_agent: None,
             decision: Action::Block,
             hits: Vec::new(),
-            policy_version: self.policy().version().to_owned(),
+            policy_version: self.version_of(&self.policy()).to_string(),
             not_scanned: Vec::new(),
             masks: Vec::new(),
             approval: None,
@@ -463,10 +512,10 @@ impl Guard {
         let mut closing = Closing::new(outcome, denial.status.as_u16(), opening.decision);
         closing.code = Some(denial.code.to_owned());
         let at = identified.now;
-        let events = vec![
-            AuditEvent::new(identified.exchange, 0, at, EventKind::Opened(Box::new(opening))),
-            AuditEvent::new(identified.exchange, 1, at, EventKind::Closed(Box::new(closing))),
-        ];
+        let opened = AuditEvent::new(identified.exchange, 0, at, EventKind::Opened(Box::new(opening)));
+        let closed = AuditEvent::new(identified.exchange, 1, at, EventKind::Closed(Box::new(closing)))
+            .under(opened.policy.as_deref());
+        let events = vec![opened, closed];
         match self.inner.writer.append(events).await {
             Ok(()) => Admission::Refuse(denial),
             Err(_) => Admission::Refuse(self.not_recorded(identified)),

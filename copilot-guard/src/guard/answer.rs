@@ -19,7 +19,7 @@ use super::upstream_error::{self, Shape};
 use super::{Guard, headers};
 use crate::audit::{EventKind, Outcome};
 use crate::decision::Action;
-use crate::dialect::Traffic;
+use crate::dialect::{Traffic, usage};
 use crate::exchange::{CallAnswer, Ended, PlainExchange, PlainStep};
 
 /// An error of the inner service or of its body.
@@ -214,9 +214,19 @@ impl Guard {
             Ok(body) => body,
             Err(code) => return self.fail(session, code).await,
         };
+        let tally = session.spending.as_ref().map(|spending| spending.tally().clone());
+        if let Some(tally) = &tally {
+            tally.begin();
+            tally.complete();
+            tally.add_text(body.len());
+            usage(&body)
+                .into_iter()
+                .for_each(|(input, output)| tally.add_usage(input, output));
+        }
         let rules = session.policy.rule_set().clone();
         let notices = session.notices.clone();
         let mut answer = PlainExchange::new(session.route.dialect, rules, session.caller.clone(), notices);
+        answer.ask(session.asking.clone());
         match self.inner.scrubbers.of(&session.scrub, &session.policy) {
             Ok(scrubber) => scrubber.into_iter().for_each(|s| answer.scrub(s)),
             Err(_) => return self.fail(session, "credential_unscrubbable").await,
@@ -260,6 +270,15 @@ impl Guard {
         }
         let summary = answer.summary();
         let decision = session.decision.max(summary.decision);
+        if let Some(tally) = &tally {
+            tally.add_masks(
+                summary
+                    .masks
+                    .iter()
+                    .map(|mask| mask.count)
+                    .fold(0, u64::saturating_add),
+            );
+        }
         session.ticket.set_status(200);
         session
             .ticket

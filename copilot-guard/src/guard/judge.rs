@@ -8,6 +8,7 @@ use crate::audit::MaskCount;
 use crate::decision::{Action, Decision, RuleHit};
 use crate::detect::{MarkFormat, Redactor, RuleSet, ScanOptions};
 use crate::dialect::ParsedRequest;
+use crate::exchange::Asking;
 use crate::policy::{CallerPolicy, MaskSpan, Verdict};
 
 /// What judging a request yields.
@@ -31,6 +32,7 @@ pub(super) fn judge(
     resent: &Resent,
     rules: &RuleSet,
     caller: &CallerPolicy,
+    asking: &Asking,
     size: usize,
     token: &str,
 ) -> Judged {
@@ -46,11 +48,13 @@ pub(super) fn judge(
         findings: Vec::new(),
         shown: Vec::new(),
     };
+    judged.decision.merge(asking.request(request, size));
     let mut secrets = Secrets::new(rules, caller);
     let tokens = (!token.is_empty()).then(|| memchr::memmem::Finder::new(token));
     for (index, part) in request.parts.iter().enumerate() {
         let mut source = resent.text(index, &part.text);
         let mut verdict = caller.part(part.stage, &part.place, source);
+        verdict.decision.merge(asking.part(part));
         if let Some(note) = resent.note(index, &verdict.decision).filter(|_| !part.fixed) {
             source = note;
             verdict = Verdict::default();

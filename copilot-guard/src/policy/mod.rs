@@ -32,11 +32,13 @@
 //! ```
 
 mod allow;
+mod budget;
 mod callers;
 mod code;
 mod compile;
 mod config;
 mod decide;
+pub mod engine;
 mod exception;
 mod explain;
 mod groups;
@@ -65,6 +67,7 @@ pub use output::{CommandRules, LinkRules, OutputAction, OutputRules, OutputVerdi
 pub use problem::{PolicyError, Problem};
 
 use crate::approval::Requirement;
+use crate::budget::Charge;
 use crate::clock::Timestamp;
 use crate::detect::command::CommandJudge;
 use crate::detect::{Network, RuleSet};
@@ -235,6 +238,13 @@ impl Policy {
     /// Whose votes are needed when these rules ask for approval; see [`CallerPolicy::requirement`].
     pub fn requirement(&self, rule_ids: &[String]) -> Requirement {
         self.inner.requirement(rule_ids)
+    }
+
+    /// What a request of this caller takes from: one charge for each budget of the person, and one for each group of
+    /// theirs that has one.
+    pub fn budgets(&self, query: &Query<'_>, person: &str) -> Vec<Charge> {
+        let budgets = self.inner.budgets.iter();
+        budgets.flat_map(|budget| budget.charges(query, person)).collect()
     }
 
     /// The policy for one caller and model.

@@ -29,7 +29,7 @@ impl CommandJudge {
     }
 
     /// What counts as ours.
-    pub fn network(&self) -> &Network {
+    pub fn network(&self) -> &std::sync::Arc<Network> {
         &self.network
     }
 
