@@ -3,7 +3,9 @@
 mod argv;
 mod cmd_exe;
 mod code;
+mod decode;
 mod powershell;
+mod windows;
 mod words;
 
 use self::argv::judge_argv;
