@@ -234,3 +234,5 @@ fn unclear(rule: &'static str, reason: &'static str) -> Judgement {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(super) use self::tests::fits;
