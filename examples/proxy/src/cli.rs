@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::{audit_cli, demo, forward, keys, laptop, redact, serve};
+use crate::{audit_cli, demo, forward, keys, laptop, policy_cli, redact, schema, serve};
 
 /// A gateway between developers and a model endpoint that sees, stops and proves insider abuse.
 #[derive(Debug, Parser)]
@@ -49,7 +49,13 @@ enum Command {
     /// Work on a policy file.
     Policy {
         #[command(subcommand)]
-        command: PolicyCommand,
+        command: policy_cli::PolicyCommand,
+    },
+    /// Print the JSON Schema of a file, for editors.
+    Schema {
+        /// Of which file.
+        #[arg(value_enum)]
+        file: schema::SchemaOf,
     },
     /// Mask secrets from standard input to standard output, or say where they stand in files.
     Redact(redact::RedactArgs),
@@ -93,18 +99,6 @@ enum CaCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum PolicyCommand {
-    /// Check one policy file.
-    Check(PolicyFile),
-}
-
-#[derive(Debug, Args)]
-struct PolicyFile {
-    /// The policy file.
-    file: PathBuf,
-}
-
 impl Cli {
     /// Runs the command. `false`: the answer is no.
     pub(crate) fn run(self) -> Result<bool, Failure> {
@@ -122,14 +116,8 @@ impl Cli {
                 command: CaCommand::Init { out, host },
             } => forward::ca_init::init(&out, &host).map(|()| true),
             Command::Check { config } => check(&config),
-            Command::Policy {
-                command: PolicyCommand::Check(PolicyFile { file }),
-            } => {
-                let policy = serve::load_policy(&file, &[], Vec::new())?;
-                report(policy.warnings());
-                println!("{}: ok, version {}", file.display(), policy.version());
-                Ok(true)
-            }
+            Command::Policy { command } => policy_cli::run(&command),
+            Command::Schema { file } => schema::print(file).map(|()| true),
             Command::Redact(args) => redact::run(&args).map(|()| true),
             Command::Login(place) => runtime()?.block_on(laptop::login(&place)),
             Command::Token(place) => runtime()?.block_on(laptop::token(&place)),

@@ -8,8 +8,10 @@ mod failure;
 mod forward;
 mod keys;
 mod laptop;
+mod policy_cli;
 mod redact;
 mod revoke;
+mod schema;
 mod serve;
 
 use std::process::ExitCode;

@@ -5,8 +5,8 @@ mod rule;
 
 use std::collections::BTreeSet;
 
-pub(super) use matches::{Key, MatchConfig};
-pub(super) use rule::{ApprovalsConfig, RuleConfig};
+pub(super) use matches::{COMMANDS, Key, MatchConfig};
+pub(super) use rule::{ACTIONS, ApprovalsConfig, CALLERS, RuleConfig, SEVERITIES, STAGES};
 
 use super::masking::{self, MaskingConfig};
 use super::reader::{At, Located, Problems, Table, Value};
