@@ -35,6 +35,7 @@ mod responses_text;
 mod responses_whole;
 mod responses_write;
 mod routes;
+mod usage;
 
 use std::fmt;
 
@@ -46,6 +47,7 @@ pub use memo::{Slot, SlotKind};
 pub use refusal::error_body;
 pub use request::{ParsedRequest, Part};
 pub use routes::{Route, RouteSet, RouteTable, StaticReply, TokenExchange, Traffic, UnknownRouteSet};
+pub(crate) use usage::usage;
 
 /// A wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

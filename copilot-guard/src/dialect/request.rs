@@ -1,5 +1,7 @@
 //! Requests: one list of parts (stage, role, place, text), whatever the dialect.
 
+mod parameters;
+
 use std::collections::BTreeSet;
 
 use super::{Dialect, Malformed, is_opaque_member, mcp};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::PolicyOptions;
 use super::allow::{self, Allow};
+use super::budget::{self, BudgetRule};
 use super::config::{self, PolicyConfig};
 use super::exception::{self, Exception};
 use super::groups::{self, Groups};
@@ -31,6 +32,7 @@ pub(super) struct Compiled {
     pub(super) rules: Vec<Rule>,
     pub(super) exceptions: Vec<Exception>,
     pub(super) allow: Vec<Allow>,
+    pub(super) budgets: Vec<BudgetRule>,
     pub(super) reviewers: Requirement,
     /// Digests of the values that every answer is scrubbed of.
     pub(super) scrubbed: BTreeSet<String>,
@@ -81,6 +83,7 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
     let exceptions: Vec<_> = config.exceptions.iter().filter_map(lower_exception).collect();
     let lower_allow = |a| allow::compile(problems, &kinds, a);
     let allow: Vec<_> = config.masking.allow.iter().map(lower_allow).collect();
+    let budgets = budget::compile(problems, &kinds, &config.rule_ids, &config.budgets);
     let default = config.default.as_ref().map_or(Action::Allow, |d| d.value);
     let warnings = lint::warnings(problems, &config, &groups, options);
     let version = sha256_hex(text);
@@ -94,6 +97,7 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
         rules,
         exceptions,
         allow,
+        budgets,
         reviewers,
         scrubbed: options
             .exact

@@ -37,11 +37,13 @@
 //! ```
 
 mod allow;
+mod budget;
 mod callers;
 mod code;
 mod compile;
 mod config;
 mod decide;
+pub mod engine;
 mod exception;
 mod explain;
 mod groups;
@@ -73,6 +75,7 @@ pub use problem::{PolicyError, Problem};
 pub use schema::schema;
 
 use crate::approval::Requirement;
+use crate::budget::Charge;
 use crate::clock::Timestamp;
 use crate::detect::command::CommandJudge;
 use crate::detect::{Network, RuleSet};
@@ -252,6 +255,20 @@ impl Policy {
     /// Whose votes are needed when these rules ask for approval; see [`CallerPolicy::requirement`].
     pub fn requirement(&self, rule_ids: &[String]) -> Requirement {
         self.inner.requirement(rule_ids)
+    }
+
+    /// What a request of this caller takes from: one charge for each budget of the person, and one for each group of
+    /// theirs that has one.
+    pub fn budgets(&self, query: &Query<'_>, person: &str) -> Vec<Charge> {
+        let groups = self.inner.groups.of(query.groups);
+        let query = Query {
+            groups: &groups,
+            ..*query
+        };
+        let budgets = self.inner.budgets.iter();
+        budgets
+            .flat_map(|budget| budget.charges(&query, person))
+            .collect()
     }
 
     /// The policy for one caller and model.

@@ -1,5 +1,6 @@
 //! The JSON Schema of a policy file. Words come from the readers; a test holds the keys against them.
 
+use super::budget::PER;
 use super::config::{ACTIONS, CALLERS, COMMANDS, Key, SEVERITIES, STAGES};
 use super::reader::Schema;
 use crate::detect::{Class, Pack, intent};
@@ -44,6 +45,7 @@ fn policy() -> Schema {
         .key("allow", each(allow()))
         .key("rules", each(rule()))
         .key("exceptions", each(exception()))
+        .key("budgets", each(budget()))
 }
 
 fn network() -> Schema {
@@ -180,6 +182,32 @@ fn exception() -> Schema {
         .required("expires", Schema::date("The last day."))
 }
 
+fn budget() -> Schema {
+    let limit = |about: &str| Schema::number(about, 1);
+    Schema::table("How much a person or a group may have within a time.")
+        .required("id", Schema::text("Its name in records."))
+        .key(
+            "groups",
+            names("For members of any of these; left out: everybody."),
+        )
+        .key("not_groups", names("Not for members of these."))
+        .key("models", names("For these models, with `*`; left out: all."))
+        .key(
+            "callers",
+            Schema::one_of("For people or programs alone.", words(CALLERS)),
+        )
+        .required("per", Schema::one_of("Who shares a count.", words(PER)))
+        .required("window", Schema::duration("From `60s` to `31d`."))
+        .key("requests", limit("Requests within the window."))
+        .key("tokens", limit("Tokens within the window."))
+        .key("masks", limit("Masks within the window."))
+        .key("message", Schema::text("What the developer is shown."))
+        .key(
+            "observe",
+            Schema::flag("Record what it would do, and do nothing."),
+        )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,6 +229,7 @@ mod tests {
         match = {}
         approvals = { any = [{ a = 1 }] }
         [[exceptions]]
+        [[budgets]]
     "#;
 
     #[test]

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::failure::Failure;
+use crate::policy_cli::PolicyCommand;
 use crate::{audit_cli, demo, forward, keys, laptop, policy_cli, redact, schema, serve};
 
 /// A gateway between developers and a model endpoint that sees, stops and proves insider abuse.
@@ -49,7 +50,7 @@ enum Command {
     /// Work on a policy file.
     Policy {
         #[command(subcommand)]
-        command: policy_cli::PolicyCommand,
+        command: PolicyCommand,
     },
     /// Print the JSON Schema of a file, for editors.
     Schema {
@@ -116,6 +117,9 @@ impl Cli {
                 command: CaCommand::Init { out, host },
             } => forward::ca_init::init(&out, &host).map(|()| true),
             Command::Check { config } => check(&config),
+            Command::Policy {
+                command: PolicyCommand::Replay(args),
+            } => runtime()?.block_on(crate::replay::run(*args)),
             Command::Policy { command } => policy_cli::run(&command),
             Command::Schema { file } => schema::print(file).map(|()| true),
             Command::Redact(args) => redact::run(&args).map(|()| true),

@@ -10,6 +10,7 @@ mod keys;
 mod laptop;
 mod policy_cli;
 mod redact;
+mod replay;
 mod revoke;
 mod schema;
 mod serve;

@@ -23,6 +23,8 @@ impl Address {
         }
         let (scheme, rest) = match text.split_once("://") {
             Some((scheme, rest)) if is_scheme(scheme) => (scheme, rest),
+            // `https:/host` and `https:host` are an address to browsers, and a host named `https` to others.
+            _ if has_lone_scheme(text) => return None,
             // Without a scheme, what stands before an `@` could be one: `mailto:a@host`.
             _ if text
                 .split(['/', '?', '#'])
@@ -82,6 +84,14 @@ impl Address {
     pub fn is_relay(&self) -> bool {
         super::relay::find(&self.host, self.path()).is_some()
     }
+}
+
+fn has_lone_scheme(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(scheme, _)| {
+        ["http", "https", "ws", "wss", "ftp", "file"]
+            .iter()
+            .any(|s| scheme.eq_ignore_ascii_case(s))
+    })
 }
 
 fn is_scheme(text: &str) -> bool {

@@ -9,6 +9,7 @@
 mod address;
 mod entry;
 mod host;
+mod payload;
 mod relay;
 mod remote;
 #[cfg(test)]
@@ -17,7 +18,9 @@ mod tests;
 pub use address::Address;
 pub use entry::{BadEntry, NetworkError};
 pub use host::Host;
+pub(in crate::detect) use payload::{is_data_label, is_payload};
 pub use relay::{RelayKind, is_relay, relay};
+pub(in crate::detect) use remote::decode as percent_decode;
 
 use entry::{HostEntry, RemoteEntry};
 

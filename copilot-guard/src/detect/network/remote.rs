@@ -112,7 +112,7 @@ fn segments(path: &str) -> Option<Vec<String>> {
 }
 
 /// Percent-decodes once. Nothing for a broken escape.
-pub(super) fn decode(text: &str) -> Option<String> {
+pub(in crate::detect) fn decode(text: &str) -> Option<String> {
     if !text.contains('%') {
         return Some(text.to_owned());
     }

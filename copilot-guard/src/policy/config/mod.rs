@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 pub(super) use matches::{COMMANDS, Key, MatchConfig};
 pub(super) use rule::{ACTIONS, ApprovalsConfig, CALLERS, RuleConfig, SEVERITIES, STAGES};
 
+use super::budget::{self, BudgetConfig};
 use super::masking::{self, MaskingConfig};
 use super::reader::{At, Located, Problems, Table, Value};
 use crate::decision::Action;
@@ -25,6 +26,7 @@ pub(in crate::policy) struct PolicyConfig {
     /// The ids of all rules, also of those that could not be read.
     pub(in crate::policy) rule_ids: BTreeSet<String>,
     pub(in crate::policy) exceptions: Vec<ExceptionConfig>,
+    pub(in crate::policy) budgets: Vec<BudgetConfig>,
 }
 
 /// `[network]`.
@@ -109,6 +111,7 @@ pub(in crate::policy) fn read(problems: &Problems, text: &str) -> PolicyConfig {
         .into_iter()
         .filter_map(|t| exception(problems, t))
         .collect();
+    let budgets = budget::read(problems, &mut file);
     file.finish();
     PolicyConfig {
         default,
@@ -119,6 +122,7 @@ pub(in crate::policy) fn read(problems: &Problems, text: &str) -> PolicyConfig {
         rules,
         rule_ids,
         exceptions,
+        budgets,
     }
 }
 

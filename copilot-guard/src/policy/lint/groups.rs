@@ -39,7 +39,7 @@ pub(super) fn check(warnings: &mut Warnings<'_>, config: &PolicyConfig, options:
             warnings.add(
                 &item.at,
                 format!("to count as {} changes nothing", item.shown()),
-                "no rule, exception or allowed text of this file is for that group",
+                "no rule, exception, budget or allowed text of this file is for that group",
                 mend,
             );
         }
@@ -86,6 +86,10 @@ impl Named {
         for rule in &config.rules {
             add(rule.groups.as_ref());
             add(rule.not_groups.as_ref());
+        }
+        for budget in &config.budgets {
+            add(budget.groups.as_ref());
+            add(budget.not_groups.as_ref());
         }
         for exception in &config.exceptions {
             add(Some(&exception.groups));

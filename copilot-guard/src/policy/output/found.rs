@@ -60,7 +60,7 @@ impl<'o> CommandRules<'o> {
 
 impl<'o> LinkRules<'o> {
     /// What counts as ours.
-    pub fn network(&self) -> &'o Network {
+    pub fn network(&self) -> &'o std::sync::Arc<Network> {
         self.0.policy.commands.network()
     }
 

@@ -32,7 +32,11 @@ fn config() -> Schema {
             Schema::table("Who people are.").required("issuers", Schema::list("", issuer())),
         )
         .required("upstreams", Schema::list("", upstream()))
-        .required("policy", only_file("What is allowed to whom."))
+        .required(
+            "policy",
+            only_file("What is allowed to whom.")
+                .key("approved", names("SHA-256 of the versions that were signed off.")),
+        )
         .required(
             "store",
             Schema::table("Where approvals and record are kept.")

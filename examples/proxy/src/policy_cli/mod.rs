@@ -22,6 +22,8 @@ pub(crate) enum PolicyCommand {
     Check(CheckArgs),
     /// Say which rules ran, matched and did not, and why a person gets this outcome for this request.
     Explain(explain::ExplainArgs),
+    /// Judge what is on record again by another policy, and say what would change. Exits with 1 when anything would.
+    Replay(Box<crate::replay::ReplayArgs>),
 }
 
 #[derive(Debug, Args)]
