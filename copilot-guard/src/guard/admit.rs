@@ -69,7 +69,9 @@ impl Guard {
         let judged = catch(|| {
             let request = dialect.parse_request(&body, identified.route.model.as_deref(), limits)?;
             let query = Query::new(&identified.identity.groups, &request.model, identified.now)
-                .of(identified.identity.kind);
+                .of(identified.identity.kind)
+                .with_route(parts.uri.path())
+                .with_parameters(&request.parameters);
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
             let resent = Resent::of(&request, &notice_key);

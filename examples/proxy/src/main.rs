@@ -8,9 +8,11 @@ mod failure;
 mod forward;
 mod keys;
 mod laptop;
+mod policy_cli;
 mod redact;
 mod replay;
 mod revoke;
+mod schema;
 mod serve;
 
 use std::process::ExitCode;

@@ -102,7 +102,9 @@ fn judge(
     opening: &Opening,
     request: &ParsedRequest,
 ) -> Judged {
-    let query = Query::new(&opening.actor.groups, &request.model, at).of(opening.actor.kind);
+    let query = Query::new(&opening.actor.groups, &request.model, at)
+        .of(opening.actor.kind)
+        .with_parameters(&request.parameters);
     let caller = policy.for_caller(&query);
     let mut new: BTreeSet<Seen> = BTreeSet::new();
     new.extend(caller.request(opening.request.len()).hits.iter().map(Seen::from));
