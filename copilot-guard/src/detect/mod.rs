@@ -53,6 +53,8 @@ pub mod command;
 mod encoded;
 mod error;
 mod field;
+pub mod hidden;
+pub mod intent;
 mod judgement;
 pub mod link;
 mod mark;
@@ -65,6 +67,7 @@ mod sink;
 mod stream;
 mod tag;
 pub mod tool;
+pub mod views;
 
 pub use allow::{AllowEntry, AllowList};
 pub use encoded::known_forms;

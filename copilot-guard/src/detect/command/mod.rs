@@ -1,5 +1,15 @@
 //! Judges shell commands by what they would do, not by how they are spelled.
 
+mod argv;
+mod cmd_exe;
+mod code;
+mod decode;
+mod powershell;
+mod windows;
+mod words;
+
+use self::argv::judge_argv;
+use self::words::{Cx, Word};
 use super::judgement::Judgement;
 use super::network::Network;
 
@@ -29,19 +39,29 @@ impl CommandJudge {
     }
 
     /// What counts as ours.
-    pub fn network(&self) -> &Network {
+    pub fn network(&self) -> &std::sync::Arc<Network> {
         &self.network
     }
 
     /// Judges a command line or script. Never panics; what cannot be told is never allowed.
     pub fn judge(&self, shell: Shell, command: &str) -> Judgement {
-        let _ = (shell, command);
-        Judgement::default()
+        let cx = Cx {
+            network: &self.network,
+            depth: 0,
+        };
+        match shell {
+            Shell::Bash => Judgement::default(),
+            Shell::PowerShell => powershell::judge(&cx, command),
+        }
     }
 
     /// Judges a program and its arguments, as `execve` takes them.
     pub fn judge_argv(&self, argv: &[String]) -> Judgement {
-        let _ = argv;
-        Judgement::default()
+        let cx = Cx {
+            network: &self.network,
+            depth: 0,
+        };
+        let words: Vec<Word> = argv.iter().map(Word::known).collect();
+        judge_argv(&cx, &words)
     }
 }

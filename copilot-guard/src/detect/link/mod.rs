@@ -16,7 +16,9 @@ mod tests;
 mod watch;
 
 use std::ops::Range;
+use std::sync::Arc;
 
+use super::network::Network;
 pub use watch::LinkWatch;
 
 /// How an address stands in the text.
@@ -53,4 +55,12 @@ pub struct Found {
 /// `<img src="`). Linear in the text behind `from`, and in at most 8 KiB before it.
 pub fn find(text: &str, from: usize) -> Vec<Found> {
     find::all(text, from)
+}
+
+/// Where addresses stand in a whole text that are not ours.
+pub fn foreign(network: &Arc<Network>, text: &str) -> Vec<Range<usize>> {
+    let mut watch = LinkWatch::new(Arc::clone(network));
+    let mut found = find(text, 0);
+    found.retain(|link| watch.judge(text, link).is_some());
+    found.into_iter().map(|link| link.range).collect()
 }
