@@ -68,10 +68,17 @@ impl Guard {
         let limits = Limits::with_bytes(self.inner.settings.max_request_bytes);
         let judged = catch(|| {
             let request = dialect.parse_request(&body, identified.route.model.as_deref(), limits)?;
+            let parameters: Vec<_> = request.parameters.iter().cloned().collect();
             let query = Query::new(&identified.identity.groups, &request.model, identified.now)
-                .of(identified.identity.kind);
+                .of(identified.identity.kind)
+                .with_route(parts.uri.path())
+                .with_parameters(&parameters);
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
+            let known = self
+                .inner
+                .findings
+                .known(&self.person_key(&identified.identity), &caller);
             let resent = Resent::of(&request, &notice_key);
             let asking = self.asking(&identified, parts, &request.model);
             let judged = judge(
@@ -80,6 +87,7 @@ impl Guard {
                 policy.rule_set(),
                 &caller,
                 &asking,
+                known.as_ref(),
                 body.len(),
                 identified.token.expose(),
             );
@@ -532,6 +540,12 @@ impl Guard {
         self.inner
             .tag_key
             .derive("session tags", subject.into_iter().chain(session.as_deref()))
+    }
+
+    fn person_key(&self, identity: &Identity) -> TagKey {
+        self.inner
+            .tag_key
+            .derive("person", [&identity.issuer, &identity.subject])
     }
 
     /// By which a person's notices are known again, whatever session they come from.
