@@ -74,6 +74,10 @@ impl Guard {
                 .with_parameters(&request.parameters);
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
+            let known = self
+                .inner
+                .findings
+                .known(&self.person_key(&identified.identity), &caller);
             let resent = Resent::of(&request, &notice_key);
             let asking = self.asking(&identified, parts, &request.model);
             let judged = judge(
@@ -82,6 +86,7 @@ impl Guard {
                 policy.rule_set(),
                 &caller,
                 &asking,
+                known.as_ref(),
                 body.len(),
                 identified.token.expose(),
             );
@@ -534,6 +539,12 @@ impl Guard {
         self.inner
             .tag_key
             .derive("session tags", subject.into_iter().chain(session.as_deref()))
+    }
+
+    fn person_key(&self, identity: &Identity) -> TagKey {
+        self.inner
+            .tag_key
+            .derive("person", [&identity.issuer, &identity.subject])
     }
 
     /// By which a person's notices are known again, whatever session they come from.
