@@ -11,10 +11,13 @@
 
 mod cmdlets;
 mod eval;
+mod files;
 mod names;
 mod normal;
+mod reach;
 mod rough;
 mod script;
+mod table;
 mod value;
 mod walk;
 

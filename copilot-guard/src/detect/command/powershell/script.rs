@@ -188,8 +188,12 @@ impl<'a> Script<'a> {
         self.facts.download |= !own;
         self.facts.foreign |= from.is_none_or(hosts::is_foreign);
         if let Some(to) = to.filter(|_| !own) {
-            let name = windows::base(to);
-            if name.len() >= 2 {
+            let name = places::plain(to)
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            if name.contains('.') || name.len() >= 3 {
                 self.facts.saved.push(name);
             }
         }

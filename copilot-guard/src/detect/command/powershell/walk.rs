@@ -7,11 +7,10 @@ use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
 use super::super::super::judgement::{Class, Danger};
 use super::super::windows::places;
-use super::cmdlets::{self};
 use super::eval::{Eval, name_of};
 use super::script::Script;
 use super::value::Value;
-use super::{Arg, rough};
+use super::{Arg, files, rough};
 
 /// How often the parser may report before it is stopped: it does so every hundred steps.
 const STEPS_PER_BYTE: usize = 2;
@@ -174,7 +173,7 @@ impl<'t> Walk<'t> {
             "redirection" => {
                 if let Some(file) = node.named_child(1) {
                     let target = self.eval.src(file).trim();
-                    cmdlets::write_to(script, target);
+                    files::write_to(script, target);
                 }
             }
             "function_statement" => {
@@ -386,7 +385,16 @@ impl<'t> Walk<'t> {
             }
             return;
         }
-        let value = self.eval.value(right);
+        let value = match self.eval.value(right) {
+            // Of a string with variables in it something is known; of what a command gives, nothing.
+            Value::Part(_)
+                if !self.eval.src(right).trim_start().starts_with(['"', '@'])
+                    && !self.eval.src(right).contains("oin-") =>
+            {
+                Value::Part(format!("${name}"))
+            }
+            value => value,
+        };
         let value = match op {
             "=" => value,
             "+=" => match self.eval.get(&name).cloned() {
@@ -502,13 +510,13 @@ impl<'t> Walk<'t> {
             ) => {
                 script.secret(places::secret(&text));
                 if let Some(to) = args.get(1) {
-                    cmdlets::write_to(script, &to.text());
+                    files::write_to(script, &to.text());
                 }
             }
             ("io.file", _)
                 if name.starts_with("write") || name.starts_with("append") || name.starts_with("create") =>
             {
-                cmdlets::write_to(script, &text);
+                files::write_to(script, &text);
             }
             ("reflection.assembly", "loadwithpartialname") if first.as_ref().is_some_and(Value::is_known) => {
             }
