@@ -582,10 +582,7 @@ fn pieces(text: &str) -> Vec<(String, char)> {
                 }
                 Some('\n') | None => {}
                 // An escaped sign is text: `echo a ^& b`.
-                Some(n @ ('&' | '|' | '<' | '>' | '(' | ')')) => {
-                    piece.push('\u{1}');
-                    let _ = n;
-                }
+                Some('&' | '|' | '<' | '>' | '(' | ')') => piece.push('\u{1}'),
                 Some(n) => piece.push(n),
             },
             '\n' | '\r' => {

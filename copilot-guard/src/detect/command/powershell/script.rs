@@ -177,7 +177,18 @@ impl<'a> Script<'a> {
                 "runs text that cannot be told as code",
             );
             if text.contains(' ') && self.cx.depth < 2 {
-                self.judgement.merge(judge(&self.inner(), &text));
+                let judged = judge(&self.inner(), &text);
+                for finding in &judged.findings {
+                    let is_fetch = matches!(
+                        finding.rule,
+                        "exfiltration/foreign-host" | "exfiltration/dynamic-address" | "remote-code/download"
+                    );
+                    self.facts.download |= is_fetch;
+                    self.facts.foreign |= is_fetch;
+                    self.facts.secret |= finding.class == Class::CredentialAccess
+                        || finding.rule == "reconnaissance/environment";
+                }
+                self.judgement.merge(judged);
             }
         }
     }
@@ -275,8 +286,13 @@ impl<'a> Script<'a> {
 
     /// A member is called or named; `text` is the expression around it.
     pub(super) fn member(&mut self, name: &str, text: &str) {
-        let name = name.trim_matches(['"', '\'']);
         let own = hosts::within(&self.cx, text);
+        self.member_at(name, text, own);
+    }
+
+    /// The same, where the host is known already.
+    pub(super) fn member_at(&mut self, name: &str, text: &str, own: Option<HostClass>) {
+        let name = name.trim_matches(['"', '\'']);
         match name {
             "downloadstring"
             | "downloaddata"

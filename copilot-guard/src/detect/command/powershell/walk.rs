@@ -10,7 +10,7 @@ use super::super::windows::places;
 use super::eval::{Eval, name_of};
 use super::script::Script;
 use super::value::Value;
-use super::{Arg, files, rough};
+use super::{Arg, files, normal, rough};
 
 /// How often the parser may report before it is stopped: it does so every hundred steps.
 const STEPS_PER_BYTE: usize = 2;
@@ -19,9 +19,27 @@ const MIN_STEPS: usize = 4096;
 /// Parses and judges a script.
 pub(super) fn script(script: &mut Script<'_>, source: &str) {
     rough::anywhere(script, source);
-    let Some(tree) = parse(source) else {
+    let Some(mut tree) = parse(source) else {
         rough::judge(script, source);
         return;
+    };
+    // What PowerShell takes and the grammar does not is written so that both take it.
+    let mended = if tree.root_node().has_error() {
+        normal::mended(source)
+    } else {
+        None
+    };
+    let mended = mended.and_then(|text| {
+        parse(&text)
+            .filter(|t| !t.root_node().has_error())
+            .map(|tree| (text, tree))
+    });
+    let source = match &mended {
+        Some((text, better)) => {
+            tree = better.clone();
+            text.as_str()
+        }
+        None => source,
     };
     let root = tree.root_node();
     let mut walk = Walk {
@@ -252,10 +270,6 @@ impl<'t> Walk<'t> {
         }
         match path {
             Some((path, dynamic)) => {
-                if let Some(block) = args.iter().find(|a| a.block) {
-                    // `iex {…}` and friends: the block is walked, nothing is lost.
-                    let _ = block;
-                }
                 script.command(path.trim(), dynamic, args, input);
             }
             None => script.found(
@@ -566,13 +580,11 @@ impl<'t> Walk<'t> {
                 );
             }
             (_, "run" | "exec" | "shellexecute") => {
-                let words: Vec<Arg> = Vec::new();
                 if first.as_ref().is_some_and(Value::is_known) {
                     let judged = super::super::cmd_exe::judge(&script.inner(), &text);
                     script.judgement.merge(judged);
                     script.ran(&text);
                 } else {
-                    let _ = words;
                     script.member("exec", source);
                 }
             }
