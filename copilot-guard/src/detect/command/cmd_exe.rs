@@ -7,6 +7,11 @@ use super::words::Cx;
 pub(super) fn judge(cx: &Cx<'_>, text: &str) -> Judgement {
     let _ = (cx.network, text);
     let mut judgement = Judgement::default();
-    judgement.add(Finding::new("unclear/cmd-exe", Class::Unclear, Danger::Approve, "a command for cmd.exe"));
+    judgement.add(Finding::new(
+        "unclear/cmd-exe",
+        Class::Unclear,
+        Danger::Approve,
+        "a command for cmd.exe",
+    ));
     judgement
 }

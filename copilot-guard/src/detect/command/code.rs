@@ -7,6 +7,11 @@ use super::words::Cx;
 pub(super) fn judge(cx: &Cx<'_>, language: &str, text: &str) -> Judgement {
     let _ = (cx.network, language, text);
     let mut judgement = Judgement::default();
-    judgement.add(Finding::new("unclear/code", Class::Unclear, Danger::Approve, "code for an interpreter"));
+    judgement.add(Finding::new(
+        "unclear/code",
+        Class::Unclear,
+        Danger::Approve,
+        "code for an interpreter",
+    ));
     judgement
 }

@@ -7,6 +7,11 @@ use super::words::Cx;
 pub(super) fn judge(cx: &Cx<'_>, text: &str) -> Judgement {
     let _ = (cx.network, text);
     let mut judgement = Judgement::default();
-    judgement.add(Finding::new("unclear/powershell", Class::Unclear, Danger::Approve, "a PowerShell script"));
+    judgement.add(Finding::new(
+        "unclear/powershell",
+        Class::Unclear,
+        Danger::Approve,
+        "a PowerShell script",
+    ));
     judgement
 }
