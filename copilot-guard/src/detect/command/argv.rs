@@ -106,12 +106,16 @@ pub(super) fn run(cx: &Cx<'_>, world: &World<'_>, stdin: &Flow, argv: &[Word]) -
         match peel(&call, &mut outcome) {
             // What is inside stands at the end.
             Peel::Inner(inner) => argv = argv.get(argv.len() - inner.len()..).unwrap_or_default(),
-            Peel::Owned(words) => {
+            Peel::Owned(words, bits) => {
                 let inner = Cx {
                     depth: cx.depth + 1,
                     ..*cx
                 };
-                outcome.merge(run(&inner, world, stdin, &words));
+                let world = World {
+                    tainted: world.tainted | bits,
+                    ..*world
+                };
+                outcome.merge(run(&inner, &world, stdin, &words));
                 return outcome;
             }
             Peel::Done => return outcome,

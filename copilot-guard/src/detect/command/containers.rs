@@ -115,7 +115,7 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         Some(program) => {
             let mut argv = vec![(*program).clone()];
             argv.extend(rest.iter().cloned());
-            Peel::Owned(argv)
+            Peel::Owned(argv, 0)
         }
         None => Peel::Inner(rest),
     }

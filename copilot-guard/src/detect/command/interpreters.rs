@@ -418,7 +418,7 @@ fn python_module<'a>(call: &Call<'a>, module: &[Word], out: &mut Outcome) -> Pee
             if let Some(first) = argv.first_mut() {
                 first.text = first.text.replace("awscli", "aws");
             }
-            Peel::Owned(argv)
+            Peel::Owned(argv, 0)
         }
         "smtplib" | "ftplib" | "telnetlib" | "code" | "pdb" | "idlelib" | "xmlrpc.server" => {
             out.judgement

@@ -78,7 +78,7 @@ const STORES: &[&str] = &[
     "/dev/mem",
     "/.config/containers/auth.json",
     "/.config/sops/age/keys.txt",
-    "/sam",
+    
     "/ntds.dit",
     "/.bitwarden*",
     "/.lastpass/*",
@@ -111,7 +111,7 @@ const LIKELY: &[&str] = &[
     "/*.keystore",
     "/*.kdbx",
     "/*.ppk",
-    "/*.asc",
+   
     "/secrets.*",
     "/secret.*",
     "/credentials",
@@ -557,19 +557,24 @@ fn ends_in(entry: &str, path: &str) -> bool {
     glob(entry.trim_start_matches('/'), tail.trim_start_matches('/'))
 }
 
-/// Whether a pattern of paths may stand for an entry: part by part, from the end.
+/// Whether a pattern of paths may stand for an entry: part by part, from the end. A pattern that says little, such as
+/// `*.json`, stands for nothing.
 fn glob_end(pattern: &str, entry: &str) -> bool {
+    let says = |pattern: &str| {
+        let stem = match pattern.rsplit_once('.') {
+            Some((stem, _)) if !pattern.starts_with('.') => stem,
+            _ => pattern,
+        };
+        stem.chars().filter(|c| !matches!(c, '*' | '?' | '[' | ']' | '.')).count()
+    };
     let mut theirs = pattern.rsplit('/');
-    entry
-        .trim_start_matches('/')
-        .rsplit('/')
-        .filter(|part| !part.is_empty())
-        .all(|part| {
-            theirs.next().is_some_and(|pattern| {
-                pattern.trim_matches(['*', '?']).len() > usize::from(pattern != part)
-                    && glob(pattern, &part.replace('*', "x"))
-            })
+    let mut said = 0;
+    entry.trim_start_matches('/').rsplit('/').filter(|part| !part.is_empty()).all(|part| {
+        theirs.next().is_some_and(|pattern| {
+            said += says(pattern);
+            glob(pattern, &part.replace('*', "x"))
         })
+    }) && said > 1
 }
 
 /// Whether a shell pattern matches a text. Linear but for the last star.

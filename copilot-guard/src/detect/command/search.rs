@@ -136,7 +136,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
 
 /// Whether a pattern looks for secrets: surely, or when the place fits.
 fn looks_for(pattern: &str) -> (bool, bool) {
-    let lower = pattern.to_lowercase().replace(['\\', '\'', '"'], "");
+    let lower = pattern.to_lowercase().replace(['\\', '\'', '"'], "").replace("[_-]?", "_").replace("[-_]?", "_").replace("[ _-]?", "_");
     let is_shape = SHAPES.iter().any(|shape| lower.contains(shape));
     let parts = lower
         .split(['|', '(', ')'])
@@ -280,22 +280,14 @@ fn find(call: &Call<'_>, out: &mut Outcome) {
                 }
             }
             "-delete" => {
-                for root in &roots {
+                let has_test = call.args.iter().any(|arg| {
+                    matches!(arg.text.as_str(), "-name" | "-iname" | "-path" | "-regex" | "-empty" | "-mtime" | "-newer" | "-mmin")
+                });
+                for root in roots.iter().filter(|_| is_wide || !has_test) {
                     system::removed(call, root, true, out);
                 }
-                if roots.is_empty() {
-                    out.judgement
-                        .approve("destructive/delete", "deletes everything below this folder");
-                }
-                let has_test = call.args.iter().any(|arg| {
-                    matches!(
-                        arg.text.as_str(),
-                        "-name" | "-iname" | "-path" | "-regex" | "-empty" | "-mtime" | "-newer"
-                    )
-                });
                 if !has_test {
-                    out.judgement
-                        .approve("destructive/delete", "deletes everything below a folder");
+                    out.judgement.approve("destructive/delete", "deletes everything below a folder");
                 }
             }
             "-fprint" | "-fprintf" | "-fls" | "-fprint0" => {

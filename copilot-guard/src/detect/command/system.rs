@@ -419,7 +419,13 @@ fn chmod(call: &Call<'_>, out: &mut Outcome) {
 
 /// Whether a path is the root of much: `/`, a home, the project, its history.
 fn is_root_of(call: &Call<'_>, word: &Word) -> bool {
-    let path = paths::normal(call.world.folder, &word.text);
+    if matches!(word.text.as_str(), "." | "./" | "./.") {
+        return true;
+    }
+    // What is not known may be empty.
+    let text = word.text.trim_end_matches(UNKNOWN);
+    let text = if matches!(text, "/" | "~/") { text } else { word.text.as_str() };
+    let path = paths::normal(call.world.folder, text);
     let bare = path.trim_end_matches(['*', '/', '.']);
     let bare = bare.trim_end_matches(".[!");
     let depth = bare.split('/').filter(|part| !part.is_empty()).count();

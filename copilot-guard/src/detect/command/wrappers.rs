@@ -12,8 +12,8 @@ pub(super) enum Peel<'a> {
     Not,
     /// The inner command.
     Inner(&'a [Word]),
-    /// The inner command, put together.
-    Owned(Vec<Word>),
+    /// The inner command, put together, and bits of what its words hold.
+    Owned(Vec<Word>, u8),
     /// Nothing more: it has been judged.
     Done,
 }
@@ -219,13 +219,13 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         }
         if call.name == "capsh" {
             if let Some(at) = call.args.iter().position(|arg| arg.text == "--") {
-                return Peel::Owned(with("bash", call.args.get(at + 1..).unwrap_or_default()));
+                return Peel::Owned(with("bash", call.args.get(at + 1..).unwrap_or_default()), 0);
             }
         }
         let inner = inner(call.args, short, long, *skip);
         if inner.is_empty() && matches!(call.name, "sudo" | "nsenter" | "unshare" | "chroot") {
             // A shell, which may read what comes in.
-            return Peel::Owned(vec![Word::known("sh")]);
+            return Peel::Owned(vec![Word::known("sh")], 0);
         }
         return Peel::Inner(inner);
     }
@@ -446,7 +446,7 @@ fn env<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
                     .map(|w| Word::known(w.trim_matches(['"', '\'']))),
             );
             words.extend(args.get(rest..).unwrap_or_default().iter().cloned());
-            return Peel::Owned(words);
+            return Peel::Owned(words, 0);
         }
         match text {
             "-u" | "--unset" | "-C" | "--chdir" | "-a" | "--argv0" => {
@@ -583,7 +583,7 @@ fn xargs<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     if !fills {
         owned.extend(incoming);
     }
-    Peel::Owned(owned)
+    Peel::Owned(owned, call.stdin.bits())
 }
 
 /// `npx`, `uvx`: a package is fetched by its name and run.
