@@ -26,6 +26,7 @@ mod cloud;
 mod cmd_exe;
 mod code;
 mod containers;
+mod decode;
 mod expand;
 mod files;
 mod flow;
@@ -46,6 +47,7 @@ mod script;
 mod search;
 mod simple;
 mod system;
+mod windows;
 mod words;
 mod wrappers;
 
@@ -83,7 +85,7 @@ impl CommandJudge {
     }
 
     /// What counts as ours.
-    pub fn network(&self) -> &Network {
+    pub fn network(&self) -> &std::sync::Arc<Network> {
         &self.network
     }
 

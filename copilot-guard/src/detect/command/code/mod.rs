@@ -1,0 +1,490 @@
+//! Judges code that an interpreter is given on its command line: `python -c`, `node -e`, `perl -e`, SQL.
+//!
+//! 1. The code is cut into names, strings and signs (`lex`); comments are dropped. A string is data: a word in it is no
+//!    call.
+//! 2. Names are looked up in the tables of the language (`tables`): starts a process, talks to the network, reads files,
+//!    runs text as code, decodes, deletes.
+//! 3. A command that is written out is judged as a command; code that is written out, encoded or not, as code.
+//! 4. What counts is what stands together: network or process, and a file, the environment or a secret place.
+//! 5. A language that is not known is asked about.
+
+mod lex;
+mod sql;
+mod tables;
+
+use self::lex::Token;
+use self::tables::{Does, Language};
+use super::super::judgement::{Class, Danger, Judgement};
+use super::decode;
+use super::judge_argv;
+use super::windows::{finding, hosts, places};
+use super::words::{Cx, Word};
+
+const MAX_BYTES: usize = 64 * 1024;
+const MAX_DEPTH: u8 = 4;
+
+/// Judges code of a language: `python`, `node`, `perl`, `ruby`, `php`, `awk`, `sql`, `lua`.
+pub(super) fn judge(cx: &Cx<'_>, language: &str, text: &str) -> Judgement {
+    let mut judgement = Judgement::default();
+    let is_bad = |c: char| c.is_control() && !c.is_ascii_whitespace();
+    if text.len() > MAX_BYTES || cx.depth > MAX_DEPTH || text.contains(is_bad) {
+        judgement.add(finding(
+            "unclear/out-of-bounds",
+            Class::Unclear,
+            Danger::Approve,
+            "too long or too deep to be understood",
+        ));
+        return judgement;
+    }
+    if language == "sql" {
+        return sql::judge(text);
+    }
+    let Some(language) = Language::named(language) else {
+        judgement.add(finding(
+            "unclear/language",
+            Class::Unclear,
+            Danger::Approve,
+            "code of a language that is not known",
+        ));
+        return judgement;
+    };
+    let tokens = lex::tokens(language, text);
+    let mut reader = Reader {
+        cx: Cx {
+            depth: cx.depth + 1,
+            ..*cx
+        },
+        language,
+        tokens: &tokens,
+        judgement,
+        seen: Seen::default(),
+    };
+    reader.read();
+    reader.finish(text)
+}
+
+/// What the code does somewhere.
+#[derive(Debug, Default)]
+struct Seen {
+    process: bool,
+    /// A process whose command is not written out.
+    unclear_process: bool,
+    network: bool,
+    socket: bool,
+    file: bool,
+    env: bool,
+    secret: bool,
+    eval: bool,
+    decode: bool,
+    reflects: bool,
+    shell: bool,
+    writes: bool,
+    later: bool,
+    supervises: bool,
+    own_host: bool,
+    foreign_host: bool,
+}
+
+struct Reader<'a> {
+    cx: Cx<'a>,
+    language: Language,
+    tokens: &'a [Token],
+    judgement: Judgement,
+    seen: Seen,
+}
+
+impl Reader<'_> {
+    fn found(&mut self, rule: &'static str, class: Class, danger: Danger, reason: &str) {
+        if danger > Danger::Allow {
+            self.judgement.add(finding(rule, class, danger, reason));
+        }
+    }
+
+    fn read(&mut self) {
+        for at in 0..self.tokens.len() {
+            match self.tokens.get(at) {
+                Some(Token::Name(name)) => self.name(at, name),
+                Some(Token::Text(text)) => self.text(at, text),
+                Some(Token::Command(command)) => self.command(Some(command)),
+                _ => {}
+            }
+        }
+    }
+
+    fn name(&mut self, at: usize, name: &str) {
+        let is_called = matches!(self.tokens.get(at + 1), Some(Token::Sign('(')));
+        let does = tables::does(self.language, name, is_called);
+        for does in does {
+            match does {
+                Does::Process => {
+                    let command = self.argument(at);
+                    self.process(at, command.as_deref());
+                }
+                Does::ProcessModule => self.seen.process = true,
+                Does::Network => self.seen.network = true,
+                Does::Socket => {
+                    self.seen.network = true;
+                    self.seen.socket = true;
+                }
+                Does::File => self.seen.file = true,
+                Does::Write => self.seen.writes = true,
+                Does::Env => self.environment(at, name),
+                Does::Decode => self.seen.decode = true,
+                Does::Reflect => self.seen.reflects = true,
+                Does::Shell => self.seen.shell = true,
+                Does::Delete => self.delete(at),
+                Does::Eval => {
+                    if is_called || self.language.calls_bare() {
+                        self.eval(at);
+                    }
+                }
+                Does::Native => self.found(
+                    "remote-code/native-code",
+                    Class::RemoteCode,
+                    Danger::Approve,
+                    "calls into the system",
+                ),
+            }
+        }
+    }
+
+    /// The first argument of a call, if it is written out and all of it is: a string, or a list of strings.
+    fn argument(&self, at: usize) -> Option<Vec<String>> {
+        let mut at = at + 1;
+        if matches!(self.tokens.get(at), Some(Token::Sign('('))) {
+            at += 1;
+        }
+        let is_list = matches!(self.tokens.get(at), Some(Token::Sign('[')));
+        if is_list {
+            at += 1;
+        }
+        let mut words = Vec::new();
+        loop {
+            match self.tokens.get(at) {
+                Some(Token::Text(text)) => words.push(text.clone()),
+                _ => return None,
+            }
+            match (self.tokens.get(at + 1), is_list) {
+                (Some(Token::Sign(']')), true) | (None, false) => break,
+                (Some(Token::Sign(',')), true) => at += 2,
+                // `spawn("npm", ["test"])` and `system("npm", "test")`.
+                (Some(Token::Sign(',')), false) if self.language.lists_arguments() => {
+                    at += 2;
+                    if matches!(self.tokens.get(at), Some(Token::Sign('['))) {
+                        at += 1;
+                    }
+                    if !matches!(self.tokens.get(at), Some(Token::Text(_))) {
+                        break;
+                    }
+                }
+                (Some(Token::Sign(')' | ',' | ';' | '}' | '|' | ']')), false) => break,
+                _ => return None,
+            }
+            if words.len() > 256 {
+                return None;
+            }
+        }
+        Some(words)
+    }
+
+    fn process(&mut self, _at: usize, command: Option<&[String]>) {
+        self.seen.process = true;
+        match command {
+            Some([line]) => self.command(Some(line)),
+            Some(words) if !words.is_empty() => {
+                let argv: Vec<Word> = words.iter().map(Word::known).collect();
+                let judged = judge_argv(&self.cx, &argv);
+                self.judgement.merge(judged);
+            }
+            _ => self.command(None),
+        }
+    }
+
+    fn command(&mut self, line: Option<&str>) {
+        self.seen.process = true;
+        match line {
+            Some(line) if !line.contains('\u{0}') => {
+                let argv = ["sh", "-c", line].map(Word::known);
+                let judged = judge_argv(&self.cx, &argv);
+                self.judgement.merge(judged);
+            }
+            _ => self.seen.unclear_process = true,
+        }
+    }
+
+    fn text(&mut self, _at: usize, text: &str) {
+        let secret = places::secret(text);
+        if secret > Danger::Allow && !text.contains(' ') {
+            self.seen.secret = true;
+            self.found(
+                "credential-access/read",
+                Class::CredentialAccess,
+                secret,
+                "names where credentials are kept",
+            );
+        }
+        if text.contains("://") || text.starts_with("//") {
+            if let Some(class) = hosts::within(&self.cx, text) {
+                if hosts::is_foreign(class) {
+                    self.seen.foreign_host = true;
+                } else {
+                    self.seen.own_host = true;
+                }
+            }
+        } else if matches!(text, "localhost" | "127.0.0.1" | "::1" | "0.0.0.0") {
+            self.seen.own_host = true;
+        } else if text.len() > 3
+            && !text.contains([' ', '/', '\\'])
+            && text.contains('.')
+            && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+            && text.matches('.').count() == 3
+        {
+            self.seen.foreign_host = true;
+        }
+        if [
+            "/bin/sh",
+            "/bin/bash",
+            "cmd.exe",
+            "powershell",
+            "/bin/zsh",
+            "bash",
+            "sh",
+        ]
+        .contains(&text.to_ascii_lowercase().trim_end_matches(" -i"))
+        {
+            self.seen.shell = true;
+        }
+        if text.starts_with("/inet/") {
+            self.seen.network = true;
+            self.seen.socket = true;
+        }
+        self.seen.later |= places::runs_later(text);
+        self.seen.supervises |= places::supervises(text);
+        if tables::is_hidden_name(text) {
+            // `getattr(os, "system")`, `globalThis["eval"]`.
+            self.seen.reflects |= self.seen.reflects;
+        }
+    }
+
+    fn environment(&mut self, at: usize, name: &str) {
+        // One variable by name is ordinary, unless its name says that it is secret.
+        let near: Vec<&str> = (at + 1..at + 5)
+            .filter_map(|i| match self.tokens.get(i) {
+                Some(Token::Text(text) | Token::Name(text)) => Some(text.as_str()),
+                _ => None,
+            })
+            .take(2)
+            .collect();
+        let member = name.rsplit('.').next().unwrap_or_default();
+        let is_one = near
+            .first()
+            .is_some_and(|_| matches!(self.tokens.get(at + 1), Some(Token::Sign('[' | '(' | '{'))))
+            || !matches!(
+                member,
+                "environ" | "env" | "ENV" | "_ENV" | "environb" | "ENVIRON" | "getenv" | "toObject" | "items"
+            );
+        let variable = if is_one {
+            near.first().copied().unwrap_or_default().to_owned() + member
+        } else {
+            String::new()
+        };
+        if !is_one || tables::is_secret_variable(&variable) {
+            self.seen.env = true;
+            self.seen.secret = true;
+            self.found(
+                "reconnaissance/environment",
+                Class::Reconnaissance,
+                Danger::Approve,
+                "reads secrets from the environment",
+            );
+        } else {
+            self.seen.env = true;
+        }
+    }
+
+    fn delete(&mut self, at: usize) {
+        let danger = match self.argument(at).as_deref() {
+            Some([path, ..]) => match places::loss(path) {
+                places::Loss::Everything => Danger::Block,
+                places::Loss::Unclear => Danger::Approve,
+                places::Loss::Little => Danger::Allow,
+            },
+            _ => Danger::Approve,
+        };
+        self.found("destructive/delete", Class::Destructive, danger, "deletes files");
+    }
+
+    /// Text runs as code. Written out, or decoded from what is written out, it is judged.
+    fn eval(&mut self, at: usize) {
+        let from = if matches!(self.tokens.get(at + 1), Some(Token::Sign('('))) {
+            at + 2
+        } else {
+            at + 1
+        };
+        if let (Some(Token::Text(code)), Some(Token::Sign(')' | ',' | ';')) | None) =
+            (self.tokens.get(from), self.tokens.get(from + 1))
+        {
+            let judged = judge(&self.cx, self.language.as_str(), code);
+            self.judgement.merge(judged);
+            return;
+        }
+        if let Some(code) = self.decoded(from) {
+            let judged = judge(&self.cx, self.language.as_str(), &code);
+            self.judgement.merge(judged);
+            self.found(
+                "unclear/encoded-script",
+                Class::Unclear,
+                Danger::Approve,
+                "runs code that it decodes",
+            );
+            return;
+        }
+        self.seen.eval = true;
+        self.found(
+            "remote-code/eval",
+            Class::RemoteCode,
+            Danger::Approve,
+            "runs text that cannot be told as code",
+        );
+    }
+
+    /// What a literal within the next call decodes to: `b64decode("…")`, `zlib.decompress(b64decode("…"))`.
+    fn decoded(&self, from: usize) -> Option<String> {
+        let mut packed = false;
+        let mut kind = "";
+        for at in from..(from + 24).min(self.tokens.len()) {
+            match self.tokens.get(at)? {
+                Token::Name(name) => {
+                    let last = name.rsplit('.').next().unwrap_or_default();
+                    match last {
+                        "decompress" | "gzinflate" | "gzuncompress" | "gzdecode" | "inflateSync"
+                        | "gunzipSync" | "inflate" => packed = true,
+                        "b64decode" | "urlsafe_b64decode" | "decodebytes" | "a2b_base64" | "atob"
+                        | "base64_decode" | "decode_base64" | "decode64" | "strict_decode64"
+                        | "urlsafe_decode64" | "from" | "Buffer" => kind = "base64",
+                        "fromhex" | "unhexlify" | "hex2bin" | "a2b_hex" => kind = "hex",
+                        "loads" | "rot13" | "str_rot13" | "strrev" => return None,
+                        _ => {}
+                    }
+                }
+                Token::Text(text) if text.len() >= 8 && !kind.is_empty() => {
+                    let is_hex = kind == "hex"
+                        || matches!(self.tokens.get(at + 2), Some(Token::Text(t)) if t == "hex");
+                    let bytes = if is_hex {
+                        decode::hex(text)?
+                    } else {
+                        decode::base64(text)?
+                    };
+                    let bytes = if packed { decode::unpacked(&bytes)? } else { bytes };
+                    return Some(decode::text(&bytes));
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn finish(mut self, source: &str) -> Judgement {
+        let seen = std::mem::take(&mut self.seen);
+        let hidden = seen.reflects
+            && self
+                .tokens
+                .iter()
+                .any(|t| matches!(t, Token::Text(text) if tables::is_hidden_name(text)));
+        let foreign = seen.network && (seen.foreign_host || !seen.own_host);
+        let unclear_process = seen.unclear_process || hidden;
+        let sink = seen.eval || unclear_process;
+        if seen.socket && (seen.process || seen.shell || hidden) {
+            self.found(
+                "remote-code/reverse-shell",
+                Class::RemoteCode,
+                Danger::Block,
+                "a shell for somebody else",
+            );
+        }
+        if foreign && (seen.eval || unclear_process) {
+            self.found(
+                "remote-code/download-to-code",
+                Class::RemoteCode,
+                Danger::Block,
+                "runs what it fetches",
+            );
+        }
+        if seen.decode && sink {
+            self.found(
+                "remote-code/decoded",
+                Class::RemoteCode,
+                Danger::Block,
+                "runs what it decodes",
+            );
+        }
+        if foreign && (seen.file || seen.env || seen.secret) {
+            self.found(
+                "exfiltration/code",
+                Class::Exfiltration,
+                Danger::Block,
+                "reads files or the environment and talks to a host that is not ours",
+            );
+        }
+        if unclear_process && (seen.file || seen.secret) {
+            self.found(
+                "remote-code/file-to-process",
+                Class::RemoteCode,
+                Danger::Block,
+                "starts a process with what it reads",
+            );
+        }
+        if foreign {
+            self.found(
+                "exfiltration/foreign-host",
+                Class::Exfiltration,
+                Danger::Approve,
+                "talks to a host that is not ours",
+            );
+        }
+        if unclear_process {
+            self.found(
+                "unclear/process",
+                Class::Unclear,
+                Danger::Approve,
+                "starts a process that cannot be told",
+            );
+        }
+        if seen.reflects && self.language != Language::Ruby && seen.decode {
+            self.found(
+                "unclear/reflection",
+                Class::Unclear,
+                Danger::Approve,
+                "calls what cannot be told",
+            );
+        }
+        if seen.writes && seen.later {
+            self.found(
+                "persistence/write",
+                Class::Persistence,
+                Danger::Block,
+                "writes what runs by itself",
+            );
+        }
+        if seen.writes && seen.supervises {
+            self.found(
+                "self-approval/settings",
+                Class::SelfApproval,
+                Danger::Block,
+                "writes what an editor or agent may do by itself",
+            );
+        }
+        if seen.shell && seen.process && source.contains("dup2") {
+            self.found(
+                "remote-code/reverse-shell",
+                Class::RemoteCode,
+                Danger::Block,
+                "a shell for somebody else",
+            );
+        }
+        self.judgement
+    }
+}
+
+#[cfg(test)]
+mod tests;

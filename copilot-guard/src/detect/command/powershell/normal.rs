@@ -1,0 +1,196 @@
+//! PowerShell text before it is parsed: bounds, and the spellings that mean the same.
+
+use std::borrow::Cow;
+
+/// The longest script that is looked at.
+pub(super) const MAX_BYTES: usize = 64 * 1024;
+/// How deep brackets may nest.
+pub(super) const MAX_NESTING: usize = 64;
+
+/// Whether a script may be parsed: not too long, not too deep, without NUL. Brackets in strings count too: what is
+/// behind this scan bounds itself, the scan only keeps the parser's work small.
+pub(super) fn is_bounded(text: &str) -> bool {
+    if text.len() > MAX_BYTES {
+        return false;
+    }
+    let mut depth = 0_usize;
+    for byte in text.bytes() {
+        match byte {
+            0 => return false,
+            b'(' | b'{' | b'[' => {
+                depth += 1;
+                if depth > MAX_NESTING {
+                    return false;
+                }
+            }
+            b')' | b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    true
+}
+
+/// PowerShell takes typographic quotes and dashes for the plain ones, and a backtick in a bare word for nothing. What is
+/// invisible is taken out: a shell would keep it, a reader cannot see it.
+pub(super) fn normalise(text: &str) -> Cow<'_, str> {
+    let is_plain = |b: u8| b != b'`' && b != b'\r' && b.is_ascii();
+    if text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let plain: String = text.replace("\r\n", "\n").chars().filter_map(fold).collect();
+    Cow::Owned(if plain.contains('`') {
+        without_backticks(&plain)
+    } else {
+        plain
+    })
+}
+
+fn fold(c: char) -> Option<char> {
+    Some(match c {
+        '\u{2018}'..='\u{201b}' => '\'',
+        '\u{201c}'..='\u{201e}' => '"',
+        '\u{2013}'..='\u{2015}' => '-',
+        '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' | '\u{3000}' | '\u{85}' => ' ',
+        '\u{200b}'..='\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}'
+        | '\u{feff}'
+        | '\u{ad}' => return None,
+        '\u{180e}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}' => return None,
+        // A terminal takes it as Enter.
+        '\r' => '\n',
+        c => c,
+    })
+}
+
+fn without_backticks(text: &str) -> String {
+    #[derive(PartialEq)]
+    enum In {
+        Bare,
+        Single,
+        Double,
+        Line,
+        Block,
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut state = In::Bare;
+    let mut before = '\n';
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let next = chars.peek().copied();
+        let starts_token = before.is_whitespace() || matches!(before, ';' | '(' | '{' | '|' | '&' | ',');
+        match (&state, c) {
+            (In::Bare, '`') => match next {
+                Some('\n') => {
+                    chars.next();
+                    out.push(' ');
+                    before = ' ';
+                    continue;
+                }
+                Some(n) if n.is_alphanumeric() || matches!(n, '-' | '_' | '.' | '/' | '\\' | ':') => continue,
+                // An escaped quote or sign is no quote and no sign.
+                Some(n) => {
+                    chars.next();
+                    out.push('`');
+                    out.push(n);
+                    before = n;
+                    continue;
+                }
+                None => continue,
+            },
+            (In::Double, '`') => {
+                out.push(c);
+                if let Some(n) = chars.next() {
+                    out.push(n);
+                }
+                continue;
+            }
+            (In::Bare, '\'') => state = In::Single,
+            (In::Bare, '"') => state = In::Double,
+            (In::Bare, '#') if before == '<' => state = In::Block,
+            (In::Bare, '#') if starts_token => state = In::Line,
+            (In::Single, '\'') | (In::Double, '"') => state = In::Bare,
+            (In::Line, '\n') => state = In::Bare,
+            (In::Block, '>') if before == '#' => state = In::Bare,
+            _ => {}
+        }
+        out.push(c);
+        before = c;
+    }
+    out
+}
+
+/// The words of a command that is nothing but words: no variable, no block, no operator. Most commands are; anything else
+/// is for the parser. Of each word, whether it was quoted.
+pub(super) fn plain_words(text: &str) -> Option<Vec<(String, bool)>> {
+    let text = text.trim();
+    let starts_as_command = |c: char| c.is_ascii_alphabetic() || matches!(c, '.' | '/' | '\\' | '~' | '_');
+    if !text.starts_with(starts_as_command) || text.starts_with(". ") {
+        return None;
+    }
+    let mut words: Vec<(String, bool)> = Vec::new();
+    let mut word: Option<(String, bool)> = None;
+    let mut quote = None;
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(q), c) if c == q => quote = None,
+            (Some('"'), '$' | '`') => return None,
+            (Some(_), '\n') => return None,
+            (Some(_), c) => word.get_or_insert_default().0.push(c),
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default().1 = true;
+            }
+            (None, ' ' | '\t') => words.extend(word.take()),
+            (None, '$' | '(' | ')' | '{' | '}' | '|' | ';' | '&' | '<' | '>' | '`' | '#' | '@' | '\n') => {
+                return None;
+            }
+            (None, c) => word.get_or_insert_default().0.push(c),
+        }
+    }
+    if quote.is_some() {
+        return None;
+    }
+    words.extend(word.take());
+    let first = words.first()?;
+    // `a = b` and the words that begin a statement are not commands.
+    let is_statement = KEYWORDS.iter().any(|k| k.eq_ignore_ascii_case(&first.0));
+    (!is_statement && !first.1).then_some(words)
+}
+
+const KEYWORDS: &[&str] = &[
+    "begin",
+    "break",
+    "class",
+    "clean",
+    "configuration",
+    "continue",
+    "data",
+    "do",
+    "dynamicparam",
+    "else",
+    "elseif",
+    "end",
+    "enum",
+    "exit",
+    "filter",
+    "finally",
+    "for",
+    "foreach",
+    "function",
+    "if",
+    "inlinescript",
+    "param",
+    "parallel",
+    "process",
+    "return",
+    "sequence",
+    "switch",
+    "throw",
+    "trap",
+    "try",
+    "until",
+    "using",
+    "while",
+    "workflow",
+];
