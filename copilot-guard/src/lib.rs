@@ -34,6 +34,7 @@
 pub mod access;
 pub mod approval;
 pub mod audit;
+pub mod budget;
 pub mod clock;
 #[cfg(feature = "tower")]
 pub mod credential;

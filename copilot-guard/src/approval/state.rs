@@ -79,6 +79,7 @@ impl Approval {
     /// The event of the change that led to this revision.
     pub fn event(&self, at: Timestamp, step: ApprovalStep) -> AuditEvent {
         AuditEvent::of_approval(self.id, self.revision, self.exchange, at, step)
+            .under(Some(&self.policy_version))
     }
 
     // === Transitions ===

@@ -19,6 +19,10 @@ pub struct AuditEvent {
     pub exchange: ExchangeId,
     /// When it happened.
     pub at: Timestamp,
+    /// Digest of the policy in force, where one decided; with what is asked beside it. Events of older versions have none
+    /// but in [`Opening`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
@@ -27,12 +31,24 @@ pub struct AuditEvent {
 impl AuditEvent {
     /// The event number `seq` (0 is the first) of `exchange`.
     pub fn new(exchange: ExchangeId, seq: u64, at: Timestamp, kind: EventKind) -> Self {
+        let policy = match &kind {
+            EventKind::Opened(opening) => Some(opening.policy_version.clone()),
+            _ => None,
+        };
         Self {
             id: format!("{exchange}/{seq}"),
             exchange,
             at,
+            policy: policy.filter(|version| !version.is_empty()),
             kind,
         }
+    }
+
+    /// The same under this policy.
+    #[must_use]
+    pub fn under(mut self, policy: Option<&str>) -> Self {
+        self.policy = policy.filter(|version| !version.is_empty()).map(str::to_owned);
+        self
     }
 
     /// The event of the revision `revision` of an approval that was opened by `exchange`.
@@ -48,6 +64,7 @@ impl AuditEvent {
             id: format!("{approval}#{revision}"),
             exchange,
             at,
+            policy: None,
             kind: EventKind::Approval { approval, step },
         }
     }
@@ -75,12 +92,8 @@ impl AuditEvent {
             }
             seq = seq.max(event.own_seq().map_or(0, |n| n.saturating_add(1)));
         }
-        Some(Self::new(
-            first.exchange,
-            seq,
-            now,
-            EventKind::Closed(Box::new(closing)),
-        ))
+        let closed = EventKind::Closed(Box::new(closing));
+        Some(Self::new(first.exchange, seq, now, closed).under(first.policy.as_deref()))
     }
 
     /// The sequence number within the exchange; `None` for events of approvals, which count for themselves.
@@ -363,6 +376,21 @@ pub struct Closing {
     pub not_scanned: Vec<String>,
     /// Bytes of body handed to the client.
     pub delivered: u64,
+    /// Tokens, where a budget counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<TokenCount>,
+}
+
+/// How many tokens an exchange took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TokenCount {
+    /// Of the request.
+    pub input: u64,
+    /// Of the answer.
+    pub output: u64,
+    /// Upstream did not say (or the answer broke off): a fourth of the bytes of text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub estimated: bool,
 }
 
 impl Closing {
@@ -376,6 +404,7 @@ impl Closing {
             masks: Vec::new(),
             not_scanned: Vec::new(),
             delivered: 0,
+            tokens: None,
         }
     }
 }

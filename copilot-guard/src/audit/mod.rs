@@ -17,7 +17,7 @@ use async_trait::async_trait;
 
 pub use event::{
     Actor, ApprovalStep, AuditEvent, Closing, EventKind, MaskCount, Opening, Outcome, RuleRef, Stranger,
-    Withdrawal,
+    TokenCount, Withdrawal,
 };
 #[cfg(feature = "tower")]
 pub use jsonl::{JsonLinesReader, JsonLinesSink};

@@ -81,10 +81,10 @@ impl Redactor {
 }
 
 #[derive(Default)]
-struct Finds {
+pub(super) struct Finds {
     /// The mark whose span has not ended.
     open: Option<Mark>,
-    done: Vec<Found>,
+    pub(super) done: Vec<Found>,
 }
 
 impl Sink for Finds {

@@ -96,6 +96,16 @@ impl RuleSet {
         RuleMask::of(infos.len(), infos.iter().map(is_chosen))
     }
 
+    /// Of these rules those that `choose` picks. Exact values stay.
+    pub(super) fn narrowed(&self, mask: &RuleMask, choose: impl Fn(&RuleInfo) -> bool) -> RuleMask {
+        let infos = &self.inner.infos;
+        let is_chosen = |(n, info): (usize, &RuleInfo)| {
+            let index = RuleIndex(u16::try_from(n).unwrap_or(u16::MAX));
+            info.source == RuleSource::Exact || mask.contains(index) && choose(info)
+        };
+        RuleMask::of(infos.len(), infos.iter().enumerate().map(is_chosen))
+    }
+
     /// The state of one text stream.
     pub fn redactor(&self, mask: &RuleMask) -> Redactor {
         Redactor::new(self.clone(), mask.clone())

@@ -19,6 +19,7 @@ mod messages_write;
 #[cfg(feature = "tower")]
 pub(crate) mod models;
 mod names;
+mod parameters;
 mod refusal;
 mod request;
 mod responses;
@@ -34,6 +35,7 @@ mod responses_text;
 mod responses_whole;
 mod responses_write;
 mod routes;
+mod usage;
 
 use std::fmt;
 
@@ -45,6 +47,7 @@ pub use memo::{Slot, SlotKind};
 pub use refusal::error_body;
 pub use request::{ParsedRequest, Part};
 pub use routes::{Route, RouteSet, RouteTable, StaticReply, TokenExchange, Traffic, UnknownRouteSet};
+pub(crate) use usage::usage;
 
 /// A wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

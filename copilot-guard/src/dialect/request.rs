@@ -1,5 +1,7 @@
 //! Requests: one list of parts (stage, role, place, text), whatever the dialect.
 
+mod parameters;
+
 use std::collections::BTreeSet;
 
 use super::{Dialect, Malformed, is_opaque_member, mcp};
@@ -37,6 +39,10 @@ pub struct ParsedRequest {
     pub parts: Vec<Part>,
     /// Names of the tools the request brings.
     pub tools: Vec<String>,
+    /// What it asks for beside its texts, as fixed names: `n`, `store`, `background`, `logprobs`, `echo`, `suffix`,
+    /// `previous_response_id`, `conversation`, `stored_prompt`, `remote_mcp`, `hosted_tool`, `media`, `file`,
+    /// `large_max_tokens`. In Responses, `store` also stands for a request that does not say.
+    pub parameters: BTreeSet<String>,
     /// Places that hold what cannot be looked at.
     pub not_scanned: Vec<String>,
     body: String,
@@ -80,6 +86,7 @@ pub(super) fn parse(
             .as_bool()
             .ok_or_else(|| Malformed::new("`stream` is not a boolean"))?,
     };
+    let parameters = super::parameters::of(dialect, root)?;
     let rpc = match dialect {
         Dialect::Mcp => mcp::messages(root)?,
         _ => Vec::new(),
@@ -137,6 +144,7 @@ pub(super) fn parse(
             Dialect::Mcp => mcp::calls(&rpc)?,
             _ => tools(root),
         },
+        parameters,
         parts: walk.parts,
         not_scanned: walk.not_scanned,
         body: doc.text().to_owned(),

@@ -1,7 +1,7 @@
 //! Texts that are no answer of a model, looked at with the caller's rules.
 
 use super::judge::Judge;
-use super::{Scrubber, Summary};
+use super::{Notices, Scrubber, Summary};
 use crate::decision::RuleHit;
 use crate::detect::RuleSet;
 use crate::dialect::Inspector;
@@ -11,9 +11,9 @@ use crate::policy::CallerPolicy;
 pub struct Inspection(Judge);
 
 impl Inspection {
-    /// For the caller whose rules `policy` holds. `exchange` ends every notice.
-    pub fn new(rules: RuleSet, policy: CallerPolicy, exchange: impl Into<String>) -> Self {
-        Self(Judge::new(rules, policy, exchange.into()))
+    /// For the caller whose rules `policy` holds. `notices` are the exchange's.
+    pub fn new(rules: RuleSet, policy: CallerPolicy, notices: impl Into<Notices>) -> Self {
+        Self(Judge::new(rules, policy, notices.into()))
     }
 
     /// Takes further values out of every text.

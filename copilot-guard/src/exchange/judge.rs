@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
-use super::Summary;
+use super::asking::Asking;
 use super::scrub::{Scrubber, Scrubbing};
+use super::{Notices, Summary};
 use crate::audit::MaskCount;
+use crate::budget::Tally;
 use crate::decision::{Action, Decision, RuleHit, Stage};
 use crate::detect::{Mark, MarkFormat, Redactor, RuleIndex, RuleSet, Sink, Span};
 use crate::dialect::{Blocked, Channel, Inspector, ToolCall, Verdict};
@@ -41,8 +43,7 @@ pub enum CallAnswer {
 pub(super) struct Judge {
     rules: RuleSet,
     policy: CallerPolicy,
-    /// Ends every notice, so that a reader can name the exchange.
-    exchange: String,
+    notices: Notices,
     channels: HashMap<Channel, Watched>,
     stopped: Option<Blocked>,
     findings: Findings,
@@ -53,6 +54,7 @@ pub(super) struct Judge {
     whole: Option<Watched>,
     shown: String,
     scrubber: Option<Scrubber>,
+    asking: Option<Asking>,
 }
 
 /// What was found so far.
@@ -62,6 +64,14 @@ struct Findings {
     decision: Action,
     /// What a redactor released, before it is text: kept for its memory.
     scratch: Vec<u8>,
+    tally: Option<Tally>,
+}
+
+impl Findings {
+    fn add_masks(&mut self, rule: String, channel: String, count: u64) {
+        self.tally.iter().for_each(|tally| tally.add_masks(count));
+        *self.masks.entry((rule, channel)).or_default() += count;
+    }
 }
 
 /// One channel. What is shown comes from `acting`; the others only look, so that no match hides in a group that
@@ -111,6 +121,7 @@ impl Watched {
         text: &[u8],
         is_last: bool,
     ) -> Result<(), Box<(String, RuleHit)>> {
+        findings.tally.iter().for_each(|tally| tally.add_text(text.len()));
         let Some(mut scrubbing) = self.scrubbing.take() else {
             return self.run(policy, findings, place, signed, out, text, is_last);
         };
@@ -118,7 +129,7 @@ impl Watched {
         if count > 0 {
             findings.decision = findings.decision.max(Action::Mask);
             let mask = Scrubber::count(place.to_string(), count);
-            *findings.masks.entry((mask.rule, mask.channel)).or_default() += count;
+            findings.add_masks(mask.rule, mask.channel, count);
         }
         // A signature holds for the text that was signed.
         let result = if signed && count > 0 {
@@ -207,10 +218,7 @@ impl Watched {
         for rule in marks {
             let place = place.to_string();
             findings.decision = findings.decision.max(Action::Mask);
-            *findings
-                .masks
-                .entry((rules.kind(rule).to_owned(), place.clone()))
-                .or_default() += 1;
+            findings.add_masks(rules.kind(rule).to_owned(), place.clone(), 1);
             add_hit(&mut findings.hits, rules.hit(rule, &place));
         }
         match stopped.or(blocked_at.map(|(rule, _)| rule)) {
@@ -230,11 +238,11 @@ impl Watched {
 }
 
 impl Judge {
-    pub(super) fn new(rules: RuleSet, policy: CallerPolicy, exchange: String) -> Self {
+    pub(super) fn new(rules: RuleSet, policy: CallerPolicy, notices: Notices) -> Self {
         Self {
             rules,
             policy,
-            exchange,
+            notices,
             channels: HashMap::new(),
             stopped: None,
             findings: Findings {
@@ -242,6 +250,7 @@ impl Judge {
                 hits: Vec::new(),
                 decision: Action::Allow,
                 scratch: Vec::new(),
+                tally: None,
             },
             not_scanned: Vec::new(),
             question: None,
@@ -249,7 +258,18 @@ impl Judge {
             whole: None,
             shown: String::new(),
             scrubber: None,
+            asking: None,
         }
+    }
+
+    /// Tool calls are judged by these engines too.
+    pub(super) fn ask(&mut self, asking: Asking) {
+        self.asking = Some(asking);
+    }
+
+    /// Text and masks are counted from now on.
+    pub(super) fn count(&mut self, tally: Tally) {
+        self.findings.tally = Some(tally);
     }
 
     /// Texts that begin from now on are scrubbed first.
@@ -259,7 +279,7 @@ impl Judge {
     }
 
     pub(super) fn notice(&self, message: &str) -> String {
-        notice(message, &self.exchange)
+        self.notices.text(message)
     }
 
     pub(super) fn take_question(&mut self) -> Option<CallQuestion> {
@@ -453,7 +473,10 @@ impl Inspector for Judge {
         let verdict = self
             .policy
             .tool_call(&call.place, &call.name, &call.arguments, &strings);
-        let decision = verdict.decision;
+        let mut decision = verdict.decision;
+        if let Some(asking) = &self.asking {
+            decision.merge(asking.tool_call(call));
+        }
         for hit in &decision.hits {
             add_hit(&mut self.findings.hits, hit.clone());
         }
@@ -485,16 +508,6 @@ impl Inspector for Judge {
             self.not_scanned.push(what.to_owned());
         }
     }
-}
-
-/// The visible text that stands for something withheld.
-pub fn notice(message: &str, exchange: &str) -> String {
-    let message = if message.is_empty() {
-        "This was stopped by your organisation's policy."
-    } else {
-        message
-    };
-    format!("[copilot-guard] {message} (exchange {exchange})")
 }
 
 /// The hit of a value that was scrubbed where the text may not be changed.

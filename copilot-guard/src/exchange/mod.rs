@@ -7,22 +7,27 @@
 //!    handed in meanwhile; they wait, bounded.
 //! 4. [`Step::Done`] is the last step. [`Exchange::summary`] tells what the record needs.
 
+mod asking;
 mod inspection;
 mod judge;
+mod notice;
 mod plain;
 mod scrub;
 
 use crate::audit::{MaskCount, Outcome};
+use crate::budget::Tally;
 use crate::decision::{Action, RuleHit};
 use crate::detect::RuleSet;
 use crate::dialect::memo::Memo;
-use crate::dialect::{Dialect, Envelope, Flow, Place, StreamRewriter};
+use crate::dialect::{Dialect, Envelope, Flow, Place, StreamRewriter, usage};
 use crate::policy::CallerPolicy;
 use crate::sse::Decoder;
 
+pub use asking::Asking;
 pub use inspection::Inspection;
 use judge::Judge;
-pub use judge::{CallAnswer, CallQuestion, notice};
+pub use judge::{CallAnswer, CallQuestion};
+pub use notice::{NoticeKey, Notices, STOPPED};
 pub use plain::{PlainExchange, PlainStep};
 pub use scrub::Scrubber;
 
@@ -95,6 +100,7 @@ pub struct Exchange {
     /// Where the client's message stands: before the last piece that was given out, and after it.
     before: Place,
     after: Place,
+    tally: Option<Tally>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,16 +122,16 @@ enum Upstream {
 }
 
 impl Exchange {
-    /// An answer to the caller whose rules `policy` holds. `exchange` ends every notice.
+    /// An answer to the caller whose rules `policy` holds. `notices` are the exchange's.
     pub fn new(
         dialect: Dialect,
         envelope: Envelope,
         rules: RuleSet,
         policy: CallerPolicy,
-        exchange: impl Into<String>,
+        notices: impl Into<Notices>,
     ) -> Self {
         Self {
-            judge: Judge::new(rules, policy, exchange.into()),
+            judge: Judge::new(rules, policy, notices.into()),
             rewriter: dialect.stream(envelope),
             decoder: Decoder::new(MAX_EVENT),
             memo: Memo::default(),
@@ -134,12 +140,24 @@ impl Exchange {
             upstream: Upstream::Open,
             before: Place::default(),
             after: Place::default(),
+            tally: None,
         }
     }
 
     /// Takes further values out of every text from now on. Call it before the first bytes of upstream's body.
     pub fn scrub(&mut self, scrubber: Scrubber) {
         self.judge.scrub(scrubber);
+    }
+
+    /// Asks these engines too about every tool call. Call it before the first bytes of upstream's body.
+    pub fn ask(&mut self, asking: Asking) {
+        self.judge.ask(asking);
+    }
+
+    /// Counts tokens, text and masks from now on. Call it before the first bytes of upstream's body.
+    pub fn count(&mut self, tally: Tally) {
+        self.judge.count(tally.clone());
+        self.tally = Some(tally);
     }
 
     /// The next bytes of upstream's body.
@@ -284,6 +302,11 @@ impl Exchange {
         while self.state == State::Open {
             match self.decoder.next_event() {
                 Ok(Some(event)) => {
+                    if let Some(tally) = &self.tally
+                        && let Some((input, output)) = usage(event.data.as_bytes())
+                    {
+                        tally.add_usage(input, output);
+                    }
                     let result = match self.memo.write(event, &mut self.judge, &mut self.out) {
                         Some(Ok(())) => continue,
                         Some(Err(blocked)) => Ok(Flow::Blocked(blocked.notice)),
@@ -312,7 +335,7 @@ impl Exchange {
                     );
                 }
                 Upstream::Ended if self.rewriter.ends_with_connection() && !self.decoder.is_mid_event() => {
-                    self.state = State::Ended(Ended::of(self.judge.decision()));
+                    self.complete();
                 }
                 // Not ended in its format: a clean HTTP end proves nothing.
                 Upstream::Ended => self.handle_stop(
@@ -323,11 +346,17 @@ impl Exchange {
         }
     }
 
+    /// The answer has come to its end.
+    fn complete(&mut self) {
+        self.tally.iter().for_each(Tally::complete);
+        self.state = State::Ended(Ended::of(self.judge.decision()));
+    }
+
     fn after(&mut self, result: Result<Flow, crate::dialect::Malformed>) {
         match result {
             Ok(Flow::More) => self.state = State::Open,
             Ok(Flow::Wait) => self.state = State::Waiting { asked: false },
-            Ok(Flow::Done) => self.state = State::Ended(Ended::of(self.judge.decision())),
+            Ok(Flow::Done) => self.complete(),
             Ok(Flow::Blocked(notice)) => {
                 self.rewriter.end_with(&notice, &mut self.out);
                 self.state = State::Ended(Ended {

@@ -9,9 +9,10 @@ use http::request::Parts;
 use http::{Request, StatusCode};
 
 use super::catch::{catch, catch_async};
-use super::denial::Denial;
+use super::denial::{Denial, how_to_go_on};
 use super::headers;
 use super::judge::{MAX_SHOWN, Secrets, judge, shown};
+use super::resent::Resent;
 use super::session::{Admission, Identified, Pending, Permit, Session, UpstreamName};
 use super::settings::{RefusalForm, Settings};
 use super::writer::{NotRecorded, Ticket};
@@ -21,10 +22,11 @@ use crate::audit::{Actor, AuditEvent, Closing, EventKind, Opening, Outcome};
 use crate::decision::{Action, Stage};
 use crate::detect::TagKey;
 use crate::dialect::{Dialect, Envelope, Traffic};
+use crate::exchange::{Asking, NoticeKey, Notices};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::json::Limits;
-use crate::policy::Query;
+use crate::policy::{Policy, Query};
 use crate::secret::{CallerToken, Scrub};
 use crate::token::GatewayTokens;
 
@@ -59,6 +61,9 @@ impl Guard {
             Traffic::Models => return self.admit_models(identified, parts).await,
             _ => {}
         }
+        let notice_key = self.notice_key(&identified.identity);
+        let notices = self.notices(&identified);
+        let hint = how_to_go_on(parts);
         let policy = self.policy();
         let limits = Limits::with_bytes(self.inner.settings.max_request_bytes);
         let judged = catch(|| {
@@ -67,10 +72,14 @@ impl Guard {
                 .of(identified.identity.kind);
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
+            let resent = Resent::of(&request, &notice_key);
+            let asking = self.asking(&identified, parts, &request.model);
             let judged = judge(
                 &request,
+                &resent,
                 policy.rule_set(),
                 &caller,
+                &asking,
                 body.len(),
                 identified.token.expose(),
             );
@@ -91,9 +100,9 @@ impl Guard {
                 Some(untagged) => Some(request.write(untagged)?),
                 None => None,
             };
-            Ok::<_, crate::dialect::Malformed>((request, caller, judged, written, kept, bound))
+            Ok::<_, crate::dialect::Malformed>((request, caller, asking, judged, written, kept, bound))
         });
-        let (request, caller, mut judged, written, kept, bound) = match judged {
+        let (request, caller, asking, mut judged, written, kept, bound) = match judged {
             Some(Ok(judged)) => judged,
             Some(Err(error)) => {
                 return self
@@ -112,11 +121,37 @@ impl Guard {
                 return self.refuse_identified(&identified, denial, "").await;
             }
         };
+        // What policy refuses takes from no budget.
+        let mut spending = None;
+        let mut blocked = "blocked_by_policy";
+        if judged.decision.action != Action::Block {
+            let size = written.len();
+            let Ok(spent) = self
+                .spend(&policy, &identified, &request.model, size, &judged.masks)
+                .await
+            else {
+                let message = "Budgets cannot be checked right now. Nothing was sent to the model; try again in a moment.";
+                let denial = Denial::new(
+                    exchange,
+                    dialect,
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "budgets_unavailable",
+                    message,
+                );
+                return self.refuse_identified(&identified, denial, &kept).await;
+            };
+            if spent.decision.action == Action::Block {
+                blocked = "budget_exceeded";
+            }
+            judged.decision.merge(spent.decision);
+            spending = spent.spending;
+        }
         let digest = Digest::of(&[
             identified.route.upstream.as_bytes(),
             parts.uri.path_and_query().map_or("", |p| p.as_str()).as_bytes(),
             bound.as_deref().unwrap_or(&written).as_bytes(),
         ]);
+        let policy_version = self.version_of(&policy);
         let actor = Actor::from(&*identified.identity);
         let tools: BTreeSet<String> = request.tools.iter().cloned().collect();
         let opening = Opening {
@@ -129,7 +164,7 @@ impl Guard {
             user_agent: text_of(parts, "user-agent", identified.token.expose()),
             decision: judged.decision.action,
             hits: judged.decision.hits.clone(),
-            policy_version: policy.version().to_owned(),
+            policy_version: policy_version.to_string(),
             not_scanned: request.not_scanned.clone(),
             masks: judged.masks,
             approval: None,
@@ -137,9 +172,11 @@ impl Guard {
             request: kept,
         };
         let scrub = Scrub::new();
-        let make_session = |ticket| Session {
-            ticket,
+        let make_session = |ticket: Ticket| Session {
+            ticket: ticket.counting(spending.as_ref()),
             caller: caller.clone(),
+            asking: asking.clone(),
+            policy_version: policy_version.clone(),
             route: identified.route.clone(),
             envelope: Envelope {
                 id: (request.id.clone()).unwrap_or_else(|| dialect.message_id(&exchange.to_string())),
@@ -152,19 +189,23 @@ impl Guard {
             digest: digest.clone(),
             policy: policy.clone(),
             welcome: self.welcome(identified.identity.clone()),
+            notices: notices.clone(),
             scrub: scrub.clone(),
+            spending,
         };
         let upstream_request = upstream_request(parts, &identified, written, &scrub, &self.inner.settings);
         match judged.decision.action {
             Action::Block => {
                 let denial = self.policy_denial(
                     &identified,
+                    &notices,
                     request.stream,
                     &request.model,
-                    "blocked_by_policy",
+                    blocked,
                     "block",
                     &judged.decision.message,
                 );
+                let denial = denial.with_hint(hint);
                 self.refuse_opened(&identified, denial, opening, Outcome::Blocked)
                     .await
             }
@@ -179,12 +220,14 @@ impl Guard {
             Action::RequireApproval if !dialect.can_be_held() => {
                 let denial = self.policy_denial(
                     &identified,
+                    &notices,
                     request.stream,
                     &request.model,
                     "approval_required",
                     "block",
                     &judged.decision.message,
                 );
+                let denial = denial.with_hint(hint);
                 self.refuse_opened(&identified, denial, opening, Outcome::Blocked)
                     .await
             }
@@ -206,12 +249,18 @@ impl Guard {
                     let parts = request
                         .parts
                         .iter()
+                        .enumerate()
                         .rev()
-                        .filter(|p| p.role != "request")
+                        .filter(|(_, p)| p.role != "request")
                         .take(MAX_SHOWN);
                     let mut secrets = Secrets::new(policy.rule_set(), &caller);
                     judged.shown = parts
-                        .map(|p| shown(p, secrets.masked(&p.text).as_deref().unwrap_or(&p.text)))
+                        .map(|(index, p)| {
+                            // As it goes up, without what was stopped before.
+                            let replaced = judged.replaced.iter().find(|(i, _)| *i == index);
+                            let text = replaced.map_or(&p.text, |(_, text)| text);
+                            shown(p, secrets.masked(text).as_deref().unwrap_or(text))
+                        })
                         .collect();
                     judged.shown.reverse();
                 }
@@ -241,7 +290,7 @@ impl Guard {
                     covers: claim.findings.iter().cloned().collect(),
                     tools: tools.clone(),
                     shown: judged.shown,
-                    policy_version: policy.version().to_owned(),
+                    policy_version: policy_version.to_string(),
                     opened_at: identified.now,
                     expires_at: identified.now.plus(self.inner.settings.pending_ttl),
                     rides_until: identified
@@ -275,12 +324,14 @@ impl Guard {
                 if approval.state == ApprovalState::Denied {
                     let denial = self.policy_denial(
                         &identified,
+                        &notices,
                         request.stream,
                         &request.model,
                         "approval_denied",
                         "denied",
                         &super::hold::denied_message(&approval),
                     );
+                    let denial = denial.with_hint(hint);
                     return self
                         .refuse_opened(&identified, denial, opening, Outcome::Denied)
                         .await;
@@ -312,6 +363,24 @@ impl Guard {
                 }
             }
         }
+    }
+
+    /// Rules beside the policy's, asked on behalf of this caller.
+    pub(super) fn asking(&self, identified: &Identified, parts: &Parts, model: &str) -> Asking {
+        let identity = identified.identity.clone();
+        let route = &identified.route;
+        Asking::new(self.inner.engines.clone(), identity, model, identified.now).by(
+            &route.upstream,
+            parts.uri.path(),
+            route.dialect,
+        )
+    }
+
+    /// The version of this policy and of what is asked beside it. A panic of an engine here is one of its answers too,
+    /// of which the record then shows the policy's version alone.
+    pub(super) fn version_of(&self, policy: &Policy) -> Arc<str> {
+        catch(|| self.inner.engines.version_with(policy.version()))
+            .map_or_else(|| policy.version().into(), Into::into)
     }
 
     /// Rides on a used approval, or opens (or joins) one. `true`: the request may go at once.
@@ -421,7 +490,7 @@ impl Guard {
             user_agent: None,
             decision: Action::Block,
             hits: Vec::new(),
-            policy_version: self.policy().version().to_owned(),
+            policy_version: self.version_of(&self.policy()).to_string(),
             not_scanned: Vec::new(),
             masks: Vec::new(),
             approval: None,
@@ -443,10 +512,10 @@ impl Guard {
         let mut closing = Closing::new(outcome, denial.status.as_u16(), opening.decision);
         closing.code = Some(denial.code.to_owned());
         let at = identified.now;
-        let events = vec![
-            AuditEvent::new(identified.exchange, 0, at, EventKind::Opened(Box::new(opening))),
-            AuditEvent::new(identified.exchange, 1, at, EventKind::Closed(Box::new(closing))),
-        ];
+        let opened = AuditEvent::new(identified.exchange, 0, at, EventKind::Opened(Box::new(opening)));
+        let closed = AuditEvent::new(identified.exchange, 1, at, EventKind::Closed(Box::new(closing)))
+            .under(opened.policy.as_deref());
+        let events = vec![opened, closed];
         match self.inner.writer.append(events).await {
             Ok(()) => Admission::Refuse(denial),
             Err(_) => Admission::Refuse(self.not_recorded(identified)),
@@ -465,10 +534,22 @@ impl Guard {
             .derive("session tags", subject.into_iter().chain(session.as_deref()))
     }
 
+    /// By which a person's notices are known again, whatever session they come from.
+    fn notice_key(&self, identity: &Identity) -> NoticeKey {
+        NoticeKey::of(&self.inner.tag_key, [&identity.issuer, &identity.subject])
+    }
+
+    /// The notices of this exchange.
+    pub(super) fn notices(&self, identified: &Identified) -> Notices {
+        let key = self.notice_key(&identified.identity);
+        Notices::signed(identified.exchange.to_string(), key)
+    }
+
     /// A refusal by policy, in the configured form.
     fn policy_denial(
         &self,
         identified: &Identified,
+        notices: &Notices,
         stream: bool,
         model: &str,
         code: &'static str,
@@ -484,6 +565,7 @@ impl Guard {
         policy_denial(
             self.inner.settings.refusal,
             exchange,
+            notices,
             &envelope,
             dialect,
             stream,
@@ -498,6 +580,7 @@ impl Guard {
 pub(super) fn policy_denial(
     form: RefusalForm,
     exchange: ExchangeId,
+    notices: &Notices,
     envelope: &Envelope,
     dialect: Dialect,
     stream: bool,
@@ -512,7 +595,7 @@ pub(super) fn policy_denial(
     let mut denial = Denial::new(exchange, dialect, StatusCode::BAD_REQUEST, code, message);
     // An editor that asks at each keystroke is to stay quiet.
     if form == RefusalForm::AssistantText || dialect == Dialect::GhostText {
-        let text = crate::exchange::notice(message, &exchange.to_string());
+        let text = notices.text(message);
         if let Some(plain) = dialect.plain_notice(envelope, &text) {
             denial.status = StatusCode::OK;
             denial.body = Some(if stream {

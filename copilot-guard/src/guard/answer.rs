@@ -19,8 +19,8 @@ use super::upstream_error::{self, Shape};
 use super::{Guard, headers};
 use crate::audit::{EventKind, Outcome};
 use crate::decision::Action;
-use crate::dialect::Traffic;
-use crate::exchange::{CallAnswer, Ended, PlainExchange, PlainStep, notice};
+use crate::dialect::{Traffic, usage};
+use crate::exchange::{CallAnswer, Ended, PlainExchange, PlainStep};
 
 /// An error of the inner service or of its body.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -136,6 +136,7 @@ impl Guard {
         let denial = policy_denial(
             self.inner.settings.refusal,
             session.ticket.exchange(),
+            &session.notices,
             &session.envelope,
             session.route.dialect,
             false,
@@ -213,9 +214,19 @@ impl Guard {
             Ok(body) => body,
             Err(code) => return self.fail(session, code).await,
         };
+        let tally = session.spending.as_ref().map(|spending| spending.tally().clone());
+        if let Some(tally) = &tally {
+            tally.begin();
+            tally.complete();
+            tally.add_text(body.len());
+            usage(&body)
+                .into_iter()
+                .for_each(|(input, output)| tally.add_usage(input, output));
+        }
         let rules = session.policy.rule_set().clone();
-        let exchange = session.ticket.exchange().to_string();
-        let mut answer = PlainExchange::new(session.route.dialect, rules, session.caller.clone(), exchange);
+        let notices = session.notices.clone();
+        let mut answer = PlainExchange::new(session.route.dialect, rules, session.caller.clone(), notices);
+        answer.ask(session.asking.clone());
         match self.inner.scrubbers.of(&session.scrub, &session.policy) {
             Ok(scrubber) => scrubber.into_iter().for_each(|s| answer.scrub(s)),
             Err(_) => return self.fail(session, "credential_unscrubbable").await,
@@ -259,6 +270,15 @@ impl Guard {
         }
         let summary = answer.summary();
         let decision = session.decision.max(summary.decision);
+        if let Some(tally) = &tally {
+            tally.add_masks(
+                summary
+                    .masks
+                    .iter()
+                    .map(|mask| mask.count)
+                    .fold(0, u64::saturating_add),
+            );
+        }
         session.ticket.set_status(200);
         session
             .ticket
@@ -310,8 +330,7 @@ impl Guard {
         question: &crate::exchange::CallQuestion,
         until: tokio::time::Instant,
     ) -> CallAnswer {
-        let exchange = session.ticket.exchange().to_string();
-        let refuse = |message: &str| CallAnswer::Refuse(notice(message, &exchange));
+        let refuse = |message: &str| CallAnswer::Refuse(session.notices.text(message));
         let Ok((approval, claim, released)) = self.ask_about_call(session, question).await else {
             return refuse(UNAVAILABLE);
         };

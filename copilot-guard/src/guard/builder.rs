@@ -7,12 +7,14 @@ use super::{Guard, Inner, Refusals, Writer};
 use crate::access::AccessStore;
 use crate::approval::ApprovalStore;
 use crate::audit::{AuditError, AuditEvent, AuditReader, AuditSink, Durable};
+use crate::budget::{BudgetStore, MemoryBudgets};
 use crate::clock::{Clock, SystemClock};
 use crate::detect::TagKey;
 use crate::dialect::RouteTable;
 use crate::identity::Identity;
 use crate::memory::MemoryStore;
 use crate::policy::Policy;
+use crate::policy::engine::{Engines, PolicyEngine};
 use crate::token::{GatewayTokens, TokenError, TokenVerifier};
 
 /// The builder needs a token verifier next.
@@ -45,6 +47,8 @@ pub struct Ready {
     tag_key: Option<TagKey>,
     gateway_tokens: Option<GatewayTokens>,
     access: Option<Arc<dyn AccessStore>>,
+    engines: Vec<Arc<dyn PolicyEngine>>,
+    budgets: Option<Arc<dyn BudgetStore>>,
     settings: Settings,
     clock: Arc<dyn Clock>,
 }
@@ -130,6 +134,8 @@ impl GuardBuilder<WantsAudit> {
                 tag_key: None,
                 gateway_tokens: None,
                 access: None,
+                engines: Vec::new(),
+                budgets: None,
                 settings: Settings::default(),
                 clock: Arc::new(SystemClock),
             },
@@ -206,6 +212,27 @@ impl GuardBuilder<Ready> {
         self
     }
 
+    /// Rules of one's own beside the policy's, in place of those named before.
+    #[must_use]
+    pub fn with_engine(mut self, engine: Arc<dyn PolicyEngine>) -> Self {
+        self.state.engines = vec![engine];
+        self
+    }
+
+    /// Further rules of one's own: the strictest of all counts.
+    #[must_use]
+    pub fn add_engine(mut self, engine: Arc<dyn PolicyEngine>) -> Self {
+        self.state.engines.push(engine);
+        self
+    }
+
+    /// Who counts what the policy's `[[budgets]]` limit. Without one, counts live in memory and end with the process.
+    #[must_use]
+    pub fn with_budgets(mut self, store: Arc<dyn BudgetStore>) -> Self {
+        self.state.budgets = Some(store);
+        self
+    }
+
     /// Limits and times.
     #[must_use]
     pub fn with_settings(mut self, settings: Settings) -> Self {
@@ -236,6 +263,8 @@ impl GuardBuilder<Ready> {
             tag_key,
             gateway_tokens,
             access,
+            engines,
+            budgets,
             settings,
             clock,
         } = self.state;
@@ -257,6 +286,8 @@ impl GuardBuilder<Ready> {
         let inner = Arc::new(Inner {
             verifier,
             policy: arc_swap::ArcSwap::from_pointee(policy),
+            engines: Engines::new(engines),
+            budgets: budgets.unwrap_or_else(|| Arc::new(MemoryBudgets::new())),
             approvals,
             reader,
             admin,

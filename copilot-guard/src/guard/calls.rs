@@ -61,7 +61,7 @@ impl Guard {
                 role: "tool_call".to_owned(),
                 text: format!("{} {}", call.name, call.arguments),
             }],
-            policy_version: session.policy.version().to_owned(),
+            policy_version: session.policy_version.to_string(),
             opened_at: now,
             expires_at: now.plus(settings.pending_ttl),
             rides_until: now.plus(settings.pending_ttl).plus(settings.ride_window),

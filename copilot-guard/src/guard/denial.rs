@@ -64,6 +64,19 @@ impl Denial {
         self
     }
 
+    /// Says how to go on, where a client shows its user an error and keeps what was refused in the conversation.
+    #[must_use]
+    pub(crate) fn with_hint(mut self, hint: &str) -> Self {
+        let is_chat = matches!(
+            self.dialect,
+            Dialect::Chat | Dialect::Responses | Dialect::Messages
+        );
+        if is_chat && self.body.is_none() {
+            self.message = format!("{} {hint}", self.message);
+        }
+        self
+    }
+
     /// The exchange it belongs to.
     pub fn exchange(&self) -> ExchangeId {
         self.exchange
@@ -121,6 +134,28 @@ impl Denial {
                 .insert(http::header::RETRY_AFTER, retry_after);
         }
         response
+    }
+}
+
+/// What to do about a refused message that stays in the conversation, in the words of the client at hand.
+pub(crate) fn how_to_go_on(parts: &http::request::Parts) -> &'static str {
+    let client = parts.headers.get(http::header::USER_AGENT);
+    let client = client.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    match client {
+        _ if client.starts_with("claude-cli/") => {
+            "To go on, press Esc twice and change that message, or start anew with /clear."
+        }
+        _ if client.starts_with("copilot/") => "To go on, start anew with /clear.",
+        _ if client.starts_with("codex") => {
+            "To go on, press Esc twice and change that message, or start anew with /new."
+        }
+        _ if client.starts_with("opencode/") => {
+            "To go on, take that message back with /undo, or start anew with /new."
+        }
+        _ if client.starts_with("GitHubCopilotChat/") => "To go on, edit that message, or start a new chat.",
+        _ => {
+            "To go on, start a new conversation, or take it out of this one: what was said before is sent again."
+        }
     }
 }
 

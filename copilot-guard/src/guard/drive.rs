@@ -20,7 +20,7 @@ use super::session::Session;
 use super::upstream_error::{Shape, shape};
 use super::writer::{Ack, NotRecorded};
 use crate::audit::{AuditEvent, EventKind, Outcome};
-use crate::exchange::{CallAnswer, CallQuestion, Ended, Exchange, Scrubber, Step, notice};
+use crate::exchange::{CallAnswer, CallQuestion, Ended, Exchange, Scrubber, Step};
 
 /// Once so many bytes are ready, they leave.
 const GATHER: usize = 32 << 10;
@@ -107,18 +107,23 @@ where
 
     pub(super) fn streaming(guard: Guard, session: Session, body: S, scrubber: Option<Scrubber>) -> Self {
         let mut driver = Self::new(guard, session, Phase::Streaming { body: Box::pin(body) });
+        driver.begin();
         scrubber.into_iter().for_each(|s| driver.exchange.scrub(s));
         driver
     }
 
     fn new(guard: Guard, session: Session, phase: Phase<C, F, S>) -> Self {
-        let exchange = Exchange::new(
+        let mut exchange = Exchange::new(
             session.route.dialect,
             session.envelope.clone(),
             session.policy.rule_set().clone(),
             session.caller.clone(),
-            session.ticket.exchange().to_string(),
+            session.notices.clone(),
         );
+        exchange.ask(session.asking.clone());
+        if let Some(spending) = &session.spending {
+            exchange.count(spending.tally().clone());
+        }
         let now = Instant::now();
         let keep_alive_at = now + guard.inner.settings.keep_alive;
         let silence = Box::pin(tokio::time::sleep_until(
@@ -149,9 +154,10 @@ where
             if self.session.welcome.is_over() {
                 self.withdraw();
             }
-            if self.may_gather()
-                && let Some(data) = self.gather().await
-            {
+            let Some(may_gather) = self.may_gather() else {
+                return self.after_panic();
+            };
+            if may_gather && let Some(data) = self.gather().await {
                 match self.take(Woken::Data(data)) {
                     Some(bytes) => return self.deliver(bytes).await,
                     None => continue,
@@ -177,11 +183,14 @@ where
         }
     }
 
-    /// Whether there is something for the client, and room to add what upstream has sent since.
-    fn may_gather(&mut self) -> bool {
-        matches!(self.phase, Phase::Streaming { .. })
-            && self.question.is_none()
-            && catch(|| self.exchange.ready()).is_some_and(|ready| ready > 0 && ready < GATHER)
+    /// Whether there is something for the client, and room to add what upstream has sent since. `None`: what looks at
+    /// text has panicked.
+    fn may_gather(&mut self) -> Option<bool> {
+        if !matches!(self.phase, Phase::Streaming { .. }) || self.question.is_some() {
+            return Some(false);
+        }
+        let ready = catch(|| self.exchange.ready())?;
+        Some(ready > 0 && ready < GATHER)
     }
 
     /// More of what upstream has sent already, so that events which came together leave together: each piece is one
@@ -276,6 +285,7 @@ where
             Woken::Called(Ok(reply)) => match shape(reply.status, &reply.headers) {
                 Shape::Stream if !self.scrub() => self.exchange.handle_failure("credential_unscrubbable"),
                 Shape::Stream => {
+                    self.begin();
                     self.heard_at = Instant::now();
                     self.phase = Phase::Streaming {
                         body: Box::pin(reply.body),
@@ -310,6 +320,13 @@ where
             Woken::Withdrawn => self.withdraw(),
         }
         None
+    }
+
+    /// Upstream answers: the request has cost something.
+    fn begin(&self) {
+        if let Some(spending) = &self.session.spending {
+            spending.tally().begin();
+        }
     }
 
     /// Cleans the answer of what was sent upstream. `false`: it cannot be.
@@ -391,7 +408,7 @@ where
     }
 
     fn refusal(&self, message: &str) -> CallAnswer {
-        CallAnswer::Refuse(notice(message, &self.session.ticket.exchange().to_string()))
+        CallAnswer::Refuse(self.session.notices.text(message))
     }
 
     /// The caller's access was withdrawn: the answer ends here, whatever it waits for.
@@ -520,6 +537,8 @@ where
         }
         let ticket = &mut self.session.ticket;
         let recorded = ticket.close(all, ended.outcome, ended.code, 200).await.is_ok();
+        // Now, and not when the client lets go of the reply.
+        self.session.spending = None;
         if !recorded {
             tracing::error!(exchange = %self.session.ticket.exchange(), "the end of a stream could not be recorded");
         }

@@ -2,12 +2,14 @@
 
 use std::borrow::Cow;
 
+use super::resent::Resent;
 use crate::approval::{Digest, Shown};
 use crate::audit::MaskCount;
 use crate::decision::{Action, Decision, RuleHit};
 use crate::detect::{MarkFormat, Redactor, RuleSet, ScanOptions};
 use crate::dialect::ParsedRequest;
-use crate::policy::{CallerPolicy, MaskSpan};
+use crate::exchange::Asking;
+use crate::policy::{CallerPolicy, MaskSpan, Verdict};
 
 /// What judging a request yields.
 pub(super) struct Judged {
@@ -27,8 +29,10 @@ pub(super) struct Judged {
 
 pub(super) fn judge(
     request: &ParsedRequest,
+    resent: &Resent,
     rules: &RuleSet,
     caller: &CallerPolicy,
+    asking: &Asking,
     size: usize,
     token: &str,
 ) -> Judged {
@@ -44,15 +48,22 @@ pub(super) fn judge(
         findings: Vec::new(),
         shown: Vec::new(),
     };
+    judged.decision.merge(asking.request(request, size));
     let mut secrets = Secrets::new(rules, caller);
     let tokens = (!token.is_empty()).then(|| memchr::memmem::Finder::new(token));
     for (index, part) in request.parts.iter().enumerate() {
-        let verdict = caller.part(part.stage, &part.place, &part.text);
+        let mut source = resent.text(index, &part.text);
+        let mut verdict = caller.part(part.stage, &part.place, source);
+        verdict.decision.merge(asking.part(part));
+        if let Some(note) = resent.note(index, &verdict.decision).filter(|_| !part.fixed) {
+            source = note;
+            verdict = Verdict::default();
+        }
         // Most parts are neither copied nor changed.
-        let (mut text, mut bare) = (Cow::from(&part.text), Cow::from(&part.text));
+        let (mut text, mut bare) = (Cow::from(source), Cow::from(source));
         if !verdict.masks.is_empty() {
-            text = mask(marks, &part.text, &verdict.masks, true).into();
-            bare = mask(marks, &part.text, &verdict.masks, false).into();
+            text = mask(marks, source, &verdict.masks, true).into();
+            bare = mask(marks, source, &verdict.masks, false).into();
             let mut counts = Vec::new();
             count(&verdict.masks, &part.place, &mut counts);
             judged.masks.append(&mut counts);
@@ -77,7 +88,7 @@ pub(super) fn judge(
                 rule.as_bytes(),
                 part.role.as_bytes(),
                 part.stage.as_str().as_bytes(),
-                part.text.as_bytes(),
+                source.as_bytes(),
             ];
             judged.findings.push(Digest::of(&fields));
         }

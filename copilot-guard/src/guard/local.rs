@@ -69,7 +69,7 @@ impl Guard {
             user_agent: None,
             decision: Action::Allow,
             hits: Vec::new(),
-            policy_version: self.policy().version().to_owned(),
+            policy_version: self.version_of(&self.policy()).to_string(),
             not_scanned: Vec::new(),
             masks: Vec::new(),
             approval: None,
@@ -78,10 +78,10 @@ impl Guard {
         };
         let closing = Closing::new(Outcome::Completed, 200, Action::Allow);
         let (exchange, at) = (identified.exchange, identified.now);
-        let events = vec![
-            AuditEvent::new(exchange, 0, at, EventKind::Opened(Box::new(opening))),
-            AuditEvent::new(exchange, 1, at, EventKind::Closed(Box::new(closing))),
-        ];
+        let opened = AuditEvent::new(exchange, 0, at, EventKind::Opened(Box::new(opening)));
+        let closed = AuditEvent::new(exchange, 1, at, EventKind::Closed(Box::new(closing)))
+            .under(opened.policy.as_deref());
+        let events = vec![opened, closed];
         self.inner.writer.append(events).await
     }
 }

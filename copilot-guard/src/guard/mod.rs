@@ -21,10 +21,12 @@ mod local;
 mod models;
 mod own;
 mod refusals;
+mod resent;
 mod revoked;
 mod scrub;
 mod session;
 mod settings;
+mod spend;
 mod tunnel;
 mod turns;
 mod upkeep;
@@ -46,6 +48,7 @@ pub use session::{Admission, ClientAddress, Identified, Pending, Permit, Upstrea
 pub use settings::{CopilotEndpoints, LoginHint, OnFailure, RefusalForm, Settings};
 pub use tunnel::{Tunnel, TunnelToken};
 
+pub(crate) use catch::catch_async;
 use refusals::{Refusals, Summary};
 use revoked::Revoked;
 use writer::{NotRecorded, Writer};
@@ -53,12 +56,14 @@ use writer::{NotRecorded, Writer};
 use crate::access::DeviceGrant;
 use crate::approval::ApprovalStore;
 use crate::audit::{AuditEvent, AuditReader, EventKind, Stranger};
+use crate::budget::BudgetStore;
 use crate::clock::{Clock, Timestamp};
 use crate::detect::TagKey;
 use crate::dialect::{Dialect, RouteTable, Traffic};
 use crate::id::{Entropy, ExchangeId};
 use crate::identity::Identity;
 use crate::policy::Policy;
+use crate::policy::engine::Engines;
 use crate::token::{GatewayTokens, TokenError, TokenVerifier, credential, exchange_credential};
 
 /// The assembled guard. Cheap to clone; clones are the same guard.
@@ -70,6 +75,8 @@ pub struct Guard {
 struct Inner {
     verifier: Arc<dyn TokenVerifier>,
     policy: arc_swap::ArcSwap<Policy>,
+    engines: Engines,
+    budgets: Arc<dyn BudgetStore>,
     approvals: Arc<dyn ApprovalStore>,
     reader: Option<Arc<dyn AuditReader>>,
     admin: Option<admin::AdminAccess>,

@@ -27,7 +27,12 @@ impl Guard {
         let query =
             Query::new(&identified.identity.groups, &model, identified.now).of(identified.identity.kind);
         let caller = policy.for_caller(&query);
-        if !model.is_empty() && caller.request(0).action == Action::Block {
+        let asking = self.asking(&identified, parts, &model);
+        let may_use = || {
+            let engines = catch(|| asking.may_use(&model)).unwrap_or(false);
+            engines && caller.request(0).action != Action::Block
+        };
+        if !model.is_empty() && !may_use() {
             let message = "The model endpoint does not know this model.";
             let denial = Denial::new(
                 identified.exchange,
@@ -38,6 +43,7 @@ impl Guard {
             );
             return self.refuse_identified(&identified, denial, "").await;
         }
+        let policy_version = self.version_of(&policy);
         let actor = Actor::from(&*identified.identity);
         let opening = Opening {
             actor: actor.clone(),
@@ -49,7 +55,7 @@ impl Guard {
             user_agent: admit::text_of(parts, "user-agent", identified.token.expose()),
             decision: Action::Allow,
             hits: Vec::new(),
-            policy_version: policy.version().to_owned(),
+            policy_version: policy_version.to_string(),
             not_scanned: Vec::new(),
             masks: Vec::new(),
             approval: None,
@@ -69,6 +75,8 @@ impl Guard {
             session: Session {
                 ticket,
                 caller,
+                asking,
+                policy_version,
                 route: identified.route.clone(),
                 envelope: Envelope {
                     id: String::new(),
@@ -81,7 +89,9 @@ impl Guard {
                 digest: Digest::of(&[b"models"]),
                 policy,
                 welcome: self.welcome(identified.identity.clone()),
+                notices: self.notices(&identified),
                 scrub,
+                spending: None,
             },
         })
     }
@@ -104,7 +114,7 @@ impl Guard {
         let mut inspection = Inspection::new(
             session.policy.rule_set().clone(),
             session.caller.clone(),
-            session.ticket.exchange().to_string(),
+            session.notices.clone(),
         );
         match self.inner.scrubbers.of(&session.scrub, &session.policy) {
             Ok(scrubber) => scrubber.into_iter().for_each(|s| inspection.scrub(s)),
@@ -114,6 +124,7 @@ impl Guard {
         let may_use = |model: &str| {
             let query = Query::new(groups, model, now).of(session.actor.kind);
             session.policy.for_caller(&query).request(0).action != Action::Block
+                && session.asking.may_use(model)
         };
         let text = match catch(|| models::plain(&body, &may_use, inspection.inspector())) {
             Some(Ok(Plain::Done(text))) => text,

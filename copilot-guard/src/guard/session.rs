@@ -11,9 +11,11 @@ use super::revoked::Welcome;
 use super::writer::Ticket;
 use crate::approval::{Approval, Claim, Digest};
 use crate::audit::Actor;
+use crate::budget::Spending;
 use crate::clock::Timestamp;
 use crate::decision::Action;
 use crate::dialect::{Envelope, Route};
+use crate::exchange::{Asking, Notices};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::policy::{CallerPolicy, Policy};
@@ -116,6 +118,10 @@ pub(super) struct Session {
     pub(super) ticket: Ticket,
     pub(super) policy: Arc<Policy>,
     pub(super) caller: CallerPolicy,
+    /// Rules beside the policy's, asked for this caller.
+    pub(super) asking: Asking,
+    /// The version of the policy, and of what is asked beside it.
+    pub(super) policy_version: Arc<str>,
     pub(super) route: Route,
     pub(super) envelope: Envelope,
     pub(super) stream: bool,
@@ -123,6 +129,10 @@ pub(super) struct Session {
     pub(super) actor: Actor,
     pub(super) digest: Digest,
     pub(super) welcome: Welcome,
+    /// Writes what the client reads in place of what was withheld.
+    pub(super) notices: Notices,
+    /// Settles what the answer takes, when it is dropped.
+    pub(super) spending: Option<Spending>,
     /// What was sent upstream with the request.
     pub(super) scrub: Scrub,
 }

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::catch::catch_async;
 use super::settings::OnFailure;
 use crate::audit::{AuditEvent, AuditSink, Closing, EventKind, MaskCount, Outcome};
+use crate::budget::{Spending, Tally};
 use crate::clock::{Clock, Timestamp};
 use crate::decision::Action;
 use crate::id::ExchangeId;
@@ -188,12 +189,16 @@ pub(crate) struct Ticket {
     writer: Writer,
     clock: Arc<dyn Clock>,
     exchange: ExchangeId,
+    /// The policy's version, for each event.
+    policy: Option<String>,
     seq: u64,
     offset: u64,
     /// What the closing event will say; `None` once it was sent.
     closing: Option<Closing>,
     /// While the first event is being stored.
     opening: Option<Ack>,
+    /// Counts tokens, where a budget limits them.
+    tally: Option<Tally>,
 }
 
 impl Ticket {
@@ -206,15 +211,18 @@ impl Ticket {
         decision: Action,
     ) -> Result<Self, NotRecorded> {
         let exchange = opened.exchange;
+        let policy = opened.policy.clone();
         let ack = writer.submit(vec![opened]);
         let mut ticket = Self {
             writer,
             clock,
             exchange,
+            policy,
             seq: 1,
             offset: 0,
             closing: Some(Closing::new(Outcome::ClientGone, 0, decision)),
             opening: None,
+            tally: None,
         };
         let opening = ticket.opening.insert(ack);
         let settled = opening.await;
@@ -224,6 +232,13 @@ impl Ticket {
             ticket.closing = None;
         }
         settled.map(|()| ticket)
+    }
+
+    /// The same, whose closing event says how many tokens there were, where a budget limits them.
+    pub(crate) fn counting(mut self, spending: Option<&Spending>) -> Self {
+        let spending = spending.filter(|spending| spending.limits_tokens());
+        self.tally = spending.map(|spending| spending.tally().clone());
+        self
     }
 
     pub(crate) fn exchange(&self) -> ExchangeId {
@@ -256,7 +271,7 @@ impl Ticket {
     }
 
     fn event_at(&mut self, kind: EventKind, at: Timestamp) -> AuditEvent {
-        let event = AuditEvent::new(self.exchange, self.seq, at, kind);
+        let event = AuditEvent::new(self.exchange, self.seq, at, kind).under(self.policy.as_deref());
         self.seq += 1;
         event
     }
@@ -312,6 +327,7 @@ impl Ticket {
         let mut closing = self.closing.take()?;
         closing.outcome = outcome;
         closing.code = code.map(str::to_owned);
+        closing.tokens = self.tally.as_ref().and_then(Tally::tokens);
         Some(self.event(EventKind::Closed(Box::new(closing))))
     }
 

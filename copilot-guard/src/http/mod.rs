@@ -54,12 +54,14 @@
 //! - **Never**: response compression inside, retries around or inside a streamed call, caches of answers, timeouts
 //!   outside that are shorter than [`hold_streaming`](crate::guard::Settings::hold_streaming).
 
+mod budget;
 mod future;
 mod layer;
 mod request_body;
 mod response_body;
 mod service;
 
+pub use budget::{BudgetFuture, BudgetLayer, BudgetService};
 pub use future::ResponseFuture;
 pub use layer::GuardLayer;
 pub use request_body::RequestBody;

@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::Query;
-use super::compile::end;
 use super::config::Listed;
+use super::exception::end;
 use super::kinds::Kinds;
 use super::masking::AllowConfig;
-use super::problem::Problem;
 use super::reader::{Located, Problems};
 use crate::clock::Timestamp;
 use crate::detect::{AllowEntry, AllowList, ScanOptions};
@@ -26,13 +25,7 @@ pub(super) struct Allow {
 const SHORTEST_WORD: usize = 4;
 
 /// Compiles one entry. What is returned is used only when there are no problems.
-pub(super) fn compile(
-    problems: &Problems,
-    kinds: &Kinds,
-    config: &AllowConfig,
-    now: Timestamp,
-    warnings: &mut Vec<Problem>,
-) -> Allow {
+pub(super) fn compile(problems: &Problems, kinds: &Kinds, config: &AllowConfig) -> Allow {
     let of = |list: &Option<Listed>| list.as_ref().map(|l| l.items.clone()).unwrap_or_default();
     let chosen = match &config.kinds {
         Some(list) => kinds.resolve(problems, &list.items, || kinds.named.clone()),
@@ -57,16 +50,6 @@ pub(super) fn compile(
         entry = with_regex(problems, entry, &regex);
     }
     let ends = config.expires.as_ref().and_then(|expires| end(problems, expires));
-    if let (Some(ends), Some(expires)) = (ends, &config.expires)
-        && ends <= now
-    {
-        warnings.push(problems.problem(
-            &expires.at,
-            format!("the entry ended on {}", expires.shown()),
-            "it allows nothing any more",
-            "take it out, or give it a new date",
-        ));
-    }
     let groups = config.groups.as_ref();
     Allow {
         groups: groups.map(|list| list.items.iter().map(|g| g.value.clone()).collect()),

@@ -2,17 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::PolicyOptions;
 use super::allow::{self, Allow};
-use super::config::{self, ExceptionConfig, Listed, PolicyConfig};
+use super::budget::{self, BudgetRule};
+use super::config::{self, PolicyConfig};
+use super::exception::{self, Exception};
+use super::groups::{self, Groups};
 use super::kinds::Kinds;
-use super::problem::{PolicyError, Problem, nearest};
-use super::reader::{Located, Problems};
+use super::lint;
+use super::network;
+use super::problem::{PolicyError, Problem};
+use super::reader::Problems;
 use super::rule::Rule;
 use super::rule_check;
-use super::{PolicyOptions, Query};
 use crate::approval::Requirement;
-use crate::clock::Timestamp;
-use crate::decision::{Action, Stage};
+use crate::decision::Action;
+use crate::detect::command::CommandJudge;
 
 /// A compiled policy. Immutable.
 #[derive(Debug)]
@@ -21,29 +26,17 @@ pub(super) struct Compiled {
     /// Allow or block, for people whom no request rule allows.
     pub(super) default: Action,
     pub(super) kinds: Kinds,
+    /// Judges commands, with the policy's network.
+    pub(super) commands: CommandJudge,
+    pub(super) groups: Groups,
     pub(super) rules: Vec<Rule>,
     pub(super) exceptions: Vec<Exception>,
     pub(super) allow: Vec<Allow>,
+    pub(super) budgets: Vec<BudgetRule>,
     pub(super) reviewers: Requirement,
     /// Digests of the values that every answer is scrubbed of.
     pub(super) scrubbed: BTreeSet<String>,
     pub(super) warnings: Vec<Problem>,
-}
-
-/// What lowers a verdict, for whom, and until when.
-#[derive(Debug)]
-pub(super) struct Exception {
-    pub(super) groups: BTreeSet<String>,
-    pub(super) kinds: BTreeSet<String>,
-    pub(super) rules: BTreeSet<String>,
-    pub(super) ends: Timestamp,
-}
-
-impl Exception {
-    /// Whether it is for this caller, now.
-    pub(super) fn is_for(&self, query: &Query<'_>) -> bool {
-        query.now < self.ends && !self.groups.is_disjoint(query.groups)
-    }
 }
 
 /// The most alternatives a joined requirement lists before it falls back to one that is stricter than all.
@@ -77,27 +70,32 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
             "choose another name",
         );
     }
+    let commands = network::compile(problems, &config.network);
+    let groups = groups::compile(problems, &config.groups);
     let compile_rule = |rule| {
         rule_check::check_reviewers(problems, rule, options);
-        rule_check::compile(problems, &kinds, options, rule)
+        rule_check::compile(problems, &kinds, &groups, options, rule)
     };
     let rules: Vec<_> = config.rules.iter().map(compile_rule).collect();
-    let mut warnings = Vec::new();
-    let lower_exception = |e| exception(problems, &kinds, &config.rule_ids, e, options.now, &mut warnings);
-    let exceptions = config.exceptions.iter().filter_map(lower_exception).collect();
-    let lower_allow = |a| allow::compile(problems, &kinds, a, options.now, &mut warnings);
-    let allow = config.masking.allow.iter().map(lower_allow).collect();
+    let lower_exception = |e| exception::compile(problems, &kinds, &config.rule_ids, e);
+    let exceptions: Vec<_> = config.exceptions.iter().filter_map(lower_exception).collect();
+    let lower_allow = |a| allow::compile(problems, &kinds, a);
+    let allow: Vec<_> = config.masking.allow.iter().map(lower_allow).collect();
+    let budgets = budget::compile(problems, &kinds, &config.rule_ids, &config.budgets);
     let default = config.default.as_ref().map_or(Action::Allow, |d| d.value);
-    warn_of_default(problems, &config, default, &mut warnings);
+    let warnings = lint::warnings(problems, &config, &groups, options);
     let version = sha256_hex(text);
     let reviewers = rule_check::any_one(&options.reviewer_groups);
     Some(Compiled {
         version,
         default,
         kinds,
+        commands,
+        groups,
         rules,
         exceptions,
         allow,
+        budgets,
         reviewers,
         scrubbed: options
             .exact
@@ -106,105 +104,6 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
             .collect(),
         warnings,
     })
-}
-
-fn warn_of_default(problems: &Problems, config: &PolicyConfig, default: Action, warnings: &mut Vec<Problem>) {
-    let admits = |r: &&config::RuleConfig| {
-        r.on.value == Stage::Request && r.action.value == Action::Allow && !r.observe
-    };
-    let admitting = config.rules.iter().find(admits);
-    match (default, &config.default, admitting) {
-        (Action::Block, Some(default), None) => warnings.push(problems.problem(
-            &default.at,
-            "nobody is allowed",
-            "the default is deny, and no rule on request allows anyone",
-            "add a rule with `on = \"request\"` and `action = \"allow\"`",
-        )),
-        (Action::Allow, _, Some(rule)) => warnings.push(problems.problem(
-            &rule.action.at,
-            format!("rule {} changes nothing", rule.id.shown()),
-            "the default allows everyone already",
-            "write `default = \"deny\"`, or take the rule out",
-        )),
-        _ => {}
-    }
-}
-
-fn exception(
-    problems: &Problems,
-    kinds: &Kinds,
-    rule_ids: &BTreeSet<String>,
-    config: &ExceptionConfig,
-    now: Timestamp,
-    warnings: &mut Vec<Problem>,
-) -> Option<Exception> {
-    if config.kinds.is_none() && config.rules.is_none() && !problems.has_below(&config.at) {
-        problems.add(
-            &config.at,
-            "the exception excepts nothing",
-            "it names neither `kinds` nor `rules`",
-            "name secret kinds, or rules of this file",
-        );
-    }
-    let items = |list: &Option<Listed>| list.as_ref().map(|l| l.items.clone()).unwrap_or_default();
-    let excepted_kinds = kinds.resolve(problems, &items(&config.kinds), || kinds.named.clone());
-    let mut rules = BTreeSet::new();
-    for item in items(&config.rules) {
-        if !rule_ids.contains(&item.value) {
-            let mend = match nearest(&item.value, rule_ids.iter().map(String::as_str)) {
-                Some(id) => format!("did you mean \"{id}\"?"),
-                None => "name a rule of this file".to_owned(),
-            };
-            problems.add(
-                &item.at,
-                format!("unknown rule {}", item.shown()),
-                "no rule has this id",
-                mend,
-            );
-        }
-        rules.insert(item.value);
-    }
-    let ends = end(problems, &config.expires)?;
-    if ends <= now {
-        warnings.push(problems.problem(
-            &config.expires.at,
-            format!("the exception ended on {}", config.expires.shown()),
-            "it lowers nothing any more",
-            "take it out, or give it a new date",
-        ));
-    }
-    let groups = config.groups.items.iter().map(|g| g.value.clone()).collect();
-    Some(Exception {
-        groups,
-        kinds: excepted_kinds,
-        rules,
-        ends,
-    })
-}
-
-/// When an exception ends: a date counts to the end of that day, UTC.
-pub(super) fn end(problems: &Problems, expires: &Located<String>) -> Option<Timestamp> {
-    let text = expires.value.trim();
-    let day = text
-        .parse::<jiff::civil::Date>()
-        .ok()
-        .filter(|_| text.len() == 10);
-    if let Some(end) = day
-        .and_then(|d| d.tomorrow().ok())
-        .and_then(|d| format!("{d}T00:00:00Z").parse().ok())
-    {
-        return Some(end);
-    }
-    if let Ok(time) = text.parse() {
-        return Some(time);
-    }
-    problems.add(
-        &expires.at,
-        format!("{} is not a date", expires.shown()),
-        "it must say when it ends",
-        "write a date such as \"2027-03-31\", or a time such as \"2027-03-31T12:00:00Z\"",
-    );
-    None
 }
 
 pub(super) fn sha256_hex(text: &str) -> String {

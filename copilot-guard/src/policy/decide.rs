@@ -6,14 +6,15 @@ use std::sync::Arc;
 use super::Query;
 use super::compile::Compiled;
 use super::kinds::Name;
+use super::look::{Asked, Looked, Sight, Subject};
 use super::matcher::Range;
 use super::output::OutputRules;
-use super::rule::{Found, Looked, Rule};
+use super::rule::{Found, Rule};
 use super::rule_check::DEFAULT_ID;
 use super::scope::Scope;
 use crate::approval::Requirement;
 use crate::decision::{Action, Decision, RuleHit, Stage};
-use crate::detect::{MarkFormat, ScanOptions, Tag, TagKey};
+use crate::detect::{MarkFormat, RuleMask, ScanOptions, Tag, TagKey};
 
 /// The policy for one caller and model. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,6 +23,8 @@ pub struct CallerPolicy {
     pub(super) scope: Arc<Scope>,
     output: Arc<OutputRules>,
     pub(super) options: ScanOptions,
+    /// What the request asks for, where a rule looks at it.
+    pub(super) asked: Option<Arc<Asked>>,
 }
 
 /// What the policy says of one part.
@@ -58,7 +61,20 @@ impl CallerPolicy {
             policy,
             scope,
             output,
+            asked: None,
         }
+    }
+
+    /// The same for a request that asks for this.
+    pub(super) fn asking(mut self, query: &Query<'_>) -> Self {
+        let looks = |rule: &Rule| !rule.matcher.routes.is_empty() || !rule.matcher.parameters.is_empty();
+        if self.policy.rules.iter().any(looks) {
+            self.asked = Some(Arc::new(Asked {
+                route: query.route.to_owned(),
+                parameters: query.parameters.to_vec(),
+            }));
+        }
+        self
     }
 
     /// The same with tags on the marks of tokens. The key should be of one person and session: equal tags say that
@@ -83,17 +99,13 @@ impl CallerPolicy {
     pub fn request(&self, size: usize) -> Decision {
         let mut decision = Decision::default();
         let mut is_admitted = self.policy.default == Action::Allow;
-        for (rule, active) in self.scope.rules(&self.policy, Stage::Request) {
-            if let Ok(found) = active.look(&self.policy, &self.options, rule, size, &[]) {
-                is_admitted |= rule.action == Action::Allow && !rule.observe;
-                let reasons = if found.reasons.is_empty() {
-                    "caller and model".into()
-                } else {
-                    found.reasons.join(", ")
-                };
-                decision.add(rule.hit("request", reasons), &rule.message);
-            }
+        let subject = Subject::request(size, self.asked.as_deref());
+        let sight = self.sight(Stage::Request);
+        for (rule, found) in self.matching(&sight, Stage::Request, &subject) {
+            is_admitted |= rule.action == Action::Allow && !rule.observe;
+            decision.add(rule.hit("request", found.told()), &rule.message);
         }
+        self.add_lifted(&sight, Stage::Request, "request", &subject, &mut decision);
         if !is_admitted {
             decision.add(default_hit(), DENIED);
         }
@@ -106,7 +118,7 @@ impl CallerPolicy {
     pub fn part(&self, stage: Stage, place: &str, text: &str) -> Verdict {
         let base = match stage {
             Stage::ToolResult => Some(&self.scope.masked),
-            Stage::Prompt => self.scope.prompt.as_ref(),
+            Stage::Prompt => None,
             Stage::Output => return self.output.judge(place, &self.options, text),
             Stage::ToolCall => return self.tool_call(place, "", text, &[]),
             Stage::Request => {
@@ -117,63 +129,70 @@ impl CallerPolicy {
             }
         };
         let mut verdict = Verdict::default();
-        let secrets = base
-            .map(|mask| self.policy.kinds.scan(mask, &self.options, text))
-            .unwrap_or_default();
-        let looked = [Looked {
-            text,
-            has_secrets: !secrets.is_empty(),
-        }];
         let mut masks = Vec::new();
-        if stage == Stage::ToolResult {
-            for kind in secrets
-                .iter()
-                .map(|(_, name)| &name.kind)
-                .collect::<BTreeSet<_>>()
-            {
-                verdict
-                    .decision
-                    .add(kind_hit(&self.policy, kind, stage, place), "");
-            }
+        let mut looked = Looked::new(text);
+        if let Some(base) = base {
+            let (secrets, encoded) = self.masked(base, stage, place, text, &mut verdict.decision);
+            looked = looked.with_secrets(!secrets.is_empty() || self.scope.lifted_mask.is_some());
             masks = secrets;
+            masks.extend(encoded);
         }
-        for (rule, found) in self.matching(stage, text.len(), &looked) {
-            verdict
-                .decision
-                .add(rule.hit(place, found.reasons.join(", ")), &rule.message);
+        let subject = Subject::text(looked);
+        let sight = self.sight(stage);
+        for (rule, found) in self.matching(&sight, stage, &subject) {
+            verdict.decision.add(rule.hit(place, found.told()), &rule.message);
             if rule.action == Action::Mask && !rule.observe {
                 let spans = found.spans.into_iter();
                 masks.extend(spans.map(|(range, name)| (range, name.unwrap_or_else(|| Name::new(&rule.id)))));
             }
         }
+        self.add_lifted(&sight, stage, place, &subject, &mut verdict.decision);
         verdict.masks = union(text, masks);
         verdict
+    }
+
+    /// What is masked for everybody, plain and encoded, with its hits; and those of what exceptions lift.
+    fn masked(
+        &self,
+        mask: &RuleMask,
+        stage: Stage,
+        place: &str,
+        text: &str,
+        decision: &mut Decision,
+    ) -> (Named, Named) {
+        let kinds = &self.policy.kinds;
+        let secrets = kinds.scan(mask, &self.options, text);
+        let encoded = kinds.scan_encoded(mask, &self.options, text);
+        let found: BTreeSet<_> = secrets
+            .iter()
+            .chain(&encoded)
+            .map(|(_, name)| &name.kind)
+            .collect();
+        for kind in found {
+            decision.add(kind_hit(&self.policy, kind, stage, place), "");
+        }
+        if let Some(lifted) = &self.scope.lifted_mask {
+            let found = kinds.scan(lifted, &self.options, text);
+            let found: BTreeSet<_> = found.iter().map(|(_, name)| &name.kind).collect();
+            for kind in found {
+                if let Some(note) = self.scope.lifted_kinds.get(kind) {
+                    decision.add(lifted_kind_hit(&self.policy, kind, stage, place, note), "");
+                }
+            }
+        }
+        (secrets, encoded)
     }
 
     /// A complete tool call that comes down: its name, its arguments as they stand, and each string within them
     /// decoded. A condition holds when it holds for any of these. Has no masks.
     pub fn tool_call(&self, place: &str, name: &str, arguments: &str, strings: &[String]) -> Verdict {
-        let texts = [arguments, name]
-            .into_iter()
-            .chain(strings.iter().map(String::as_str));
-        let has_secrets = |text: &str| {
-            self.scope
-                .tool_call
-                .as_ref()
-                .is_some_and(|mask| !self.policy.kinds.scan(mask, &self.options, text).is_empty())
-        };
-        let looked: Vec<_> = texts
-            .map(|text| Looked {
-                text,
-                has_secrets: has_secrets(text),
-            })
-            .collect();
+        let subject = Subject::call(name, arguments, strings);
+        let sight = self.sight(Stage::ToolCall);
         let mut verdict = Verdict::default();
-        for (rule, found) in self.matching(Stage::ToolCall, arguments.len(), &looked) {
-            verdict
-                .decision
-                .add(rule.hit(place, found.reasons.join(", ")), &rule.message);
+        for (rule, found) in self.matching(&sight, Stage::ToolCall, &subject) {
+            verdict.decision.add(rule.hit(place, found.told()), &rule.message);
         }
+        self.add_lifted(&sight, Stage::ToolCall, place, &subject, &mut verdict.decision);
         verdict
     }
 
@@ -189,22 +208,46 @@ impl CallerPolicy {
         self.policy.requirement(rule_ids)
     }
 
+    pub(super) fn sight(&self, stage: Stage) -> Sight<'_> {
+        self.scope.sight(&self.policy, &self.options, stage)
+    }
+
     fn matching<'s>(
         &'s self,
+        sight: &'s Sight<'s>,
         stage: Stage,
-        size: usize,
-        looked: &'s [Looked<'s>],
+        subject: &'s Subject<'s>,
     ) -> impl Iterator<Item = (&'s Rule, Found)> {
         self.scope
             .rules(&self.policy, stage)
             .filter_map(move |(rule, active)| {
-                active
-                    .look(&self.policy, &self.options, rule, size, looked)
-                    .ok()
-                    .map(|found| (rule, found))
+                let found = rule.matcher.look(sight, active, subject).ok()?;
+                Some((rule, found))
             })
     }
+
+    /// Records what would have matched, were there no exception. Costs nothing where there is none.
+    fn add_lifted(
+        &self,
+        sight: &Sight<'_>,
+        stage: Stage,
+        place: &str,
+        subject: &Subject<'_>,
+        decision: &mut Decision,
+    ) {
+        for (rule, active, note) in self.scope.lifted(&self.policy, stage) {
+            let Ok(found) = rule.matcher.look(sight, active, subject) else {
+                continue;
+            };
+            if rule.matcher.secrets.is_none() || !found.kinds.is_disjoint(&active.kinds) {
+                decision.add(rule.lifted_hit(place, note), "");
+            }
+        }
+    }
 }
+
+/// Places of secrets, with their names.
+type Named = Vec<(Range, Name)>;
 
 /// A hit of the masking that is on for everybody.
 pub(super) fn kind_hit(policy: &Compiled, kind: &str, stage: Stage, place: &str) -> RuleHit {
@@ -217,6 +260,21 @@ pub(super) fn kind_hit(policy: &Compiled, kind: &str, stage: Stage, place: &str)
         observed_only: false,
         severity: policy.kinds.severity(kind),
         tags: Vec::new(),
+    }
+}
+
+/// A hit of what an exception lifts of that masking.
+pub(super) fn lifted_kind_hit(
+    policy: &Compiled,
+    kind: &str,
+    stage: Stage,
+    place: &str,
+    note: &str,
+) -> RuleHit {
+    RuleHit {
+        reason: note.to_owned(),
+        observed_only: true,
+        ..kind_hit(policy, kind, stage, place)
     }
 }
 

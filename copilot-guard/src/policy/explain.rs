@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::decide::CallerPolicy;
-use super::rule::{Looked, Rule};
+use super::look::{Looked, Subject};
+use super::rule::Rule;
 use super::rule_check::DEFAULT_ID;
 use super::scope::Active;
 use crate::decision::{Action, Stage};
@@ -126,11 +127,9 @@ impl CallerPolicy {
         parts: &[(Stage, &str, &str)],
     ) -> RuleTrace {
         if rule.stage == Stage::Request {
-            return match active.look(&self.policy, &self.options, rule, size, &[]) {
-                Ok(found) if found.reasons.is_empty() => {
-                    trace(rule, Outcome::Matched, "caller and model".into())
-                }
-                Ok(found) => trace(rule, Outcome::Matched, found.reasons.join(", ")),
+            let subject = Subject::request(size, self.asked.as_deref());
+            return match rule.matcher.look(&self.sight(Stage::Request), active, &subject) {
+                Ok(found) => trace(rule, Outcome::Matched, found.told()),
                 Err(why) => trace(rule, Outcome::DidNotMatch, why.to_owned()),
             };
         }
@@ -152,8 +151,11 @@ impl CallerPolicy {
     }
 
     fn why(&self, rule: &Rule, active: &Active, text: &str) -> Result<String, &'static str> {
+        let sight = self.sight(rule.stage);
         if rule.stage == Stage::Output {
-            let found = active.scan(&self.policy, &self.options, text);
+            let encoded = rule.matcher.secrets.as_ref().is_some_and(|s| s.encoded);
+            let looked = Looked::new(text).with_secrets(true);
+            let found = active.scan(&sight, encoded, &looked);
             let Some((_, name)) = found.first() else {
                 return Err("nothing it looks for is there");
             };
@@ -161,13 +163,13 @@ impl CallerPolicy {
             let stream = rule.matcher.streams.iter().find(|(stream, _)| stream == id);
             return Ok(stream.map_or_else(|| format!("secret kind {id}"), |(_, reason)| reason.clone()));
         }
-        let looked = [Looked {
-            text,
-            has_secrets: true,
-        }];
-        active
-            .look(&self.policy, &self.options, rule, text.len(), &looked)
-            .map(|found| found.reasons.join(", "))
+        let subject = match rule.stage {
+            Stage::ToolCall => Subject::call("", text, &[]),
+            _ => Subject::text(Looked::new(text)),
+        };
+        rule.matcher
+            .look(&sight, active, &subject)
+            .map(|found| found.told())
     }
 }
 

@@ -13,7 +13,7 @@ use super::rule_check::check_id;
 use super::values;
 use crate::decision::Stage;
 use crate::detect::{
-    LintError, MarkFormat, RuleMask, RuleSet, RuleSetBuilder, ScanOptions, Tag, known_forms,
+    LintError, MarkFormat, RuleMask, RuleSet, RuleSetBuilder, ScanOptions, Tag, known_forms, views,
 };
 use crate::secret::Secret;
 
@@ -234,6 +234,22 @@ impl Kinds {
                     tag: found.tag,
                 };
                 (offset(found.start)..offset(found.end), name)
+            })
+            .collect()
+    }
+
+    /// Every secret of `mask` that stands there in encoded form alone, and where that form stands.
+    pub(super) fn scan_encoded(
+        &self,
+        mask: &RuleMask,
+        options: &ScanOptions,
+        text: &str,
+    ) -> Vec<(Range, Name)> {
+        let found = views::encoded(&self.set, mask, options, text).into_iter();
+        found
+            .map(|(range, rule)| {
+                let kind = self.set.info(rule).map_or("secret", |info| &info.id);
+                (range, Name::new(kind))
             })
             .collect()
     }

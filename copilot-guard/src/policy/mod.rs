@@ -32,14 +32,23 @@
 //! ```
 
 mod allow;
+mod budget;
 mod callers;
+mod code;
 mod compile;
 mod config;
 mod decide;
+pub mod engine;
+mod exception;
 mod explain;
+mod groups;
+mod judge;
 mod kinds;
+mod lint;
+mod look;
 mod masking;
 mod matcher;
+mod network;
 mod output;
 mod problem;
 pub mod reader;
@@ -54,12 +63,14 @@ use std::sync::Arc;
 
 pub use decide::{CallerPolicy, MaskSpan, Verdict};
 pub use explain::{Outcome, RuleTrace};
-pub use output::{OutputAction, OutputRules};
+pub use output::{CommandRules, LinkRules, OutputAction, OutputRules, OutputVerdict};
 pub use problem::{PolicyError, Problem};
 
 use crate::approval::Requirement;
+use crate::budget::Charge;
 use crate::clock::Timestamp;
-use crate::detect::RuleSet;
+use crate::detect::command::CommandJudge;
+use crate::detect::{Network, RuleSet};
 use crate::identity::CallerKind;
 use crate::secret::Secret;
 
@@ -95,6 +106,10 @@ pub struct Query<'a> {
     pub now: Timestamp,
     /// Whether a human or a program asks.
     pub kind: CallerKind,
+    /// The path of the request; empty when it is not known.
+    pub route: &'a str,
+    /// Names of the parameters of the request that rules may look at.
+    pub parameters: &'a [String],
 }
 
 /// What stands in for a policy file when there is none.
@@ -143,6 +158,8 @@ impl<'a> Query<'a> {
             model,
             now,
             kind: CallerKind::Person,
+            route: "",
+            parameters: &[],
         }
     }
 
@@ -150,6 +167,20 @@ impl<'a> Query<'a> {
     #[must_use]
     pub fn of(mut self, kind: CallerKind) -> Self {
         self.kind = kind;
+        self
+    }
+
+    /// The same of a request to this path.
+    #[must_use]
+    pub fn with_route(mut self, route: &'a str) -> Self {
+        self.route = route;
+        self
+    }
+
+    /// The same of a request with these parameters.
+    #[must_use]
+    pub fn with_parameters(mut self, parameters: &'a [String]) -> Self {
+        self.parameters = parameters;
         self
     }
 }
@@ -189,6 +220,16 @@ impl Policy {
         self.inner.scrubbed.contains(&compile::sha256_hex(value.expose()))
     }
 
+    /// What counts as ours when commands, links and images are judged.
+    pub fn network(&self) -> &Network {
+        self.inner.commands.network()
+    }
+
+    /// Judges commands, with the policy's network.
+    pub fn commands(&self) -> &CommandJudge {
+        &self.inner.commands
+    }
+
     /// What is worth a look, yet no reason to refuse the file.
     pub fn warnings(&self) -> &[Problem] {
         &self.inner.warnings
@@ -199,9 +240,21 @@ impl Policy {
         self.inner.requirement(rule_ids)
     }
 
+    /// What a request of this caller takes from: one charge for each budget of the person, and one for each group of
+    /// theirs that has one.
+    pub fn budgets(&self, query: &Query<'_>, person: &str) -> Vec<Charge> {
+        let budgets = self.inner.budgets.iter();
+        budgets.flat_map(|budget| budget.charges(query, person)).collect()
+    }
+
     /// The policy for one caller and model.
     pub fn for_caller(&self, query: &Query<'_>) -> CallerPolicy {
-        self.callers.policy_for(&self.inner, query)
+        let groups = self.inner.groups.of(query.groups);
+        let query = Query {
+            groups: &groups,
+            ..*query
+        };
+        self.callers.policy_for(&self.inner, &query).asking(&query)
     }
 }
 

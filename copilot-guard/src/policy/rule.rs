@@ -7,7 +7,7 @@ use super::kinds::Name;
 use super::matcher::{Glob, Range, TextRegex};
 use crate::approval::Requirement;
 use crate::decision::{Action, RuleHit, Stage};
-use crate::detect::RuleMask;
+use crate::detect::{Class, Danger, RuleMask};
 use crate::identity::CallerKind;
 
 /// A compiled rule.
@@ -43,9 +43,18 @@ pub(super) struct Who {
 #[derive(Debug, Default)]
 pub(super) struct Matcher {
     pub(super) size_over: Option<u64>,
+    pub(super) code_over: Option<u64>,
+    pub(super) tools: Vec<Glob>,
+    pub(super) commands: Option<Commands>,
+    pub(super) routes: Vec<Glob>,
+    pub(super) parameters: Vec<Glob>,
     pub(super) regexes: Vec<TextRegex>,
     pub(super) words: Vec<TextRegex>,
-    /// Ids of secret kinds, and the mask that scans for them when nothing is excepted.
+    pub(super) hidden: bool,
+    /// Ids of intents.
+    pub(super) intents: Option<BTreeSet<&'static str>>,
+    /// Links and images whose hosts are not ours.
+    pub(super) links: bool,
     pub(super) secrets: Option<Secrets>,
     /// Stream patterns made from `regex` or `words`, for rules on output: the id in the rule set, and the reason.
     pub(super) streams: Vec<(String, String)>,
@@ -55,20 +64,27 @@ pub(super) struct Matcher {
 #[derive(Debug)]
 pub(super) struct Secrets {
     pub(super) kinds: BTreeSet<String>,
+    /// Scans for them when nothing is excepted.
     pub(super) mask: RuleMask,
+    /// In encoded form alone.
+    pub(super) encoded: bool,
 }
 
-/// A text to look at, and whether any secret that matters here is in it.
+/// Which findings about commands a rule means.
 #[derive(Debug)]
-pub(super) struct Looked<'t> {
-    pub(super) text: &'t str,
-    pub(super) has_secrets: bool,
+pub(super) struct Commands {
+    /// At least so dangerous.
+    pub(super) danger: Danger,
+    /// Of these classes; none means all.
+    pub(super) classes: BTreeSet<Class>,
 }
 
 /// Why a rule matched, and where in the first text.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) reasons: Vec<String>,
+    /// The kinds of the secrets that count.
+    pub(super) kinds: BTreeSet<String>,
     /// With its name, when it is a secret.
     pub(super) spans: Vec<(Range, Option<Name>)>,
 }
@@ -86,6 +102,14 @@ impl Rule {
             observed_only: self.observe,
             severity: self.severity.clone(),
             tags: self.tags.clone(),
+        }
+    }
+
+    /// The hit when an exception lifts the rule. It only records.
+    pub(super) fn lifted_hit(&self, place: &str, note: &str) -> RuleHit {
+        RuleHit {
+            observed_only: true,
+            ..self.hit(place, note.to_owned())
         }
     }
 }
@@ -120,66 +144,15 @@ impl Who {
     }
 }
 
-// === impl Matcher ===
-
-impl Matcher {
-    /// Looks at the texts of one part: the first is the one that masks refer to. `scan` finds secrets of the
-    /// rule's kinds. The error says why the rule does not match.
-    pub(super) fn look(
-        &self,
-        size: usize,
-        texts: &[Looked<'_>],
-        scan: impl Fn(&str) -> Vec<(Range, Name)>,
-    ) -> Result<Found, &'static str> {
-        let mut found = Found::default();
-        if let Some(limit) = self.size_over {
-            if size as u64 <= limit {
-                return Err("it is not over the size");
-            }
-            found.reasons.push(format!("size {size} over {limit}"));
-        }
-        if !self.regexes.is_empty() {
-            found
-                .add("regex", &self.regexes, texts)
-                .ok_or("no regex matches")?;
-        }
-        if !self.words.is_empty() {
-            found
-                .add("word", &self.words, texts)
-                .ok_or("none of the words is there")?;
-        }
-        if self.secrets.is_some() {
-            let mut kinds = BTreeSet::new();
-            for (n, looked) in texts.iter().enumerate().filter(|(_, t)| t.has_secrets) {
-                for (range, name) in scan(looked.text) {
-                    kinds.insert(name.kind.clone());
-                    if n == 0 {
-                        found.spans.push((range, Some(name)));
-                    }
-                }
-            }
-            if kinds.is_empty() {
-                return Err("no secret of its kinds is there");
-            }
-            found
-                .reasons
-                .extend(kinds.into_iter().map(|kind| format!("secret kind {kind}")));
-        }
-        Ok(found)
-    }
-}
+// === impl Found ===
 
 impl Found {
-    fn add(&mut self, what: &str, regexes: &[TextRegex], texts: &[Looked<'_>]) -> Option<()> {
-        let before = self.reasons.len();
-        for (n, regex) in regexes.iter().enumerate() {
-            if texts.iter().any(|t| regex.is_match(t.text)) {
-                self.reasons
-                    .push(format!("{what} {} of {}", n + 1, regexes.len()));
-                let spans = texts.first().into_iter().flat_map(|t| regex.find_all(t.text));
-                self.spans.extend(spans.map(|range| (range, None)));
-            }
+    /// The reasons, for the record. A rule without conditions matches by who asks.
+    pub(super) fn told(&self) -> String {
+        if self.reasons.is_empty() {
+            "caller and model".to_owned()
+        } else {
+            self.reasons.join(", ")
         }
-        (self.reasons.len() > before).then_some(())
     }
 }

@@ -177,6 +177,8 @@ async fn malformed_bodies_are_refused_and_recorded() {
         b"\xef\xbb\xbf{\"model\":\"m\",\"messages\":[]}".to_vec(),
         br#"{"model":"m","messages":[],"x":"\ud800"}"#.to_vec(),
         br#"{"model":"m","messages":[],"x":01}"#.to_vec(),
+        br#"{"model":"m","messages":[],"api_base":"https://elsewhere.example"}"#.to_vec(),
+        br#"{"model":"m","messages":[],"x":[{"baseUrl":"https://elsewhere.example"}]}"#.to_vec(),
         br#"{"model":"m","messages":[],"x":NaN}"#.to_vec(),
         deep.into_bytes(),
         vec![0x1f, 0x8b, 8, 0],

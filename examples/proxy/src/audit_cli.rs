@@ -129,6 +129,11 @@ fn reader(from: &From) -> Result<Box<dyn AuditReader>, Failure> {
         },
         (None, None) => String::new(),
     };
+    open(&url)
+}
+
+/// The store of this address, to read.
+pub(crate) fn open(url: &str) -> Result<Box<dyn AuditReader>, Failure> {
     if let Some(path) = url.strip_prefix("sqlite:") {
         let path = path.trim_start_matches("//");
         let store = SqliteStore::open_read_only(path).map_err(|error| {
@@ -339,7 +344,7 @@ fn word<T: serde::de::DeserializeOwned>(name: &str, value: Option<String>) -> Re
         .transpose()
 }
 
-fn time(name: &str, value: Option<String>) -> Result<Option<Timestamp>, Failure> {
+pub(crate) fn time(name: &str, value: Option<String>) -> Result<Option<Timestamp>, Failure> {
     let parse = |text: String| {
         text.parse().map_err(|error| {
             Failure::new(
@@ -352,7 +357,7 @@ fn time(name: &str, value: Option<String>) -> Result<Option<Timestamp>, Failure>
     value.map(parse).transpose()
 }
 
-fn unreadable(error: &copilot_guard::audit::ReadError) -> Failure {
+pub(crate) fn unreadable(error: &copilot_guard::audit::ReadError) -> Failure {
     Failure::new(
         "the record cannot be read",
         error,

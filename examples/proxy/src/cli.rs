@@ -97,6 +97,8 @@ enum CaCommand {
 enum PolicyCommand {
     /// Check one policy file.
     Check(PolicyFile),
+    /// Judge what is on record again by another policy, and say what would change. Exits with 1 when anything would.
+    Replay(Box<crate::replay::ReplayArgs>),
 }
 
 #[derive(Debug, Args)]
@@ -130,6 +132,9 @@ impl Cli {
                 println!("{}: ok, version {}", file.display(), policy.version());
                 Ok(true)
             }
+            Command::Policy {
+                command: PolicyCommand::Replay(args),
+            } => runtime()?.block_on(crate::replay::run(*args)),
             Command::Redact(args) => redact::run(&args).map(|()| true),
             Command::Login(place) => runtime()?.block_on(laptop::login(&place)),
             Command::Token(place) => runtime()?.block_on(laptop::token(&place)),

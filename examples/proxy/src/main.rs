@@ -9,6 +9,7 @@ mod forward;
 mod keys;
 mod laptop;
 mod redact;
+mod replay;
 mod revoke;
 mod serve;
 

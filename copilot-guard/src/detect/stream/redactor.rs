@@ -9,9 +9,10 @@ use crate::detect::scan::ScanOptions;
 use crate::detect::set::RuleSet;
 use crate::detect::sink::{Sink, Span};
 use crate::detect::tag::TagKey;
+use crate::detect::views::Cover;
 
 use super::filter::PART;
-use super::live::Live;
+use super::live::{Counted, Live};
 use super::nodes::LEVELS;
 use super::reading::{Reading, Window};
 use super::release::release;
@@ -86,6 +87,41 @@ impl Redactor {
         }
     }
 
+    /// Takes the next piece of text, of which some ranges are to be masked whatever the rules say of them: offsets in the
+    /// text, within this piece. They join what the rules find as spans of rules do.
+    #[inline]
+    pub fn push_covered(&mut self, text: &[u8], covers: &[Cover], sink: &mut impl Sink) {
+        if covers.is_empty() {
+            self.push(text, sink);
+        } else {
+            self.cover(text, covers, sink);
+        }
+    }
+
+    #[cold]
+    fn cover(&mut self, text: &[u8], covers: &[Cover], sink: &mut impl Sink) {
+        for part in text.chunks(PART) {
+            let (start, end) = (self.read, self.read + part.len() as u64);
+            let within: Vec<_> = covers
+                .iter()
+                .filter(|c| c.start < end && c.end > start && self.active.contains(c.rule))
+                .map(|c| Counted {
+                    // One byte of the part before joins the two halves of a cover.
+                    start: if c.start < start { start - 1 } else { c.start },
+                    end: c.end.min(end),
+                    since: end,
+                    certain: c.end.min(end),
+                    rule: c.rule,
+                })
+                .collect();
+            if within.is_empty() {
+                self.part(part, sink);
+            } else {
+                self.covered_part(part, &within, sink);
+            }
+        }
+    }
+
     /// The text has ended: everything left goes to `sink`, and a new, empty text begins.
     pub fn finish(&mut self, sink: &mut impl Sink) {
         if self.released < self.read || self.busy.is_some() {
@@ -115,8 +151,18 @@ impl Redactor {
         if self.busy.is_none() && starts.is_empty() {
             self.pass(text, beginning, sink);
         } else {
-            self.follow(text, &starts, beginning, sink);
+            self.follow(text, &starts, beginning, &[], sink);
         }
+        self.remember(text);
+    }
+
+    #[cold]
+    fn covered_part(&mut self, text: &[u8], covers: &[Counted], sink: &mut impl Sink) {
+        let mut starts = Starts::new();
+        let rules = &*self.rules.inner;
+        self.state = seek(rules, self.state, self.last[LEVELS - 1], text, &mut starts);
+        let beginning = rules.trigger.held(&rules.nodes, self.state, &self.active);
+        self.follow(text, &starts, beginning, covers, sink);
         self.remember(text);
     }
 
@@ -153,7 +199,14 @@ impl Redactor {
 
     #[cold]
     #[inline(never)]
-    fn follow(&mut self, text: &[u8], starts: &[Start], beginning: usize, sink: &mut impl Sink) {
+    fn follow(
+        &mut self,
+        text: &[u8],
+        starts: &[Start],
+        beginning: usize,
+        covers: &[Counted],
+        sink: &mut impl Sink,
+    ) {
         let mut busy = self.take_busy();
         let base = self.read;
         let reading = Reading {
@@ -167,6 +220,7 @@ impl Redactor {
             },
         };
         busy.live.follow(&reading, starts);
+        busy.live.counted.extend_from_slice(covers);
         self.read += text.len() as u64;
         let offsets = (self.released, self.read - beginning as u64, self.read);
         self.released = release(&mut busy.live, &reading, &mut busy.open, offsets, sink);

@@ -10,6 +10,7 @@ pub(crate) mod forward;
 pub(crate) mod hosts;
 pub(crate) mod identity;
 pub(crate) mod login;
+pub(crate) mod policy;
 pub(crate) mod resolver;
 pub(crate) mod secrets;
 pub(crate) mod server;
@@ -26,6 +27,7 @@ use copilot_guard::secret::Secret;
 use forward::Forward;
 use identity::Issuer;
 use login::Login;
+use policy::PolicyFile;
 use server::Server;
 use store::{Admin, Approvals, Audit, Store};
 use upstream::Upstream;
@@ -36,8 +38,7 @@ pub(crate) struct Config {
     pub(crate) server: Server,
     pub(crate) issuers: Vec<Issuer>,
     pub(crate) upstreams: Vec<Upstream>,
-    /// The policy file.
-    pub(crate) policy: PathBuf,
+    pub(crate) policy: PolicyFile,
     pub(crate) store: Store,
     /// The key file.
     pub(crate) keys: Option<PathBuf>,
@@ -147,7 +148,7 @@ fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {
         .unwrap_or_default();
     let policy = context
         .section(&mut file, "policy")
-        .and_then(|t| context.only_file(t));
+        .and_then(|t| policy::read(context, t));
     let store = context
         .section(&mut file, "store")
         .and_then(|t| store::read_store(context, t));

@@ -118,7 +118,7 @@ fn a_good_file() {
         panic!("static")
     };
     assert_eq!((header.as_str(), value.expose()), ("authorization", TOKEN));
-    assert_eq!(config.policy, Path::new("/etc/guard/policy.toml"));
+    assert_eq!(config.policy.file, Path::new("/etc/guard/policy.toml"));
     assert_eq!(config.store, Store::Sqlite("/etc/guard/guard.db".into()));
     assert_eq!(config.approvals.hold_streaming, Duration::from_secs(200));
     assert_eq!(config.approvals.hold_plain, Duration::from_secs(100));
@@ -606,7 +606,7 @@ fn reads_values_from_files_beside_it() {
     };
     assert_eq!(value.expose(), "from-a-file");
     assert_eq!(config.issuers[1].config.audiences, ["from-another"]);
-    assert_eq!(config.policy, folder.join("policy.toml"));
+    assert_eq!(config.policy.file, folder.join("policy.toml"));
     std::fs::remove_file(folder.join("token")).unwrap();
     let error = Config::load(&path).unwrap_err().to_string();
     assert!(

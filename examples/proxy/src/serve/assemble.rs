@@ -70,11 +70,19 @@ pub(crate) fn check(config: &Config) -> Result<Policy, Failure> {
 
 /// Reads the policy file of this configuration.
 pub(super) fn policy(config: &Config) -> Result<Policy, Failure> {
-    super::load_policy(
-        &config.policy,
-        &config.approvals.reviewer_groups,
-        credentials(config),
-    )
+    let file = &config.policy.file;
+    let policy = super::load_policy(file, &config.approvals.reviewer_groups, credentials(config))?;
+    match &config.policy.approved {
+        Some(approved) if !approved.iter().any(|version| version == policy.version()) => Err(Failure::new(
+            format!("the policy `{}` is not signed off", file.display()),
+            format!(
+                "its version {} is not among `approved` in `[policy]`",
+                policy.version()
+            ),
+            "have it reviewed and add the version there, or put back the file that was",
+        )),
+        _ => Ok(policy),
+    }
 }
 
 pub(super) fn assemble(config: &Config) -> Result<Assembled, Failure> {

@@ -1,15 +1,19 @@
 //! The rules for answers: which patterns run on every channel, and what each of them means.
 
+mod found;
+
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+pub use found::{CommandRules, LinkRules, OutputVerdict};
+
 use super::compile::Compiled;
-use super::decide::{Verdict, kind_hit, union};
+use super::decide::{Verdict, kind_hit, lifted_kind_hit, union};
 use super::kinds::{Name, offset};
 use super::scope::Scope;
 use crate::decision::{Action, RuleHit, Stage};
-use crate::detect::{RuleIndex, RuleMask, ScanOptions};
+use crate::detect::{RuleIndex, RuleMask, ScanOptions, link, views};
 
 /// What happens to a match in an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,6 +35,9 @@ pub enum OutputAction {
 /// 3. [`observe`](Self::observe), when not empty, is scanned on its own; its output is thrown away.
 ///
 /// Values to scrub are active in every scan; ask [`action`](Self::action) what a match means.
+///
+/// What no stream pattern finds is asked for apart: secrets in encoded form ([`encoded`](Self::encoded)), commands in code
+/// blocks ([`commands`](Self::commands)), links ([`links`](Self::links)).
 pub struct OutputRules {
     policy: Arc<Compiled>,
     mask: RuleMask,
@@ -38,6 +45,12 @@ pub struct OutputRules {
     observe: Option<RuleMask>,
     /// By the place of the rule in the rule set.
     entries: Vec<Vec<Entry>>,
+    /// The same for the secret in encoded form.
+    encoded: Vec<Vec<Entry>>,
+    encoded_mask: RuleMask,
+    /// Rules about commands and about links.
+    commands: Vec<Entry>,
+    links: Vec<Entry>,
 }
 
 /// Why a pattern runs.
@@ -47,6 +60,10 @@ enum Entry {
     Kind,
     /// A rule of the policy asks for it: its place, and the reason.
     Rule(usize, String),
+    /// It would be masked for everybody, and an exception lifts that: what the record says.
+    LiftedKind(String),
+    /// A rule would ask for it, and an exception lifts that.
+    Lifted(usize, String),
 }
 
 impl OutputRules {
@@ -57,22 +74,67 @@ impl OutputRules {
             .map(|info| {
                 let is_masked =
                     scope.masked_kinds.contains(&info.id) || policy.kinds.exact.contains(&info.id);
-                if is_masked { vec![Entry::Kind] } else { Vec::new() }
+                match scope.lifted_kinds.get(&info.id) {
+                    _ if is_masked => vec![Entry::Kind],
+                    Some(note) => vec![Entry::LiftedKind(note.clone())],
+                    None => Vec::new(),
+                }
             })
             .collect();
-        for (rule, active) in scope.rules(&policy, Stage::Output) {
+        let mut only_encoded: Vec<Vec<Entry>> = vec![Vec::new(); entries.len()];
+        let (mut commands, mut links) = (Vec::new(), Vec::new());
+        let acting = scope
+            .rules(&policy, Stage::Output)
+            .map(|(rule, active)| (rule, active, None));
+        let lifted = scope
+            .lifted(&policy, Stage::Output)
+            .map(|(rule, active, note)| (rule, active, Some(note)));
+        for (rule, active, note) in acting.chain(lifted) {
+            let entry = |reason: String| match note {
+                Some(note) => Entry::Lifted(active.rule, note.to_owned()),
+                None => Entry::Rule(active.rule, reason),
+            };
+            if rule.matcher.commands.is_some() {
+                commands.push(entry(String::new()));
+            }
+            if rule.matcher.links {
+                links.push(entry("link to a foreign host".to_owned()));
+            }
+            let encoded = rule.matcher.secrets.as_ref().is_some_and(|s| s.encoded);
             for (n, info) in infos
                 .iter()
                 .enumerate()
                 .filter(|(_, info)| active.kinds.contains(&info.id))
             {
                 let stream = rule.matcher.streams.iter().find(|(id, _)| *id == info.id);
-                let reason = stream.map_or_else(|| format!("secret kind {}", info.id), |(_, r)| r.clone());
-                if let Some(entry) = entries.get_mut(n) {
-                    entry.push(Entry::Rule(active.rule, reason));
+                let reason = match stream {
+                    Some((_, reason)) => reason.clone(),
+                    None if encoded => format!("secret kind {}, encoded", info.id),
+                    None => format!("secret kind {}", info.id),
+                };
+                let list = if encoded { &mut only_encoded } else { &mut entries };
+                if let Some(list) = list.get_mut(n) {
+                    list.push(entry(reason));
                 }
             }
         }
+        // Whatever is asked of a secret is asked of its encoded forms too.
+        let is_stream = |id: &String| {
+            policy
+                .kinds
+                .streams
+                .values()
+                .flatten()
+                .any(|(stream, _)| stream == id)
+        };
+        let encoded: Vec<Vec<Entry>> = infos
+            .iter()
+            .zip(entries.iter().zip(only_encoded))
+            .map(|(info, (plain, more))| match is_stream(&info.id) {
+                true => Vec::new(),
+                false => plain.iter().cloned().chain(more).collect(),
+            })
+            .collect();
         let select = |wanted: &dyn Fn(OutputAction) -> bool| {
             let ids: BTreeSet<_> = infos
                 .iter()
@@ -86,11 +148,20 @@ impl OutputRules {
             select(&|a| a >= OutputAction::Mask).unwrap_or_else(|| policy.kinds.mask(&BTreeSet::new()));
         let block = select(&|a| a == OutputAction::Block);
         let observe = select(&|a| a == OutputAction::Observe);
+        let ids = infos
+            .iter()
+            .zip(&encoded)
+            .filter(|(_, entries)| !entries.is_empty());
+        let ids: BTreeSet<_> = ids.map(|(info, _)| info.id.clone()).collect();
         Self {
+            encoded_mask: policy.kinds.mask(&ids),
             mask,
             block,
             observe,
             entries,
+            encoded,
+            commands,
+            links,
             policy,
         }
     }
@@ -137,6 +208,40 @@ impl OutputRules {
             .collect()
     }
 
+    /// What to look for in encoded form ([`views::encoded`]).
+    pub fn encoded_mask(&self) -> &RuleMask {
+        &self.encoded_mask
+    }
+
+    /// What happens to a secret of this rule that stands there in encoded form alone. It is masked where it is masked
+    /// for everybody; rules with `encoded = true`, and those about the secret itself, may ask for more.
+    pub fn encoded(&self, rule: RuleIndex, place: &str) -> OutputVerdict {
+        let entries = self.encoded.get(rule.as_usize()).map(Vec::as_slice);
+        let entries = entries.unwrap_or_default();
+        let Some((action, entry)) = strictest(&self.policy, entries) else {
+            return OutputVerdict {
+                action: OutputAction::Mask,
+                hits: vec![kind_hit(&self.policy, self.kind(rule), Stage::Output, place)],
+                message: String::new(),
+            };
+        };
+        OutputVerdict {
+            action,
+            hits: entries.iter().map(|e| self.entry_hit(rule, e, place)).collect(),
+            message: self.entry_message(entry).to_owned(),
+        }
+    }
+
+    /// The rules about commands in code blocks, if there are any.
+    pub fn commands(&self) -> Option<CommandRules<'_>> {
+        (!self.commands.is_empty()).then_some(CommandRules(self))
+    }
+
+    /// The rules about links and images, if there are any.
+    pub fn links(&self) -> Option<LinkRules<'_>> {
+        (!self.links.is_empty()).then_some(LinkRules(self))
+    }
+
     /// The name that the mark carries.
     pub fn kind(&self, rule: RuleIndex) -> &str {
         self.policy
@@ -148,14 +253,12 @@ impl OutputRules {
 
     /// What the developer is shown; empty when there is nothing to say.
     pub fn message(&self, rule: RuleIndex) -> &str {
-        match self.deciding(rule) {
-            Some((_, Entry::Rule(n, _))) => self.policy.rules.get(*n).map_or("", |r| r.message.as_str()),
-            _ => "",
-        }
+        self.deciding(rule)
+            .map_or("", |(_, entry)| self.entry_message(entry))
     }
 
-    /// A whole answer, judged as it would be while it streams.
-    pub(super) fn judge(&self, place: &str, options: &ScanOptions, text: &str) -> Verdict {
+    /// A whole answer, judged as it would be while it streams; but for the commands in its code blocks.
+    pub(super) fn judge(&self, place_name: &str, options: &ScanOptions, text: &str) -> Verdict {
         let mut verdict = Verdict::default();
         let mut seen = BTreeSet::new();
         let mut masks = Vec::new();
@@ -172,7 +275,7 @@ impl OutputRules {
                 }
                 for hit in seen
                     .insert(span.rule)
-                    .then(|| self.hits(span.rule, place))
+                    .then(|| self.hits(span.rule, place_name))
                     .into_iter()
                     .flatten()
                 {
@@ -181,6 +284,26 @@ impl OutputRules {
                         .decision
                         .add(hit, message.map_or("", |r| r.message.as_str()));
                 }
+            }
+        }
+        let place = |found: OutputVerdict, range, kind: &str, verdict: &mut Verdict, masks: &mut Vec<_>| {
+            if found.action > OutputAction::Observe {
+                masks.push((range, Name::new(kind)));
+            }
+            for hit in found.hits {
+                if !verdict.decision.hits.contains(&hit) {
+                    verdict.decision.add(hit, &found.message);
+                }
+            }
+        };
+        for (range, rule) in views::encoded(&self.policy.kinds.set, &self.encoded_mask, options, text) {
+            let found = self.encoded(rule, place_name);
+            place(found, range, self.kind(rule), &mut verdict, &mut masks);
+        }
+        if let Some(links) = self.links() {
+            for range in link::foreign(links.network(), text) {
+                let found = links.verdict(place_name);
+                place(found, range, links.kind(), &mut verdict, &mut masks);
             }
         }
         verdict.masks = union(text, masks);
@@ -192,11 +315,21 @@ impl OutputRules {
     }
 
     fn entry_hit(&self, index: RuleIndex, entry: &Entry, place: &str) -> RuleHit {
+        let kind = self.kind(index);
+        let rule = |n: usize| self.policy.rules.get(n);
+        let hit = match entry {
+            Entry::Kind => None,
+            Entry::LiftedKind(note) => Some(lifted_kind_hit(&self.policy, kind, Stage::Output, place, note)),
+            Entry::Rule(n, reason) => rule(*n).map(|rule| rule.hit(place, reason.clone())),
+            Entry::Lifted(n, note) => rule(*n).map(|rule| rule.lifted_hit(place, note)),
+        };
+        hit.unwrap_or_else(|| kind_hit(&self.policy, kind, Stage::Output, place))
+    }
+
+    fn entry_message(&self, entry: &Entry) -> &str {
         match entry {
-            Entry::Rule(n, reason) if self.policy.rules.len() > *n => {
-                self.policy.rules[*n].hit(place, reason.clone())
-            }
-            _ => kind_hit(&self.policy, self.kind(index), Stage::Output, place),
+            Entry::Rule(n, _) => self.policy.rules.get(*n).map_or("", |r| r.message.as_str()),
+            Entry::Kind | Entry::LiftedKind(_) | Entry::Lifted(..) => "",
         }
     }
 }
@@ -204,6 +337,7 @@ impl OutputRules {
 fn strictest<'e>(policy: &Compiled, entries: &'e [Entry]) -> Option<(OutputAction, &'e Entry)> {
     let action = |entry: &Entry| match entry {
         Entry::Kind => OutputAction::Mask,
+        Entry::LiftedKind(_) | Entry::Lifted(..) => OutputAction::Observe,
         Entry::Rule(n, _) => match policy.rules.get(*n) {
             Some(rule) if rule.observe => OutputAction::Observe,
             Some(rule) if rule.action == Action::Mask => OutputAction::Mask,

@@ -1,0 +1,469 @@
+//! Finds addresses in text, with what stands around them.
+
+use std::ops::Range;
+
+use super::{Form, Found};
+
+/// Longest address that is looked at as one; longer ones end there, and are no less addresses.
+const MAX_ADDRESS: usize = 64 << 10;
+/// How far before `from` what makes an address an image may begin.
+const MAX_CONTEXT: usize = 8192;
+/// Most brackets that are open at once; those that were open before are forgotten.
+const MAX_OPEN: usize = 64;
+
+/// All addresses that begin at or after `from`, in order. What stands before `from` is context.
+pub(super) fn all(text: &str, from: usize) -> Vec<Found> {
+    let mut finder = Finder {
+        text,
+        bytes: text.as_bytes(),
+        from,
+        found: Vec::new(),
+        open: Vec::new(),
+        closed: None,
+        tag: None,
+        quote: None,
+        line_opens: None,
+    };
+    finder.run(from.saturating_sub(MAX_CONTEXT));
+    finder.found
+}
+
+struct Finder<'t> {
+    text: &'t str,
+    bytes: &'t [u8],
+    from: usize,
+    found: Vec<Found>,
+    /// Brackets that are open: whether each is that of an image.
+    open: Vec<bool>,
+    /// Where the last bracket closed, and whether it was that of an image.
+    closed: Option<(usize, bool)>,
+    /// The name of the tag that is open.
+    tag: Option<Range<usize>>,
+    /// The quote that is open within the tag.
+    quote: Option<u8>,
+    /// Whether the first sign of this line is a bracket. `None` before it.
+    line_opens: Option<bool>,
+}
+
+impl Finder<'_> {
+    fn run(&mut self, start: usize) {
+        let mut at = start;
+        while let Some(byte) = self.bytes.get(at).copied() {
+            self.follow(at, byte);
+            let next = match byte {
+                b'(' => self.inline(at),
+                b':' => self.reference(at).or_else(|| self.scheme(at)),
+                b'<' => self.auto(at),
+                b'=' => self.attribute(at),
+                b'\\' => self.share(at),
+                b'w' | b'W' => self.www(at),
+                b'u' | b'U' => self.css(at),
+                _ => None,
+            };
+            // What was found is not looked at again; else one byte on.
+            at = next.unwrap_or(at + 1).max(at + 1);
+        }
+    }
+
+    /// What is open at this place.
+    fn follow(&mut self, at: usize, byte: u8) {
+        match byte {
+            b'\n' => {
+                self.line_opens = None;
+                // A blank line ends a paragraph, and with it the text of a link.
+                if self.bytes.get(at + 1) == Some(&b'\n') {
+                    self.open.clear();
+                }
+                return;
+            }
+            b'[' if !self.is_escaped(at) => {
+                let mark = at.checked_sub(1).filter(|m| self.bytes.get(*m) == Some(&b'!'));
+                let is_image = mark.is_some_and(|m| !self.is_escaped(m));
+                if self.open.len() >= MAX_OPEN {
+                    self.open.remove(0);
+                }
+                self.open.push(is_image);
+            }
+            // A bracket that opened out of sight may be that of an image.
+            b']' if !self.is_escaped(at) => {
+                self.closed = Some((at, self.open.pop().unwrap_or(self.from > MAX_CONTEXT)))
+            }
+            b'<' => {
+                let name = self.bytes.get(at + 1..).unwrap_or_default();
+                let len = name
+                    .iter()
+                    .take(32)
+                    .take_while(|b| b.is_ascii_alphanumeric() || **b == b'-')
+                    .count();
+                if name.first().is_some_and(u8::is_ascii_alphabetic) {
+                    self.tag = Some(at + 1..at + 1 + len);
+                    self.quote = None;
+                }
+            }
+            b'>' if self.quote.is_none() => self.tag = None,
+            b'"' | b'\'' if self.tag.is_some() => match self.quote {
+                Some(quote) if quote == byte => self.quote = None,
+                Some(_) => {}
+                None if at.checked_sub(1).and_then(|b| self.bytes.get(b)) == Some(&b'=') => {
+                    self.quote = Some(byte)
+                }
+                None => {}
+            },
+            _ => {}
+        }
+        if self.line_opens.is_none() && !matches!(byte, b' ' | b'\t' | b'>' | b'*' | b'-' | b'+') {
+            self.line_opens = Some(byte == b'[');
+        }
+    }
+
+    fn add(&mut self, range: Range<usize>, form: Form, loads: bool) -> usize {
+        let end = range.end;
+        if !range.is_empty() && range.start >= self.from {
+            self.found.push(Found { range, form, loads });
+        }
+        end
+    }
+
+    /// `](address "title")`.
+    fn inline(&mut self, paren: usize) -> Option<usize> {
+        let close = paren.checked_sub(1)?;
+        if self.bytes.get(close) != Some(&b']') {
+            return None;
+        }
+        let start = self.skip_blanks(paren + 1);
+        let range = self.destination(start, true)?;
+        let is_image = self.closed.is_some_and(|(at, is_image)| at == close && is_image);
+        Some(self.add(range, if is_image { Form::Image } else { Form::Link }, is_image))
+    }
+
+    fn is_escaped(&self, at: usize) -> bool {
+        let before = self.bytes.get(at.saturating_sub(8)..at).unwrap_or_default();
+        before.iter().rev().take_while(|b| **b == b'\\').count() % 2 == 1
+    }
+
+    /// `[id]: address` at the start of a line. An image may use it, so it counts as one that loads.
+    fn reference(&mut self, colon: usize) -> Option<usize> {
+        let close = colon
+            .checked_sub(1)
+            .filter(|at| self.bytes.get(*at) == Some(&b']'))?;
+        if self.line_opens != Some(true) || close == 0 {
+            return None;
+        }
+        let mut start = self.skip_blanks(colon + 1);
+        if self.bytes.get(start) == Some(&b'\n') {
+            start = self.skip_blanks(start + 1);
+        }
+        let range = self.destination(start, false)?;
+        Some(self.add(range, Form::Reference, true))
+    }
+
+    /// A link's address: `<…>`, or up to a blank with balanced parentheses.
+    fn destination(&self, start: usize, in_parens: bool) -> Option<Range<usize>> {
+        if self.bytes.get(start) == Some(&b'<') {
+            let rest = self.bytes.get(start + 1..)?;
+            let len = rest
+                .iter()
+                .take(MAX_ADDRESS)
+                .position(|b| matches!(b, b'>' | b'\n' | b'<'))
+                .unwrap_or(rest.len().min(MAX_ADDRESS));
+            return Some(start + 1..self.boundary(start + 1 + len));
+        }
+        let mut depth = 0usize;
+        let mut at = start;
+        while let Some(byte) = self.bytes.get(at).filter(|_| at - start < MAX_ADDRESS) {
+            match byte {
+                b' ' | b'\t' | b'\n' | b'\r' => break,
+                b'\\' if self.bytes.get(at + 1).is_some_and(|b| matches!(b, b'(' | b')')) => at += 1,
+                b'(' => depth += 1,
+                b')' if depth == 0 && in_parens => break,
+                b')' => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            at += 1;
+        }
+        let end = self.boundary(at.min(self.bytes.len()));
+        (end > start).then_some(start..end)
+    }
+
+    /// `<address>`, and the start of a tag, whose attributes are found on their own.
+    fn auto(&mut self, open: usize) -> Option<usize> {
+        let start = open + 1;
+        let rest = self.bytes.get(start..)?;
+        let scheme = rest
+            .iter()
+            .take(40)
+            .take_while(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
+            .count();
+        if scheme < 2 || rest.get(scheme) != Some(&b':') {
+            return None;
+        }
+        let len = rest
+            .iter()
+            .take(MAX_ADDRESS)
+            .position(|b| matches!(b, b'>' | b'<' | b' ' | b'\n' | b'\t'))
+            .unwrap_or(rest.len().min(MAX_ADDRESS));
+        let end = self.boundary(start + len);
+        Some(self.add(start..end, Form::Auto, false))
+    }
+
+    /// `name="address"`, `name='address'` or `name=address`, for names whose values are addresses.
+    fn attribute(&mut self, equals: usize) -> Option<usize> {
+        self.tag.as_ref()?;
+        let blanks = self.bytes.get(equals.saturating_sub(16)..equals)?.iter().rev();
+        let name_end = equals - blanks.take_while(|b| b.is_ascii_whitespace()).count();
+        let low = name_end.saturating_sub(24);
+        let name_start = (low..name_end)
+            .rev()
+            .find(|at| {
+                !self
+                    .bytes
+                    .get(*at)
+                    .is_some_and(|b| b.is_ascii_alphanumeric() || b"-:_".contains(b))
+            })
+            .map_or(low, |at| at + 1);
+        let name = self.text.get(name_start..name_end)?.to_ascii_lowercase();
+        let loads = match name.as_str() {
+            "src" | "srcset" | "poster" | "background" | "data" | "imagesrcset" | "lowsrc" | "dynsrc"
+            | "data-src" | "xlink:href" => true,
+            "href" => self.is_loading_tag(),
+            "action" | "formaction" | "cite" | "longdesc" | "ping" | "manifest" | "codebase" => false,
+            _ => return None,
+        };
+        let start = self.skip_space(equals + 1);
+        let quote = self
+            .bytes
+            .get(start)
+            .copied()
+            .filter(|b| matches!(b, b'"' | b'\''));
+        let quoted = quote.and_then(|quote| self.quoted(start + 1, quote));
+        let (start, end) = match quoted {
+            Some(end) => (start + 1, end),
+            // A quote that is not closed is none.
+            None => {
+                let start = start + usize::from(quote.is_some());
+                let rest = self.bytes.get(start..)?;
+                let is_end = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'>' | b'"' | b'\'' | b'<');
+                let len = rest
+                    .iter()
+                    .take(MAX_ADDRESS)
+                    .position(is_end)
+                    .unwrap_or(rest.len().min(MAX_ADDRESS));
+                (start, start + len)
+            }
+        };
+        let next = end + usize::from(quoted.is_some());
+        let end = self.boundary(end);
+        let value = self.text.get(start..end)?;
+        if name.ends_with("srcset") {
+            let mut at = start;
+            for item in value.split_inclusive(',') {
+                let lead = item.len() - item.trim_start().len();
+                let len = item
+                    .trim_start()
+                    .find([' ', ',', '\t', '\n'])
+                    .unwrap_or(item.len() - lead);
+                self.add(at + lead..at + lead + len, Form::Html, true);
+                at += item.len();
+            }
+            return Some(next);
+        }
+        self.add(start..end, Form::Html, loads);
+        Some(next)
+    }
+
+    /// Where the quote closes, if it does before the next tag or blank line.
+    fn quoted(&self, start: usize, quote: u8) -> Option<usize> {
+        let rest = self.bytes.get(start..)?;
+        let is_stop = |(at, b): (usize, &u8)| {
+            *b == quote || *b == b'<' || *b == b'\n' && rest.get(at + 1) == Some(&b'\n')
+        };
+        let len = rest.iter().take(MAX_ADDRESS).enumerate().position(is_stop)?;
+        (rest.get(len) == Some(&quote)).then_some(start + len)
+    }
+
+    /// Whether the tag that is open loads what its `href` names.
+    fn is_loading_tag(&self) -> bool {
+        let tag = self
+            .tag
+            .clone()
+            .and_then(|t| self.text.get(t))
+            .unwrap_or_default();
+        ["link", "image", "use", "base", "feimage", "script"]
+            .iter()
+            .any(|t| tag.eq_ignore_ascii_case(t))
+    }
+
+    /// `url(address)` of a style.
+    fn css(&mut self, at: usize) -> Option<usize> {
+        let is_url = self
+            .bytes
+            .get(at..at + 4)
+            .is_some_and(|b| b.eq_ignore_ascii_case(b"url("));
+        let is_start = at == 0
+            || !self
+                .bytes
+                .get(at - 1)
+                .is_some_and(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b));
+        if !(is_url && is_start) {
+            return None;
+        }
+        let mut start = self.skip_blanks(at + 4);
+        let quote = self
+            .bytes
+            .get(start)
+            .copied()
+            .filter(|b| matches!(b, b'"' | b'\''));
+        start += usize::from(quote.is_some());
+        let rest = self.bytes.get(start..)?;
+        let is_end = |b: &u8| quote.map_or(matches!(b, b')' | b' ' | b'\n'), |q| *b == q || *b == b'\n');
+        let len = rest
+            .iter()
+            .take(MAX_ADDRESS)
+            .position(is_end)
+            .unwrap_or(rest.len().min(MAX_ADDRESS));
+        let end = self.boundary(start + len);
+        // In code `url(x)` is a call: an address has slashes or a colon.
+        let value = self.text.get(start..end)?;
+        let is_address = value.contains("//") || value.contains(':') || value.contains("\\\\");
+        Some(if is_address {
+            self.add(start..end, Form::Html, true)
+        } else {
+            end
+        })
+    }
+
+    /// `scheme:…` in the middle of text.
+    fn scheme(&mut self, colon: usize) -> Option<usize> {
+        let low = colon.saturating_sub(24);
+        let start = (low..colon)
+            .rev()
+            .find(|at| {
+                !self
+                    .bytes
+                    .get(*at)
+                    .is_some_and(|b| b.is_ascii_alphanumeric() || b"+-.".contains(b))
+            })
+            .map_or(low, |at| at + 1);
+        let scheme = self.text.get(start..colon)?.to_ascii_lowercase();
+        let rest = self.bytes.get(colon + 1..)?;
+        let is_slash = |at: usize| rest.get(at).is_some_and(|b| matches!(b, b'/' | b'\\'));
+        let is_address = match scheme.as_str() {
+            "http" | "https" => is_slash(0),
+            "ftp" | "ftps" | "ws" | "wss" | "file" | "ssh" | "git" | "sftp" | "smb" | "ldap" | "gopher"
+            | "dav" | "telnet" | "vscode" | "vscode-insiders" | "ms-settings" | "search-ms" => {
+                is_slash(0) && is_slash(1)
+            }
+            "javascript" | "vbscript" => {
+                rest.first().is_some_and(|b| !b.is_ascii_whitespace())
+                    && rest.iter().take(256).any(|b| matches!(b, b'(' | b'=' | b'`'))
+            }
+            _ => false,
+        };
+        is_address.then(|| self.bare(start)).flatten()
+    }
+
+    fn www(&mut self, at: usize) -> Option<usize> {
+        let is_www = self
+            .bytes
+            .get(at..at + 4)
+            .is_some_and(|b| b.eq_ignore_ascii_case(b"www."));
+        let is_start = at == 0
+            || !self
+                .bytes
+                .get(at - 1)
+                .is_some_and(|b| b.is_ascii_alphanumeric() || b"-_./@".contains(b));
+        let has_name = self.bytes.get(at + 4).is_some_and(u8::is_ascii_alphanumeric);
+        (is_www && is_start && has_name).then(|| self.bare(at)).flatten()
+    }
+
+    /// `\\host\share`: opened by itself where a program shows it as a link.
+    fn share(&mut self, at: usize) -> Option<usize> {
+        let is_share = self.bytes.get(at..at + 2) == Some(b"\\\\")
+            && self.bytes.get(at + 2).is_some_and(u8::is_ascii_alphanumeric);
+        let is_start = at == 0
+            || self
+                .bytes
+                .get(at - 1)
+                .is_some_and(|b| matches!(b, b' ' | b'\n' | b'(' | b'<' | b'\t'));
+        if !(is_share && is_start) {
+            return None;
+        }
+        let rest = self.bytes.get(at + 2..)?;
+        let len = rest
+            .iter()
+            .take(256)
+            .take_while(|b| b.is_ascii_alphanumeric() || b"-._@".contains(b))
+            .count();
+        let is_host = rest.get(len) == Some(&b'\\') && rest.get(..len).is_some_and(|h| h.contains(&b'.'));
+        is_host.then(|| self.bare(at)).flatten()
+    }
+
+    /// An address without brackets: up to a blank or a sign that none has; signs of the sentence are not part of it.
+    fn bare(&mut self, start: usize) -> Option<usize> {
+        let rest = self.bytes.get(start..)?;
+        let mut len = rest
+            .iter()
+            .take(MAX_ADDRESS)
+            .position(|b| {
+                b.is_ascii_whitespace()
+                    || b.is_ascii_control()
+                    || matches!(b, b'<' | b'>' | b'"' | b'`' | b'|')
+            })
+            .unwrap_or(rest.len().min(MAX_ADDRESS));
+        let count = |len: usize, byte: u8| {
+            rest.get(..len)
+                .map_or(0, |r| r.iter().filter(|b| **b == byte).count())
+        };
+        let (opened, mut closed) = (count(len, b'('), count(len, b')'));
+        while len > 0 {
+            match rest.get(len - 1) {
+                Some(b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'*' | b'_' | b'~' | b']' | b'}') => {
+                    len -= 1
+                }
+                Some(b')') if closed > opened => {
+                    closed -= 1;
+                    len -= 1;
+                }
+                _ => break,
+            }
+        }
+        // `[text](https://…)` without its brackets in sight: the first parenthesis that nothing opened ends it.
+        let mut depth = 0i32;
+        for (at, byte) in rest.iter().enumerate().take(len) {
+            match byte {
+                b'(' => depth += 1,
+                b')' => depth -= 1,
+                _ => {}
+            }
+            if depth < 0 {
+                len = at;
+                break;
+            }
+        }
+        let end = self.boundary(start + len);
+        (end > start).then(|| self.add(start..end, Form::Bare, false))
+    }
+
+    fn skip_blanks(&self, mut at: usize) -> usize {
+        while self.bytes.get(at).is_some_and(|b| matches!(b, b' ' | b'\t')) {
+            at += 1;
+        }
+        at
+    }
+
+    fn skip_space(&self, mut at: usize) -> usize {
+        while self.bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
+            at += 1;
+        }
+        at
+    }
+
+    /// The next boundary of a character.
+    fn boundary(&self, mut at: usize) -> usize {
+        at = at.min(self.text.len());
+        while !self.text.is_char_boundary(at) {
+            at += 1;
+        }
+        at
+    }
+}

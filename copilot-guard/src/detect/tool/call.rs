@@ -1,0 +1,457 @@
+//! One call: its arguments walked, each judged as what it is.
+
+use super::super::command::{CommandJudge, Shell};
+use super::super::judgement::{Class, Danger, Finding, Judgement};
+use super::files::{self, Act};
+use super::table::{Does, Part, Tool};
+use super::{code, content, fetch, guess, patch, sql};
+use crate::json::{Document, Limits, Value};
+
+/// Longest arguments that are judged, in bytes.
+const MAX_BYTES: usize = 1 << 20;
+/// Most strings in them.
+const MAX_STRINGS: usize = 4096;
+/// Deepest nesting; also of JSON within strings.
+const MAX_DEPTH: u32 = 24;
+/// Most commands that are judged in one call, in files that it writes too.
+const MAX_COMMANDS: usize = 256;
+
+pub(super) fn judge(commands: &CommandJudge, name: &str, arguments: &str) -> Judgement {
+    let mut call = Call {
+        commands,
+        tool: Tool::new(name),
+        judgement: Judgement::default(),
+        strings: 0,
+        judged: 0,
+        host_is_told: false,
+    };
+    if arguments.len() > MAX_BYTES {
+        call.too_large("the arguments are too long to be judged");
+        return call.judgement;
+    }
+    call.by_name();
+    call.text(arguments);
+    call.sends();
+    call.judgement
+}
+
+pub(super) struct Call<'a> {
+    pub(super) commands: &'a CommandJudge,
+    tool: Tool,
+    pub(super) judgement: Judgement,
+    strings: usize,
+    judged: usize,
+    /// Where it goes stood in the arguments, and was judged.
+    host_is_told: bool,
+}
+
+/// What is known at an object of the arguments.
+#[derive(Clone, Default)]
+struct Scope {
+    /// The files that are meant there.
+    files: Vec<String>,
+    shell: Option<Shell>,
+}
+
+impl Call<'_> {
+    pub(super) fn add(&mut self, rule: &'static str, class: Class, danger: Danger, why: &str) {
+        self.judgement.add(Finding::new(rule, class, danger, why));
+    }
+
+    fn too_large(&mut self, why: &str) {
+        self.add("unclear/too-large", Class::Unclear, Danger::Block, why);
+    }
+
+    /// What the name alone says.
+    fn by_name(&mut self) {
+        let Some(row) = self.tool.row() else { return };
+        if row.does == Does::Approve {
+            let class = row.class.unwrap_or(Class::Unclear);
+            let why = row
+                .reason
+                .as_deref()
+                .unwrap_or("a person looks at every call of this tool");
+            self.add("unclear/tool-to-approve", class, Danger::Approve, why);
+        }
+    }
+
+    /// The arguments as the model wrote them.
+    fn text(&mut self, arguments: &str) {
+        let text = arguments.trim_matches([' ', '\t', '\r', '\n']);
+        if text.is_empty() {
+            return;
+        }
+        match Document::parse(text.as_bytes(), limits()) {
+            Ok(document) => {
+                let root = document.root();
+                match root.as_str() {
+                    Some(free) => self.free(&free),
+                    None => self.walk(root, &mut String::new(), &Scope::default(), 0),
+                }
+            }
+            Err(_) if text.starts_with(['{', '[', '"']) => self.add(
+                "unclear/malformed-arguments",
+                Class::Unclear,
+                Danger::Block,
+                "the arguments are no proper JSON, or name something twice",
+            ),
+            Err(_) => self.free(arguments),
+        }
+    }
+
+    /// Text that is no JSON: a patch, a command, or words.
+    fn free(&mut self, text: &str) {
+        let part = match self.tool.does() {
+            _ if patch::is_patch(text) => Part::Patch,
+            Does::Run => match self.tool.part("code") {
+                Part::Code => Part::Code,
+                _ => self.tool.part("command"),
+            },
+            Does::Write => Part::Patch,
+            Does::Fetch => Part::Address,
+            _ => Part::Unknown,
+        };
+        self.string(part, text, &Scope::default(), 0);
+    }
+
+    fn walk(&mut self, value: Value<'_>, path: &mut String, scope: &Scope, depth: u32) {
+        if depth > MAX_DEPTH {
+            return self.too_large("the arguments are nested too deep to be judged");
+        }
+        if let Some(text) = value.as_str() {
+            return self.string(self.tool.part(path), &text, scope, depth);
+        }
+        let length = path.len();
+        if value.is_array() {
+            path.push_str(if length == 0 { "[]" } else { ".[]" });
+            if self.tool.part(path) == Part::Argv || length == 0 && self.tool.does() == Does::Run {
+                self.argv(value);
+            } else {
+                for item in value.items() {
+                    self.walk(item, path, scope, depth + 1);
+                }
+            }
+        } else if value.is_object() {
+            let scope = self.scope(value, path, scope);
+            self.object(value);
+            for (name, member) in value.entries() {
+                path.truncate(length);
+                if length > 0 {
+                    path.push('.');
+                }
+                path.push_str(&name);
+                self.walk(member, path, &scope, depth + 1);
+            }
+        }
+        path.truncate(length);
+    }
+
+    /// The files and the shell that an object's own members name, or else those around it.
+    fn scope(&self, object: Value<'_>, path: &str, outer: &Scope) -> Scope {
+        let mut scope = outer.clone();
+        let mut own = Vec::new();
+        for (name, member) in object.entries() {
+            let full = if path.is_empty() {
+                name.to_string()
+            } else {
+                format!("{path}.{name}")
+            };
+            if matches!(self.tool.part(&full), Part::Path | Part::Place) {
+                own.extend(member.as_str().map(|s| s.into_owned()));
+            }
+        }
+        if !own.is_empty() {
+            scope.files = own;
+        }
+        if let Some(shell) = object.get_str("shell") {
+            let shell = shell.to_lowercase();
+            scope.shell = Some(if shell.contains("pwsh") || shell.contains("powershell") {
+                Shell::PowerShell
+            } else {
+                Shell::Bash
+            });
+        }
+        scope
+    }
+
+    /// What members say together.
+    fn object(&mut self, object: Value<'_>) {
+        let flag = |name: &str| object.get(name).and_then(Value::as_bool) == Some(true);
+        let leaves = flag("dangerouslyDisableSandbox")
+            || flag("with_escalated_permissions")
+            || object
+                .get_str("sandbox_permissions")
+                .is_some_and(|s| s == "require_escalated");
+        if leaves {
+            self.add(
+                "self-approval/leaves-sandbox",
+                Class::SelfApproval,
+                Danger::Approve,
+                "asks to run outside of the sandbox",
+            );
+        }
+        if self.tool.does() == Does::Repository {
+            self.repository(object);
+        }
+        let (Some(program), Some(arguments)) = (
+            object.get_str("command"),
+            object.get("args").filter(|v| v.is_array()),
+        ) else {
+            return;
+        };
+        let is_command = self.tool.part("command") == Part::Command
+            || !self.tool.is_known()
+            || self.tool.part("task.command") == Part::Command;
+        if is_command {
+            let mut argv = vec![program.into_owned()];
+            argv.extend(
+                arguments
+                    .items()
+                    .filter_map(|v| v.as_str().map(|s| s.into_owned())),
+            );
+            self.run_argv(&argv, false);
+        }
+    }
+
+    /// Writes into the repository `owner`/`repo`: ours, or a person looks.
+    fn repository(&mut self, object: Value<'_>) {
+        let (owner, repo) = (
+            object.get_str("owner"),
+            object.get_str("repo").or_else(|| object.get_str("repository")),
+        );
+        let remote = match (owner, repo) {
+            (Some(owner), Some(repo)) => format!("github.com/{owner}/{repo}"),
+            (None, Some(repo)) if repo.contains("://") || repo.contains('@') => repo.into_owned(),
+            (None, Some(repo)) if repo.contains('/') => format!("github.com/{repo}"),
+            // The repository that is open.
+            _ => return,
+        };
+        if !self.commands.network().is_own_remote(&remote) {
+            self.add(
+                "exfiltration/foreign-repository",
+                Class::Exfiltration,
+                Danger::Approve,
+                "writes into a repository that is not ours",
+            );
+        }
+    }
+
+    fn argv(&mut self, array: Value<'_>) {
+        let mut argv = Vec::new();
+        for item in array.items() {
+            match item.as_str() {
+                Some(text) => argv.push(text.into_owned()),
+                None => {
+                    return self.add(
+                        "unclear/odd-argv",
+                        Class::Unclear,
+                        Danger::Block,
+                        "an argument of a program is no text",
+                    );
+                }
+            }
+        }
+        if !argv.is_empty() {
+            self.run_argv(&argv, false);
+        }
+    }
+
+    fn string(&mut self, part: Part, text: &str, scope: &Scope, depth: u32) {
+        self.strings += 1;
+        if self.strings > MAX_STRINGS {
+            return self.too_large("there are too many arguments to be judged");
+        }
+        match part {
+            Part::Command => self.command(text, scope.shell),
+            Part::Bash => self.run(Shell::Bash, text, false),
+            Part::Powershell => self.run(Shell::PowerShell, text, false),
+            Part::Argv => self.run_argv(&[text.to_owned()], false),
+            Part::Input => self.input(text),
+            Part::Path => self.path(text),
+            Part::Content => content::judge(self, &scope.files, text),
+            Part::Patch => self.patch(text, scope),
+            Part::Code => {
+                content::judge(self, &scope.files, text);
+                code::judge(self, text);
+            }
+            Part::Address => self.address(text),
+            Part::Sql => sql::judge(text).into_iter().for_each(|f| self.judgement.add(f)),
+            Part::Place | Part::Prose | Part::Option => {}
+            Part::Unknown => self.unknown(text, scope, depth),
+        }
+    }
+
+    fn command(&mut self, text: &str, shell: Option<Shell>) {
+        if let Some(body) = patch::from_command(text) {
+            return self.patch(body, &Scope::default());
+        }
+        let is_powershell = shell == Some(Shell::PowerShell) || self.tool.is_powershell;
+        if is_powershell {
+            self.run(Shell::PowerShell, text, false);
+        } else if shell.is_none() && guess::is_powershell(text) {
+            // Which shell a terminal has is not told: what is dangerous to either counts.
+            self.run(Shell::PowerShell, text, false);
+            self.run(Shell::Bash, text, true);
+        } else {
+            self.run(Shell::Bash, text, false);
+        }
+    }
+
+    /// What is typed into a program that runs: a command, unless it is an answer or a key.
+    fn input(&mut self, text: &str) {
+        if !guess::is_answer(text) {
+            self.command(text, None);
+        }
+    }
+
+    fn path(&mut self, text: &str) {
+        let act = match self.tool.does() {
+            Does::Write | Does::Repository => Act::Write,
+            _ => Act::Read,
+        };
+        self.file(text, act);
+    }
+
+    pub(super) fn file(&mut self, text: &str, act: Act) -> Option<files::Kind> {
+        let (judgement, kind) = files::judge(text, act);
+        self.judgement.merge(judgement);
+        kind
+    }
+
+    fn patch(&mut self, text: &str, scope: &Scope) {
+        let Some(changes) = patch::parse(text) else {
+            // A replacement, or a difference of one file whose path stands beside it.
+            if scope.files.is_empty() {
+                self.add(
+                    "unclear/odd-patch",
+                    Class::Unclear,
+                    Danger::Approve,
+                    "a patch cannot be read",
+                );
+            }
+            return content::judge(self, &scope.files, text);
+        };
+        for change in changes {
+            content::judge(self, &change.paths, &change.added);
+        }
+    }
+
+    fn address(&mut self, text: &str) {
+        let is_certain = self.tool.is_known() || guess::is_address(text);
+        if is_certain && !text.is_empty() {
+            self.host_is_told = true;
+            let finding = fetch::judge(self.commands.network(), text);
+            finding.into_iter().for_each(|f| self.judgement.add(f));
+        }
+    }
+
+    /// A string that nothing is known of.
+    fn unknown(&mut self, text: &str, scope: &Scope, depth: u32) {
+        let trimmed = text.trim();
+        if trimmed.starts_with(['{', '[']) && depth < MAX_DEPTH {
+            let inner = Document::parse(trimmed.as_bytes(), limits());
+            if let Ok(document) = inner {
+                return self.walk(document.root(), &mut String::new(), scope, depth + MAX_DEPTH / 3);
+            }
+        }
+        if patch::is_patch(text) {
+            self.patch(text, scope);
+        } else if guess::is_powershell(text) {
+            self.run(Shell::PowerShell, text, true);
+        } else if guess::is_command(text) {
+            self.run(Shell::Bash, text, true);
+        } else if trimmed.contains("://") && guess::is_address(trimmed) {
+            self.address(trimmed);
+        } else if sql::is_statement(text) {
+            sql::judge(text).into_iter().for_each(|f| self.judgement.add(f));
+        } else if guess::is_path(trimmed) {
+            let act = if self.tool.does() == Does::Write {
+                Act::Write
+            } else {
+                Act::Read
+            };
+            self.file(trimmed, act);
+        }
+    }
+
+    /// Judges a command. Where it may be none at all (`is_guess`), or stands in a file, what is merely unclear is left out.
+    pub(super) fn run(&mut self, shell: Shell, text: &str, is_guess: bool) {
+        if self.counts() {
+            let judgement = self.commands.judge(shell, text);
+            self.merge(judgement, is_guess);
+        }
+    }
+
+    /// Judges a command within a file that is written. It does not run now, and files hold much that is merely unclear or
+    /// right in its place, so of some classes only what is blocked counts.
+    pub(super) fn run_in_file(&mut self, shell: Shell, text: &str, is_image: bool) -> bool {
+        if !self.counts() {
+            return true;
+        }
+        let judgement = self.commands.judge(shell, text);
+        let is_clear = !judgement.findings.iter().any(|f| f.class == Class::Unclear);
+        for finding in judgement.findings {
+            let counts = match finding.class {
+                Class::Exfiltration
+                | Class::RemoteCode
+                | Class::Persistence
+                | Class::CredentialAccess
+                | Class::SelfApproval => true,
+                Class::Unclear => false,
+                // What an image does to itself hurts nobody.
+                _ => finding.danger == Danger::Block && !is_image,
+            };
+            if counts {
+                self.judgement.add(finding);
+            }
+        }
+        is_clear
+    }
+
+    pub(super) fn run_argv(&mut self, argv: &[String], is_guess: bool) {
+        let program = argv.first().map(String::as_str).unwrap_or_default();
+        if let (true, Some(body)) = (program == "apply_patch", argv.get(1)) {
+            return self.patch(body, &Scope::default());
+        }
+        // `bash -lc "apply_patch <<'EOF' …"` is a patch too.
+        if let Some(body) = argv.get(2).and_then(|s| patch::from_command(s)) {
+            return self.patch(body, &Scope::default());
+        }
+        if self.counts() {
+            let judgement = self.commands.judge_argv(argv);
+            self.merge(judgement, is_guess);
+        }
+    }
+
+    fn counts(&mut self) -> bool {
+        self.judged += 1;
+        if self.judged == MAX_COMMANDS + 1 {
+            self.too_large("there are too many commands to be judged");
+        }
+        self.judged <= MAX_COMMANDS
+    }
+
+    fn merge(&mut self, judgement: Judgement, is_guess: bool) {
+        for finding in judgement.findings {
+            if !(is_guess && finding.class == Class::Unclear) {
+                self.judgement.add(finding);
+            }
+        }
+    }
+
+    /// What leaves for people or services, when nothing said where to.
+    fn sends(&mut self) {
+        if self.tool.does() == Does::Send && !self.host_is_told {
+            self.add(
+                "exfiltration/sends",
+                Class::Exfiltration,
+                Danger::Approve,
+                "sends something to people or services",
+            );
+        }
+    }
+}
+
+fn limits() -> Limits {
+    Limits::with_bytes(MAX_BYTES)
+}

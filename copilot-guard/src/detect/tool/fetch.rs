@@ -1,0 +1,91 @@
+//! Addresses that a tool fetches.
+
+use super::super::judgement::{Class, Danger, Finding};
+use super::super::network::{Address, HostClass, Network, is_data_label, is_payload};
+
+/// Longest query to a host that is not ours that a person may wave through, in bytes.
+const MAX_QUERY: usize = 256;
+
+/// What it would mean to fetch this address. Nothing if it is ours.
+pub(super) fn judge(network: &Network, text: &str) -> Option<Finding> {
+    let text = text.trim_matches(' ');
+    let scheme = text.split_once(':').map(|(s, _)| s.to_ascii_lowercase());
+    match scheme.as_deref() {
+        Some("data" | "javascript" | "vbscript") => {
+            return Some(block(
+                "remote-code/inline-address",
+                Class::RemoteCode,
+                "opens code that stands in the address",
+            ));
+        }
+        Some("file") => {
+            return Some(block(
+                "credential-access/file-address",
+                Class::CredentialAccess,
+                "opens a file of this machine as a page",
+            ));
+        }
+        Some("about") => return None,
+        Some("chrome" | "edge" | "view-source" | "blob" | "vscode" | "command") => {
+            return Some(block(
+                "self-approval/inner-address",
+                Class::SelfApproval,
+                "opens an inner page of a browser or an editor",
+            ));
+        }
+        _ => {}
+    }
+    let Some(address) = Address::parse(text) else {
+        return Some(block(
+            "exfiltration/odd-address",
+            Class::Exfiltration,
+            "an address that is not read alike by all programs",
+        ));
+    };
+    match network.address(&address) {
+        HostClass::Metadata => Some(block(
+            "credential-access/metadata-service",
+            Class::CredentialAccess,
+            "asks the service that hands out a machine's credentials",
+        )),
+        HostClass::Loopback | HostClass::Internal => None,
+        HostClass::Allowed if !address.is_relay() => None,
+        HostClass::Allowed | HostClass::Foreign => Some(foreign(&address)),
+    }
+}
+
+fn foreign(address: &Address) -> Finding {
+    let query = address.query().unwrap_or_default();
+    let sent = query.len() + address.fragment().map_or(0, str::len);
+    let name = address.host().name().unwrap_or_default();
+    if address.has_userinfo() {
+        block(
+            "exfiltration/userinfo",
+            Class::Exfiltration,
+            "an address with a name or password, on a host that is not ours",
+        )
+    } else if name.split('.').any(is_data_label) {
+        block(
+            "exfiltration/data-in-host",
+            Class::Exfiltration,
+            "a host's name that carries data",
+        )
+    } else if sent > MAX_QUERY || is_payload(query) || is_payload(address.path()) {
+        block(
+            "exfiltration/data-in-address",
+            Class::Exfiltration,
+            "an address that carries data to a host that is not ours",
+        )
+    } else {
+        Finding::new(
+            "exfiltration/foreign-host",
+            Class::Exfiltration,
+            Danger::Approve,
+            "a host that is not ours",
+        )
+    }
+}
+
+fn block(rule: &'static str, class: Class, why: &str) -> Finding {
+    Finding::new(rule, class, Danger::Block, why)
+}
