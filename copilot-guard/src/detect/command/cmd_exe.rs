@@ -23,6 +23,12 @@ pub(super) fn judge_call(cx: &Cx<'_>, args: &[Word]) -> Judgement {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let text = arg.text.replace('^', "");
+        // Git's bash wants `//c`.
+        let text = if text.starts_with("//") {
+            text.get(1..).unwrap_or_default().to_owned()
+        } else {
+            text
+        };
         let Some(switch) = text.strip_prefix('/').map(str::to_ascii_lowercase) else {
             break;
         };

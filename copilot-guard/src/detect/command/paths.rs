@@ -78,7 +78,6 @@ const STORES: &[&str] = &[
     "/dev/mem",
     "/.config/containers/auth.json",
     "/.config/sops/age/keys.txt",
-    
     "/ntds.dit",
     "/.bitwarden*",
     "/.lastpass/*",
@@ -111,7 +110,6 @@ const LIKELY: &[&str] = &[
     "/*.keystore",
     "/*.kdbx",
     "/*.ppk",
-   
     "/secrets.*",
     "/secret.*",
     "/credentials",
@@ -565,16 +563,23 @@ fn glob_end(pattern: &str, entry: &str) -> bool {
             Some((stem, _)) if !pattern.starts_with('.') => stem,
             _ => pattern,
         };
-        stem.chars().filter(|c| !matches!(c, '*' | '?' | '[' | ']' | '.')).count()
+        stem.chars()
+            .filter(|c| !matches!(c, '*' | '?' | '[' | ']' | '.'))
+            .count()
     };
     let mut theirs = pattern.rsplit('/');
     let mut said = 0;
-    entry.trim_start_matches('/').rsplit('/').filter(|part| !part.is_empty()).all(|part| {
-        theirs.next().is_some_and(|pattern| {
-            said += says(pattern);
-            glob(pattern, &part.replace('*', "x"))
+    entry
+        .trim_start_matches('/')
+        .rsplit('/')
+        .filter(|part| !part.is_empty())
+        .all(|part| {
+            theirs.next().is_some_and(|pattern| {
+                said += says(pattern);
+                glob(pattern, &part.replace('*', "x"))
+            })
         })
-    }) && said > 1
+        && said > 1
 }
 
 /// Whether a shell pattern matches a text. Linear but for the last star.

@@ -349,7 +349,11 @@ impl Walker<'_> {
             "read" | "mapfile" | "readarray" => {
                 for arg in args.iter().filter(|arg| !arg.text.starts_with('-')) {
                     let mut flow = Flow::of(stdin.bits());
-                    flow.text = stdin.text.as_deref().and_then(|t| t.lines().next()).map(str::to_owned);
+                    flow.text = stdin
+                        .text
+                        .as_deref()
+                        .and_then(|t| t.lines().next())
+                        .map(str::to_owned);
                     self.set(&arg.text, flow);
                 }
                 return Flow::default();

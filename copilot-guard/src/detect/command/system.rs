@@ -424,7 +424,11 @@ fn is_root_of(call: &Call<'_>, word: &Word) -> bool {
     }
     // What is not known may be empty.
     let text = word.text.trim_end_matches(UNKNOWN);
-    let text = if matches!(text, "/" | "~/") { text } else { word.text.as_str() };
+    let text = if matches!(text, "/" | "~/") {
+        text
+    } else {
+        word.text.as_str()
+    };
     let path = paths::normal(call.world.folder, text);
     let bare = path.trim_end_matches(['*', '/', '.']);
     let bare = bare.trim_end_matches(".[!");

@@ -156,6 +156,22 @@ fn unstable(root: Node<'_>, source: &str) -> HashMap<String, bool> {
         .collect()
 }
 
+/// The beginning and the end of a text: chains of calls hold each other, and reading each in full would be slow.
+fn ends(text: &str) -> String {
+    if text.len() <= 512 {
+        return text.to_owned();
+    }
+    let (head, tail) = (
+        text.floor_char_boundary(256),
+        text.ceil_char_boundary(text.len() - 256),
+    );
+    format!(
+        "{} {}",
+        text.get(..head).unwrap_or_default(),
+        text.get(tail..).unwrap_or_default()
+    )
+}
+
 /// The variable behind types: `[string]$x`.
 fn variable_in(text: &str) -> &str {
     text.find('$')
@@ -403,7 +419,7 @@ impl<'t> Walk<'t> {
             // Of a string with variables in it something is known; of what a command gives, nothing.
             Value::Part(_)
                 if !self.eval.src(right).trim_start().starts_with(['"', '@'])
-                    && !self.eval.src(right).contains("oin-") =>
+                    && !ends(self.eval.src(right)).contains("oin-") =>
             {
                 Value::Part(format!("${name}"))
             }
@@ -483,7 +499,8 @@ impl<'t> Walk<'t> {
         } else {
             String::new()
         };
-        let source = self.eval.src(node);
+        let source = ends(self.eval.src(node));
+        let source = source.as_str();
         let args: Vec<Value> = match node.named_child(2).and_then(|l| l.named_child(0)) {
             Some(list) if list.kind() == "argument_expression_list" => self.eval.args(list),
             _ => Vec::new(),
@@ -597,7 +614,7 @@ impl<'t> Walk<'t> {
                 let source = source.to_ascii_lowercase();
                 // What is known of the arguments says more than how they are written.
                 let known = args.iter().map(|a| format!("{} ", a.text())).collect::<String>();
-                let on_text = self.eval.src(on).to_ascii_lowercase();
+                let on_text = ends(self.eval.src(on)).to_ascii_lowercase();
                 let shown = if name.starts_with("downloadfile") {
                     args.iter().map(Value::text).collect::<Vec<_>>().join(",")
                 } else if name == "invoke" || name == "setvalue" {
