@@ -8,7 +8,7 @@ use super::super::decode;
 use super::value::{self, MAX_VALUE, Value};
 
 /// How deep expressions are followed.
-const MAX_DEPTH: u8 = 48;
+const MAX_DEPTH: u8 = 24;
 /// How much text one script may make altogether.
 const BUDGET: usize = 1024 * 1024;
 

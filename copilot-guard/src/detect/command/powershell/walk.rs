@@ -232,16 +232,20 @@ impl<'t> Walk<'t> {
         let mut cursor = node.walk();
         let parts: Vec<Node<'t>> = node.named_children(&mut cursor).collect();
         let mut input: Option<Value> = None;
-        for part in parts {
+        let last = parts.len().saturating_sub(1);
+        for (at, part) in parts.into_iter().enumerate() {
             match part.kind() {
                 "command" => {
                     let before = input.take();
                     // What a command gives is known if it is an echo; else its text says where it reads.
-                    input = Some(self.eval.value(part));
+                    if at < last {
+                        input = Some(self.eval.value(part));
+                    }
                     self.command(script, part, before);
                 }
                 "redirections" | "verbatim_command_argument" => {}
-                _ => input = Some(self.eval.value(part)),
+                _ if at < last => input = Some(self.eval.value(part)),
+                _ => {}
             }
         }
     }
