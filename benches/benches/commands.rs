@@ -14,11 +14,8 @@ const SETS: [(&str, &str); 2] = [
 ];
 
 fn judge() -> CommandJudge {
-    CommandJudge::new(Network::new(
-        ["*.example.com"],
-        ["*.corp.internal"],
-        ["github.com/acme/*"],
-    ))
+    let network = Network::new(["*.example.com"], ["*.corp.internal"], ["github.com/acme/*"]);
+    CommandJudge::new(network.expect("the lists are right"))
 }
 
 fn commands(set: &str) -> Vec<String> {

@@ -16,11 +16,8 @@ const SETS: &[(&str, &str)] = &[
 ];
 
 fn judge() -> CommandJudge {
-    CommandJudge::new(Network::new(
-        ["*.example.com"],
-        ["*.corp.internal"],
-        ["github.com/acme/*"],
-    ))
+    let network = Network::new(["*.example.com"], ["*.corp.internal"], ["github.com/acme/*"]);
+    CommandJudge::new(network.expect("the lists are right"))
 }
 
 /// What was said otherwise: how many lines there are, and the misses.

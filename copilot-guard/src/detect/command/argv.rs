@@ -92,7 +92,9 @@ pub(super) fn run(cx: &Cx<'_>, world: &World<'_>, stdin: &Flow, argv: &[Word]) -
             return outcome;
         };
         let Some(name) = name_of(program, args, cx, &mut outcome.judgement) else {
-            return outcome;
+            // It may be empty: then the next word is the program.
+            argv = args;
+            continue;
         };
         let call = Call {
             cx,

@@ -538,13 +538,10 @@ fn is_any(list: &[&str], path: &str) -> bool {
 
 /// Whether a path ends in an entry with `*` in it. A last `*` takes everything below.
 fn ends_in(entry: &str, path: &str) -> bool {
-    if let Some(folder) = entry.strip_suffix("/*") {
-        if !folder.contains('*') {
-            let at = format!("{folder}/");
-            let relative = at.trim_start_matches('/');
-            return path.contains(&at) && !path.ends_with(&at)
-                || (path.starts_with(relative) && path.len() > relative.len());
-        }
+    if let Some(folder) = entry.strip_suffix('*').filter(|folder| folder.ends_with('/') && !folder.contains('*')) {
+        let relative = folder.trim_start_matches('/');
+        let is_below = path.contains(folder) && !path.ends_with(folder);
+        return is_below || (path.starts_with(relative) && path.len() > relative.len());
     }
     let parts = entry.matches('/').count();
     let mut from = path.len();
