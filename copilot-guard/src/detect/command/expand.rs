@@ -258,7 +258,9 @@ impl Walker<'_> {
 
     fn put(&mut self, text: &str, is_quoted: bool, out: &mut Fields) {
         self.spent += text.len();
-        if out.word.as_ref().map_or(0, |word| word.text.len()) + text.len() > LONGEST || self.spent > 8 * LONGEST {
+        if out.word.as_ref().map_or(0, |word| word.text.len()) + text.len() > LONGEST
+            || self.spent > 8 * LONGEST
+        {
             self.out
                 .block("unclear/too-long", "expansions that grow too long");
             out.unknown();

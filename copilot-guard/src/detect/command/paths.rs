@@ -538,7 +538,10 @@ fn is_any(list: &[&str], path: &str) -> bool {
 
 /// Whether a path ends in an entry with `*` in it. A last `*` takes everything below.
 fn ends_in(entry: &str, path: &str) -> bool {
-    if let Some(folder) = entry.strip_suffix('*').filter(|folder| folder.ends_with('/') && !folder.contains('*')) {
+    if let Some(folder) = entry
+        .strip_suffix('*')
+        .filter(|folder| folder.ends_with('/') && !folder.contains('*'))
+    {
         let relative = folder.trim_start_matches('/');
         let is_below = path.contains(folder) && !path.ends_with(folder);
         return is_below || (path.starts_with(relative) && path.len() > relative.len());

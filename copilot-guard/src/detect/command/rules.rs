@@ -16,7 +16,9 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                 "a connection that the shell itself opens",
             );
         }
-        let may_be = ["://", "169.254", "metadata", "fd00:"].iter().any(|part| arg.text.contains(part));
+        let may_be = ["://", "169.254", "metadata", "fd00:"]
+            .iter()
+            .any(|part| arg.text.contains(part));
         if may_be && arg.text.len() < 512 && hosts::is_metadata(&arg.text) {
             out.judgement.block(
                 "credential-access/metadata",

@@ -337,16 +337,13 @@ pub(super) fn judge(script: &mut Script<'_>, call: &Call) {
         ),
         "powershell" | "pwsh" | "powershell_ise" => {
             let mut args: Vec<Word> = call.args.iter().map(Arg::word).collect();
-            if let Some(input) = &call.input {
-                if args.iter().any(|a| a.text == "-") || args.is_empty() {
-                    args = vec![
-                        Word::known("-Command"),
-                        Word {
-                            text: input.text(),
-                            dynamic: !input.is_known(),
-                        },
-                    ];
-                }
+            let reads_input = args.is_empty() || args.iter().any(|a| a.text == "-");
+            if let Some(input) = call.input.as_ref().filter(|_| reads_input) {
+                let script = Word {
+                    text: input.text(),
+                    dynamic: !input.is_known(),
+                };
+                args = vec![Word::known("-Command"), script];
             }
             let judged = super::judge_call(&script.cx, &args);
             if judged.findings.iter().any(|f| f.rule == "unclear/dynamic-script") {

@@ -150,10 +150,8 @@ pub(super) fn read(script: &mut Script<'_>, name: &str, call: &Call) {
             "copies to another machine",
         );
     }
-    if let Some(input) = &call.input {
-        if name == "get-content" {
-            script.secret(places::secret_within(&input.text()));
-        }
+    if let Some(input) = call.input.as_ref().filter(|_| name == "get-content") {
+        script.secret(places::secret_within(&input.text()));
     }
 }
 
