@@ -39,10 +39,11 @@ pub(crate) struct CheckArgs {
 }
 
 /// Runs a command. `false`: the answer is no.
-pub(crate) fn run(command: &PolicyCommand) -> Result<bool, Failure> {
+pub(crate) fn run(command: PolicyCommand) -> Result<bool, Failure> {
     match command {
-        PolicyCommand::Check(args) => check(args),
-        PolicyCommand::Explain(args) => explain::run(args),
+        PolicyCommand::Check(args) => check(&args),
+        PolicyCommand::Explain(args) => explain::run(&args),
+        PolicyCommand::Replay(args) => crate::cli::runtime()?.block_on(crate::replay::run(*args)),
     }
 }
 
