@@ -59,7 +59,8 @@ pub(super) fn shell<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         _ => {
             let asks = call.args.iter().any(|arg| arg.text.starts_with("--"));
             if call.stdin.is_empty() && !asks {
-                out.judgement.approve("unclear/interactive-shell", "a shell that waits for commands");
+                out.judgement
+                    .approve("unclear/interactive-shell", "a shell that waits for commands");
             }
             run_input(call, call.name, out);
         }

@@ -284,7 +284,8 @@ impl<'a> Walker<'a> {
                         self.leave();
                     }
                 } else if text.contains([';', '\n', '|']) {
-                    self.out.approve("unclear/not-parsed", "a script that cannot be parsed");
+                    self.out
+                        .approve("unclear/not-parsed", "a script that cannot be parsed");
                 }
                 Flow::default()
             }

@@ -439,8 +439,10 @@ fn env<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
                     at + 2,
                 ),
             };
-let rest = args.get(rest..).unwrap_or_default().iter();
-            let script = rest.fold(text.replace("\\_", " "), |script, arg| script + " " + &super::simple::quote(&arg.text));
+            let rest = args.get(rest..).unwrap_or_default().iter();
+            let script = rest.fold(text.replace("\\_", " "), |script, arg| {
+                script + " " + &super::simple::quote(&arg.text)
+            });
             out.script(call, &script);
             return Peel::Done;
         }
