@@ -171,7 +171,7 @@ fn name_of(program: &Word, args: &[Word], cx: &Cx<'_>, out: &mut Judgement) -> O
         );
     }
     let name = programs::canonical(base);
-    if name.contains(['*', '?', '[']) {
+    if name.contains(['*', '?']) || (name.contains('[') && name.contains(']') && name.len() > 2) {
         out.approve("unclear/pattern-command", "a program that is named by a pattern");
         return Some(programs::matching(&name).unwrap_or(name));
     }

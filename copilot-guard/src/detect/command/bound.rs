@@ -10,8 +10,11 @@
 pub(super) const LONGEST: usize = 64 << 10;
 /// Deepest nesting of everything.
 const DEEPEST: usize = 64;
-/// Deepest nesting of substitutions and quotes: the parser looks at some of them twice at each level.
-const DEEPEST_SUBSTITUTION: usize = 12;
+/// Deepest nesting of substitutions and quotes.
+const DEEPEST_SUBSTITUTION: usize = 16;
+/// Deepest nesting of what the parser reads in two ways at each level, so that its time doubles: `(` (arithmetic or a
+/// subshell), `case`, and subscripts in one word.
+const DEEPEST_DOUBLING: usize = 8;
 /// Most places that could open anything, quoted or not.
 const MOST_OPENERS: usize = 6000;
 
@@ -83,8 +86,10 @@ fn is_opening(word: &[u8]) -> bool {
 /// What can be open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Open {
-    /// `(`, `$(`, `<(`.
+    /// `$(`.
     Paren,
+    /// `(`, `<(`.
+    Subshell,
     /// Half of `((` or `$((`.
     Arithmetic,
     /// `{ `.
@@ -114,6 +119,7 @@ struct Nesting<'t> {
     most: usize,
     is_command: bool,
     stops: bool,
+    coprocesses: usize,
     pending: Vec<Heredoc>,
 }
 
@@ -126,6 +132,7 @@ impl<'t> Nesting<'t> {
             most,
             is_command: true,
             stops: false,
+            coprocesses: 0,
             pending: Vec::new(),
         }
     }
@@ -152,12 +159,18 @@ impl<'t> Nesting<'t> {
 
     fn push(&mut self, open: Open) -> Result<(), Excess> {
         self.stack.push(open);
-        let is_inner = |o: &&Open| !matches!(o, Open::Brace | Open::Case | Open::Keyword | Open::Paren);
+        let is_inner = |o: &&Open| matches!(o, Open::Paren | Open::Parameter | Open::Double | Open::Backtick);
+        let is_doubling = |o: &&Open| matches!(o, Open::Subshell | Open::Arithmetic | Open::Case);
         let substitutions = self.stack.iter().filter(is_inner).count();
-        if self.stack.len() > self.most || substitutions > DEEPEST_SUBSTITUTION {
+        let doubling = self.stack.iter().filter(is_doubling).count();
+        if self.stack.len() > self.most || substitutions > DEEPEST_SUBSTITUTION || doubling > DEEPEST_DOUBLING
+        {
             return Err(Excess::Depth);
         }
-        self.is_command = matches!(open, Open::Paren | Open::Backtick | Open::Brace | Open::Keyword);
+        self.is_command = matches!(
+            open,
+            Open::Subshell | Open::Paren | Open::Backtick | Open::Brace | Open::Keyword
+        );
         Ok(())
     }
 
@@ -288,7 +301,7 @@ impl<'t> Nesting<'t> {
                 let open = if is_arithmetic || self.peek(1) == Some(b'(') {
                     Open::Arithmetic
                 } else {
-                    Open::Paren
+                    Open::Subshell
                 };
                 self.push(open)?;
                 self.is_command = true;
@@ -306,7 +319,7 @@ impl<'t> Nesting<'t> {
     }
 
     fn close_paren(&mut self) {
-        let is_paren = |o: &Open| matches!(o, Open::Paren | Open::Arithmetic);
+        let is_paren = |o: &Open| matches!(o, Open::Paren | Open::Subshell | Open::Arithmetic);
         if let Some(at) = self.stack.iter().rposition(is_paren) {
             // A pattern of `case` ends in one as well.
             let is_pattern = self
@@ -342,11 +355,21 @@ impl<'t> Nesting<'t> {
         if !is_whole {
             return Ok(());
         }
+        if word.iter().filter(|b| **b == b'[').count() > DEEPEST_DOUBLING {
+            return Err(Excess::Depth);
+        }
         match word {
+            b"coproc" => {
+                self.coprocesses += 1;
+                if self.coprocesses > DEEPEST_DOUBLING {
+                    return Err(Excess::Depth);
+                }
+                self.is_command = true;
+            }
             b"{" => self.push(Open::Brace)?,
             b"}" => self.pop(Open::Brace),
             b"]]" => self.pop(Open::Keyword),
-            b"then" | b"do" | b"else" | b"elif" | b"!" | b"time" | b"in" | b"function" | b"coproc" => {
+            b"then" | b"do" | b"else" | b"elif" | b"!" | b"time" | b"in" | b"function" => {
                 self.is_command = true;
             }
             b"case" if was_command => self.push(Open::Case)?,

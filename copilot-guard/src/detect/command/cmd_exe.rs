@@ -108,6 +108,11 @@ pub(super) fn judge(cx: &Cx<'_>, text: &str) -> Judgement {
             batch.judgement.merge(judged);
             continue;
         }
+        if in_for && ends == ')' {
+            // What the loop goes over is data.
+            in_for = false;
+            continue;
+        }
         let lower = piece.to_ascii_lowercase();
         in_for = lower.starts_with("for ") || (in_for && ends != ')');
         if lower.starts_with("for ") {

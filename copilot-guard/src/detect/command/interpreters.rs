@@ -56,7 +56,14 @@ pub(super) fn shell<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             positional(call, &text.text, args.as_slice(), out);
         }
         Some(file) if !reads_input && !is_stdin(&file.text) => run_file(call, call.name, file, out),
-        _ => run_input(call, call.name, out),
+        _ => {
+            let asks = call.args.iter().any(|arg| arg.text.starts_with("--"));
+            if call.stdin.is_empty() && !asks {
+                out.judgement
+                    .approve("unclear/interactive-shell", "a shell that waits for commands");
+            }
+            run_input(call, call.name, out);
+        }
     }
     Peel::Done
 }

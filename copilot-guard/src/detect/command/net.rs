@@ -1,5 +1,6 @@
 //! Programs of the network: where they send to, what they send, and what they bring.
 
+use super::super::network::is_data_label;
 use super::argv::{Call, Outcome};
 use super::flow::Flow;
 use super::opts::Options;
@@ -614,7 +615,10 @@ pub(super) fn name(call: &Call<'_>, out: &mut Outcome) {
         if text.bytes().all(|b| b.is_ascii_digit()) {
             continue;
         }
-        let is_odd = text.split('.').any(is_odd_label) || text.len() > 100;
+        let is_odd = text
+            .split('.')
+            .any(|label| is_odd_label(label) || is_data_label(label))
+            || text.len() > 100;
         let is_foreign = hosts::is_foreign(call.cx, &Word::known(text));
         if arg.dynamic && (call.world.is_substituted || carries(call)) || (is_odd && is_foreign) {
             out.judgement

@@ -275,7 +275,18 @@ impl<'a> Walker<'a> {
             CompoundCommand::Subshell(group) => self.conditional(&[&group.list], stdin),
             CompoundCommand::Coprocess(coprocess) => self.command(&coprocess.body, stdin),
             CompoundCommand::Arithmetic(arithmetic) => {
-                self.word(&arithmetic.expr.value, super::expand::Mode::Quoted);
+                let text = &arithmetic.expr.value;
+                self.word(text, super::expand::Mode::Quoted);
+                // The parser takes `( ( command ) )` for arithmetic as well.
+                if let Ok(program) = parse(text, self.cx.depth) {
+                    if self.enter(text.len()) {
+                        self.program(&program, stdin);
+                        self.leave();
+                    }
+                } else if text.contains([';', '\n', '|']) {
+                    self.out
+                        .approve("unclear/not-parsed", "a script that cannot be parsed");
+                }
                 Flow::default()
             }
             CompoundCommand::ArithmeticForClause(clause) => {

@@ -439,14 +439,12 @@ fn env<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
                     at + 2,
                 ),
             };
-            let mut words = vec![Word::known("env")];
-            words.extend(
-                text.replace("\\_", " ")
-                    .split_whitespace()
-                    .map(|w| Word::known(w.trim_matches(['"', '\'']))),
-            );
-            words.extend(args.get(rest..).unwrap_or_default().iter().cloned());
-            return Peel::Owned(words, 0);
+            let rest = args.get(rest..).unwrap_or_default().iter();
+            let script = rest.fold(text.replace("\\_", " "), |script, arg| {
+                script + " " + &super::simple::quote(&arg.text)
+            });
+            out.script(call, &script);
+            return Peel::Done;
         }
         match text {
             "-u" | "--unset" | "-C" | "--chdir" | "-a" | "--argv0" => {
