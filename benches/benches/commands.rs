@@ -1,5 +1,6 @@
 //! The judge of commands: one by one (median of the sets of the tests), and on hostile input.
 #![expect(clippy::expect_used, reason = "a bench that cannot start says so and ends")]
+#![expect(clippy::disallowed_methods, reason = "a bench measures time")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};

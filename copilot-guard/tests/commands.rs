@@ -2,6 +2,9 @@
 //!
 //! The verdict of a line is exact, but for `not-allow`: to block is as good as to ask.
 
+#![expect(clippy::expect_used, reason = "a test ends where it fails")]
+#![expect(clippy::disallowed_methods, reason = "a test of how long something takes")]
+
 use std::fmt::Write as _;
 
 use copilot_guard::detect::command::{CommandJudge, Shell};
@@ -171,7 +174,7 @@ fn nesting_is_bounded() {
             let open_only = open.repeat(count);
             for text in [text, open_only] {
                 let judgement = judge.judge(Shell::Bash, &text);
-                if count >= 640 && !matches!(*open, "sudo " | "! " | "time " | "echo {" | "xargs ") {
+                if count >= 640 && !matches!(*open, "! " | "time " | "echo {" | "`" | "echo `") {
                     assert_ne!(judgement.danger(), Danger::Allow, "{count} times {open}");
                 }
             }

@@ -273,6 +273,8 @@ impl Walker<'_> {
     }
 
     fn put_variable(&mut self, name: &str, is_quoted: bool, out: &mut Fields) {
+        // `"$@"` is as many words as there are.
+        let is_quoted = is_quoted && name != "@";
         match self.variable(name) {
             Some(flow) => {
                 self.tainted |= flow.bits();
@@ -281,7 +283,12 @@ impl Walker<'_> {
                     None => out.unknown(),
                 }
             }
-            None => out.unknown(),
+            None => {
+                if super::files::is_secret_name(name) {
+                    self.tainted |= Flow::SECRET;
+                }
+                out.unknown();
+            }
         }
     }
 
@@ -300,6 +307,8 @@ impl Walker<'_> {
         let body = indirect.unwrap_or(inner);
         let name = name_of(body);
         let mut rest = body.get(name.len()..).unwrap_or_default();
+        // Arrays are as many words as they have elements.
+        let is_quoted = is_quoted && !rest.starts_with("[@]");
         if rest.starts_with('[') {
             let end = rest.find(']').unwrap_or(rest.len());
             self.word(rest.get(1..end).unwrap_or_default(), Mode::Quoted);

@@ -32,9 +32,27 @@ const INDEX: &[&str] = &[
     "repo",
 ];
 
+/// The registries that packages come from when nothing else is said.
+const USUAL: &[&str] = &[
+    "https://pypi.org/simple",
+    "https://registry.npmjs.org",
+    "https://registry.yarnpkg.com",
+    "https://rubygems.org",
+    "https://index.crates.io",
+    "https://proxy.golang.org",
+    "https://repo.maven.apache.org/maven2",
+];
+
+fn is_usual(address: &str) -> bool {
+    USUAL.contains(&address.trim_end_matches('/'))
+}
+
 /// A package's source: its name, a version, a path of the project, or an address.
 pub(super) fn source(cx: &Cx<'_>, word: &Word, out: &mut Judgement) {
     let text = word.text.as_str();
+    if is_usual(text.split_once('=').map_or(text, |(_, value)| value)) {
+        return;
+    }
     let address = text.split_once('@').map_or(text, |(name, rest)| {
         if name.contains(':') || name.is_empty() {
             text
@@ -110,7 +128,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
     }
     for index in options.values(&names) {
         let is_name = !index.text.contains(['.', '/', ':']);
-        if !is_name && !index.text.starts_with('.') && hosts::is_foreign(call.cx, index) {
+        if !is_name && !is_usual(&index.text) && !index.text.starts_with('.') && hosts::is_foreign(call.cx, index) {
             out.judgement
                 .approve("supply-chain/index", "packages from another place");
         }

@@ -285,23 +285,7 @@ impl Walker<'_> {
             return self.piece(&script, stdin);
         }
         if self.functions.contains_key(&program.text) {
-            for (at, arg) in args.iter().take(9).enumerate() {
-                self.variables.insert((at + 1).to_string(), flow_of(arg));
-            }
-            let is_known = args.iter().all(|arg| !arg.dynamic);
-            let all = args
-                .iter()
-                .map(|arg| arg.text.as_str())
-                .collect::<Vec<_>>()
-                .join(" ");
-            for name in ["@", "*"] {
-                let flow = if is_known {
-                    Flow::known(all.clone())
-                } else {
-                    Flow::default()
-                };
-                self.variables.insert(name.into(), flow);
-            }
+            self.set_positional(args);
             return self.call(&program.text, stdin);
         }
         match program.text.as_str() {
@@ -358,6 +342,10 @@ impl Walker<'_> {
                 }
                 return Flow::default();
             }
+            "set" if args.first().is_some_and(|arg| arg.text == "--") => {
+                self.set_positional(args.get(1..).unwrap_or_default());
+                return Flow::default();
+            }
             "eval" => return self.eval(args, stdin),
             "trap" => {
                 let script = args.iter().find(|arg| !arg.text.starts_with('-'));
@@ -383,6 +371,19 @@ impl Walker<'_> {
             self.write(&path, flow);
         }
         outcome.out
+    }
+
+    /// What `$1`, `$2` … and `$@` stand for.
+    fn set_positional(&mut self, args: &[Word]) {
+        for (at, arg) in args.iter().take(9).enumerate() {
+            self.variables.insert((at + 1).to_string(), flow_of(arg));
+        }
+        let is_known = args.iter().all(|arg| !arg.dynamic);
+        let all = args.iter().map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(" ");
+        for name in ["@", "*"] {
+            let flow = if is_known { Flow::known(all.clone()) } else { Flow::default() };
+            self.variables.insert(name.into(), flow);
+        }
     }
 
     fn eval(&mut self, args: &[Word], stdin: &Flow) -> Flow {

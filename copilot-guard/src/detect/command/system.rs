@@ -463,7 +463,8 @@ pub(super) fn removed(call: &Call<'_>, target: &Word, is_recursive: bool, out: &
         .text
         .chars()
         .all(|c| c == UNKNOWN || matches!(c, '/' | '*' | '.'))
-        && target.dynamic;
+        && target.dynamic
+        && !target.text.starts_with('/');
     if is_whole_unknown {
         if is_recursive {
             out.judgement.approve(
