@@ -120,7 +120,12 @@ impl Cli {
             Command::Policy {
                 command: PolicyCommand::Replay(args),
             } => runtime()?.block_on(crate::replay::run(*args)),
-            Command::Policy { command } => policy_cli::run(&command),
+            Command::Policy {
+                command: PolicyCommand::Check(args),
+            } => policy_cli::check(&args),
+            Command::Policy {
+                command: PolicyCommand::Explain(args),
+            } => policy_cli::explain(&args),
             Command::Schema { file } => schema::print(file).map(|()| true),
             Command::Redact(args) => redact::run(&args).map(|()| true),
             Command::Login(place) => runtime()?.block_on(laptop::login(&place)),

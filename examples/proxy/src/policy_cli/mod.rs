@@ -6,6 +6,8 @@ mod explain;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use explain::run as explain;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -38,15 +40,8 @@ pub(crate) struct CheckArgs {
     groups: Vec<String>,
 }
 
-/// Runs a command. `false`: the answer is no.
-pub(crate) fn run(command: &PolicyCommand) -> Result<bool, Failure> {
-    match command {
-        PolicyCommand::Check(args) => check(args),
-        PolicyCommand::Explain(args) => explain::run(args),
-    }
-}
-
-fn check(args: &CheckArgs) -> Result<bool, Failure> {
+/// Checks a file. `false`: the answer is no.
+pub(crate) fn check(args: &CheckArgs) -> Result<bool, Failure> {
     let config = args.config.as_deref().map(Config::load_for_places).transpose()?;
     let policy = load(&args.file, config.as_ref(), false)?;
     let mut warnings = policy.warnings().to_vec();
