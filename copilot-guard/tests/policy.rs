@@ -225,6 +225,11 @@ fn conditions() {
 }
 
 #[test]
+fn judged_by_others() {
+    run("judged.toml");
+}
+
+#[test]
 fn groups_of_groups() {
     run("groups.toml");
 }

@@ -245,6 +245,11 @@ impl Policy {
         &self.inner.warnings
     }
 
+    /// Every group that the policy names, of callers and of reviewers.
+    pub fn group_names(&self) -> BTreeSet<String> {
+        self.inner.named_groups.names()
+    }
+
     /// What the policy names that none of these groups is: rules and exceptions that nobody meets, reviewers whom nobody
     /// is. `known` are all groups that callers and reviewers have.
     pub fn check_groups(&self, known: &BTreeSet<String>) -> Vec<Problem> {

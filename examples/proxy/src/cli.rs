@@ -119,7 +119,15 @@ impl Cli {
                 command: CaCommand::Init { out, host },
             } => forward::ca_init::init(&out, &host).map(|()| true),
             Command::Check { config } => check(&config),
-            Command::Policy { command } => policy_cli::run(command),
+            Command::Policy {
+                command: PolicyCommand::Replay(args),
+            } => runtime()?.block_on(crate::replay::run(*args)),
+            Command::Policy {
+                command: PolicyCommand::Check(args),
+            } => policy_cli::check(&args),
+            Command::Policy {
+                command: PolicyCommand::Explain(args),
+            } => policy_cli::explain(&args),
             Command::Schema { file } => schema::print(file).map(|()| true),
             Command::Redact(args) => redact::run(&args).map(|()| true),
             Command::Judge(args) => judge::run(&args).map(|()| true),

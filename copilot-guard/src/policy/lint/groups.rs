@@ -110,6 +110,12 @@ impl Named {
         named
     }
 
+    /// All of them.
+    pub(in crate::policy) fn names(&self) -> BTreeSet<String> {
+        let all = self.callers.iter().chain(&self.reviewers);
+        all.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Groups that are none of `known`, by name or through another group.
     pub(in crate::policy) fn unknown(
         &self,

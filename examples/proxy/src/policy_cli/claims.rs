@@ -64,6 +64,15 @@ pub(super) fn named(config: &Config) -> Vec<String> {
     named
 }
 
+/// Whether an issuer of the configuration could name this group: it begins as the groups of one begin.
+pub(super) fn may_name(config: &Config, group: &str) -> bool {
+    config.issuers.iter().enumerate().any(|(n, issuer)| {
+        let namespace = namespace(issuer, n);
+        let mut sources = issuer.config.groups.iter().chain([&issuer.config.resolved]);
+        sources.any(|source| group.starts_with(&format!("{namespace}{}", source.prefix)))
+    })
+}
+
 fn of(claims: &Value, sources: &[GroupSource]) -> Result<BTreeSet<String>, Failure> {
     let mut groups = BTreeSet::new();
     for source in sources {

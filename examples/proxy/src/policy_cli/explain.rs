@@ -98,7 +98,8 @@ pub(super) struct AnswerSaid {
     rules: Vec<RuleTrace>,
 }
 
-pub(super) fn run(args: &ExplainArgs) -> Result<bool, Failure> {
+/// Explains. `false`: the answer is no.
+pub(crate) fn run(args: &ExplainArgs) -> Result<bool, Failure> {
     let config = args.config.as_deref().map(Config::load_for_places).transpose()?;
     let policy = super::load(&args.policy, config.as_ref(), true)?;
     let claims = json(&args.claims, "claims")?;

@@ -6,6 +6,8 @@ mod explain;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use explain::run as explain;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -38,22 +40,21 @@ pub(crate) struct CheckArgs {
     groups: Vec<String>,
 }
 
-/// Runs a command. `false`: the answer is no.
-pub(crate) fn run(command: PolicyCommand) -> Result<bool, Failure> {
-    match command {
-        PolicyCommand::Check(args) => check(&args),
-        PolicyCommand::Explain(args) => explain::run(&args),
-        PolicyCommand::Replay(args) => crate::cli::runtime()?.block_on(crate::replay::run(*args)),
-    }
-}
-
-fn check(args: &CheckArgs) -> Result<bool, Failure> {
+/// Checks a file. `false`: the answer is no.
+pub(crate) fn check(args: &CheckArgs) -> Result<bool, Failure> {
     let config = args.config.as_deref().map(Config::load_for_places).transpose()?;
     let policy = load(&args.file, config.as_ref(), false)?;
     let mut warnings = policy.warnings().to_vec();
-    if !args.groups.is_empty() {
-        let named = args.groups.iter().map(|group| group.trim().to_owned());
-        let known: BTreeSet<String> = named.chain(config.iter().flat_map(claims::named)).collect();
+    if config.is_some() || !args.groups.is_empty() {
+        let mut known: BTreeSet<String> = args.groups.iter().map(|group| group.trim().to_owned()).collect();
+        if let Some(config) = &config {
+            known.extend(claims::named(config));
+            // Without a list, whatever an issuer could name may be there.
+            if args.groups.is_empty() {
+                let names = policy.group_names().into_iter();
+                known.extend(names.filter(|name| claims::may_name(config, name)));
+            }
+        }
         warnings.extend(policy.check_groups(&known));
     }
     warnings.sort_by_key(|warning| warning.line);
