@@ -149,7 +149,10 @@ fn name_of(program: &Word, args: &[Word], cx: &Cx<'_>, out: &mut Judgement) -> O
     let base = text.rsplit('/').next().unwrap_or(text);
     if program.dynamic && (base.is_empty() || base.contains(UNKNOWN) || !text.contains('/')) {
         // Looked at once: with each word that may be empty, all that follow would be looked at again.
-        let is_noted = out.findings.iter().any(|finding| finding.rule == "unclear/dynamic-command");
+        let is_noted = out
+            .findings
+            .iter()
+            .any(|finding| finding.rule == "unclear/dynamic-command");
         let args = if is_noted { &[] } else { args };
         out.approve(
             "unclear/dynamic-command",

@@ -158,8 +158,14 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                     .approve("credential-access/likely", "lists a store of credentials");
             }
         }
-        "gpg" if call.args.iter().any(|arg| arg.text.starts_with("--export-secret")) => {
-            out.judgement.block("credential-access/store", "reads a store of credentials");
+        "gpg"
+            if call
+                .args
+                .iter()
+                .any(|arg| arg.text.starts_with("--export-secret")) =>
+        {
+            out.judgement
+                .block("credential-access/store", "reads a store of credentials");
             out.out.add(Flow::SECRET);
         }
         name if READERS.contains(&name) => {

@@ -110,8 +110,12 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
     {
         out.out.add(Flow::DATA | call.stdin.bits());
     }
-    if matches!(call.name, "echo" | "printf") && call.world.tainted & Flow::SECRET != 0 && call.stdin.is_empty() {
-        out.judgement.approve("credential-access/environment", "prints a secret");
+    if matches!(call.name, "echo" | "printf")
+        && call.world.tainted & Flow::SECRET != 0
+        && call.stdin.is_empty()
+    {
+        out.judgement
+            .approve("credential-access/environment", "prints a secret");
     }
     unknown(call, out);
     // What secrets were put into goes where it goes.

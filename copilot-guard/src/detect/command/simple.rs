@@ -379,9 +379,17 @@ impl Walker<'_> {
             self.variables.insert((at + 1).to_string(), flow_of(arg));
         }
         let is_known = args.iter().all(|arg| !arg.dynamic);
-        let all = args.iter().map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(" ");
+        let all = args
+            .iter()
+            .map(|arg| arg.text.as_str())
+            .collect::<Vec<_>>()
+            .join(" ");
         for name in ["@", "*"] {
-            let flow = if is_known { Flow::known(all.clone()) } else { Flow::default() };
+            let flow = if is_known {
+                Flow::known(all.clone())
+            } else {
+                Flow::default()
+            };
             self.variables.insert(name.into(), flow);
         }
     }
