@@ -7,7 +7,8 @@ use super::resent::Resent;
 use crate::approval::{Digest, Shown};
 use crate::audit::MaskCount;
 use crate::decision::{Action, Decision, RuleHit};
-use crate::detect::{MarkFormat, Redactor, RuleSet, ScanOptions};
+use crate::detect::views::Screen;
+use crate::detect::{MarkFormat, RuleSet, ScanOptions};
 use crate::dialect::ParsedRequest;
 use crate::exchange::Asking;
 use crate::policy::{CallerPolicy, MaskSpan, Verdict};
@@ -177,11 +178,11 @@ pub(super) fn shown(part: &crate::dialect::Part, text: &str) -> Shown {
     }
 }
 
-/// Finds every secret, also those that `[[allow]]` lets through.
+/// Finds every secret, also those that `[[allow]]` lets through, and those in disguise.
 pub(super) struct Secrets<'r> {
     rules: &'r RuleSet,
     /// Between two texts.
-    redactor: Redactor,
+    screen: Screen,
 }
 
 impl<'r> Secrets<'r> {
@@ -190,7 +191,7 @@ impl<'r> Secrets<'r> {
         options.tags.clone_from(&caller.scan_options().tags);
         Self {
             rules,
-            redactor: rules.redactor_with(&rules.all(), &options),
+            screen: Screen::new(rules, &rules.all(), &options),
         }
     }
 
@@ -202,7 +203,7 @@ impl<'r> Secrets<'r> {
 
     fn find(&mut self, text: &str) -> Vec<MaskSpan> {
         let rules = self.rules;
-        self.redactor
+        self.screen
             .find(text.as_bytes())
             .into_iter()
             .filter_map(|found| {
