@@ -205,7 +205,6 @@ impl Guard {
             Action::Block => {
                 let denial = self.policy_denial(
                     &identified,
-                    &notices,
                     request.stream,
                     &request.model,
                     blocked,
@@ -227,7 +226,6 @@ impl Guard {
             Action::RequireApproval if !dialect.can_be_held() => {
                 let denial = self.policy_denial(
                     &identified,
-                    &notices,
                     request.stream,
                     &request.model,
                     "approval_required",
@@ -331,7 +329,6 @@ impl Guard {
                 if approval.state == ApprovalState::Denied {
                     let denial = self.policy_denial(
                         &identified,
-                        &notices,
                         request.stream,
                         &request.model,
                         "approval_denied",
@@ -562,7 +559,6 @@ impl Guard {
     fn policy_denial(
         &self,
         identified: &Identified,
-        notices: &Notices,
         stream: bool,
         model: &str,
         code: &'static str,
@@ -578,12 +574,11 @@ impl Guard {
         policy_denial(
             self.inner.settings.refusal,
             exchange,
-            notices,
+            &self.notices(identified),
             &envelope,
             dialect,
             stream,
-            code,
-            message,
+            (code, message),
         )
         .with_decision(decision)
     }
@@ -597,8 +592,7 @@ pub(super) fn policy_denial(
     envelope: &Envelope,
     dialect: Dialect,
     stream: bool,
-    code: &'static str,
-    message: &str,
+    (code, message): (&'static str, &str),
 ) -> Denial {
     let message = if message.is_empty() {
         "This request is stopped by your organisation's policy."
