@@ -74,6 +74,10 @@ impl Guard {
                 .with_parameters(&request.parameters);
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
+            let known = self
+                .inner
+                .findings
+                .known(&self.person_key(&identified.identity), &caller);
             let resent = Resent::of(&request, &notice_key);
             let asking = self.asking(&identified, parts, &request.model);
             let judged = judge(
@@ -82,6 +86,7 @@ impl Guard {
                 policy.rule_set(),
                 &caller,
                 &asking,
+                known.as_ref(),
                 body.len(),
                 identified.token.expose(),
             );
@@ -200,7 +205,6 @@ impl Guard {
             Action::Block => {
                 let denial = self.policy_denial(
                     &identified,
-                    &notices,
                     request.stream,
                     &request.model,
                     blocked,
@@ -222,7 +226,6 @@ impl Guard {
             Action::RequireApproval if !dialect.can_be_held() => {
                 let denial = self.policy_denial(
                     &identified,
-                    &notices,
                     request.stream,
                     &request.model,
                     "approval_required",
@@ -326,7 +329,6 @@ impl Guard {
                 if approval.state == ApprovalState::Denied {
                     let denial = self.policy_denial(
                         &identified,
-                        &notices,
                         request.stream,
                         &request.model,
                         "approval_denied",
@@ -536,6 +538,12 @@ impl Guard {
             .derive("session tags", subject.into_iter().chain(session.as_deref()))
     }
 
+    fn person_key(&self, identity: &Identity) -> TagKey {
+        self.inner
+            .tag_key
+            .derive("person", [&identity.issuer, &identity.subject])
+    }
+
     /// By which a person's notices are known again, whatever session they come from.
     fn notice_key(&self, identity: &Identity) -> NoticeKey {
         NoticeKey::of(&self.inner.tag_key, [&identity.issuer, &identity.subject])
@@ -551,7 +559,6 @@ impl Guard {
     fn policy_denial(
         &self,
         identified: &Identified,
-        notices: &Notices,
         stream: bool,
         model: &str,
         code: &'static str,
@@ -567,12 +574,11 @@ impl Guard {
         policy_denial(
             self.inner.settings.refusal,
             exchange,
-            notices,
+            &self.notices(identified),
             &envelope,
             dialect,
             stream,
-            code,
-            message,
+            (code, message),
         )
         .with_decision(decision)
     }
@@ -586,8 +592,7 @@ pub(super) fn policy_denial(
     envelope: &Envelope,
     dialect: Dialect,
     stream: bool,
-    code: &'static str,
-    message: &str,
+    (code, message): (&'static str, &str),
 ) -> Denial {
     let message = if message.is_empty() {
         "This request is stopped by your organisation's policy."

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::config::Config;
 use crate::failure::Failure;
 use crate::policy_cli::PolicyCommand;
-use crate::{audit_cli, demo, forward, keys, laptop, policy_cli, redact, schema, serve};
+use crate::{audit_cli, demo, forward, judge, keys, laptop, policy_cli, redact, schema, serve};
 
 /// A gateway between developers and a model endpoint that sees, stops and proves insider abuse.
 #[derive(Debug, Parser)]
@@ -60,6 +60,8 @@ enum Command {
     },
     /// Mask secrets from standard input to standard output, or say where they stand in files.
     Redact(redact::RedactArgs),
+    /// Say of commands, one JSON line each, whether they would be allowed, asked about or blocked.
+    Judge(judge::JudgeArgs),
     /// Sign in to a gateway from this machine, with a browser here or elsewhere.
     Login(laptop::Place),
     /// Print a fresh token of the gateway, for clients that run a command for their key.
@@ -128,6 +130,7 @@ impl Cli {
             } => policy_cli::explain(&args),
             Command::Schema { file } => schema::print(file).map(|()| true),
             Command::Redact(args) => redact::run(&args).map(|()| true),
+            Command::Judge(args) => judge::run(&args).map(|()| true),
             Command::Login(place) => runtime()?.block_on(laptop::login(&place)),
             Command::Token(place) => runtime()?.block_on(laptop::token(&place)),
             Command::Logout(place) => runtime()?.block_on(laptop::logout(&place)),
@@ -160,7 +163,7 @@ fn report(warnings: &[copilot_guard::policy::Problem]) {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -6,6 +6,7 @@ mod config;
 mod demo;
 mod failure;
 mod forward;
+mod judge;
 mod keys;
 mod laptop;
 mod policy_cli;
