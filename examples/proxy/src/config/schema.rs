@@ -321,7 +321,7 @@ mod tests {
 
     /// Every table of a configuration once, and each kind of those that differ by kind.
     const EVERY_TABLE: &str = r#"
-        keys = {}
+        keys = { file = "guard.keys" }
         policy = {}
         store = {}
         approvals = {}
@@ -334,12 +334,13 @@ mod tests {
         [forward]
         [[identity.issuers]]
         required = { a = "b" }
-        groups = [{ rename = { a = "b" } }]
+        groups = [{ claim = "a", rename = { a = "b" } }]
         synthetic_groups = [{ when = { a = "b" } }]
         machine = { a = "b" }
         resolved = { rename = { a = "b" } }
         resolver = { kind = "graph" }
         [[identity.issuers]]
+        resolved = { claim = "a" }
         resolver = { kind = "google" }
         [[upstreams]]
         paths = [{}]
