@@ -13,7 +13,8 @@ use crate::guard::judge::{Judged, judge};
 use crate::guard::resent::Resent;
 use crate::identity::Identity;
 use crate::json::Limits;
-use crate::policy::{Engines, Policy, PolicyOptions, Query};
+use crate::policy::engine::Engines;
+use crate::policy::{Policy, PolicyOptions, Query};
 use crate::testing::samples;
 
 const POLICY: &str = r#"
