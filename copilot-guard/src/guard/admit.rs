@@ -68,11 +68,10 @@ impl Guard {
         let limits = Limits::with_bytes(self.inner.settings.max_request_bytes);
         let judged = catch(|| {
             let request = dialect.parse_request(&body, identified.route.model.as_deref(), limits)?;
-            let parameters: Vec<_> = request.parameters.iter().cloned().collect();
             let query = Query::new(&identified.identity.groups, &request.model, identified.now)
                 .of(identified.identity.kind)
                 .with_route(parts.uri.path())
-                .with_parameters(&parameters);
+                .with_parameters(&request.parameters);
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
             let known = self

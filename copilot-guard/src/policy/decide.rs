@@ -83,7 +83,7 @@ impl CallerPolicy {
         if self.policy.rules.iter().any(looks) {
             self.asked = Some(Arc::new(Asked {
                 route: query.route.to_owned(),
-                parameters: query.parameters.to_vec(),
+                parameters: query.parameters.iter().cloned().collect(),
             }));
         }
         self

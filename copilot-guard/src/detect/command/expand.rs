@@ -1,0 +1,610 @@
+//! Words as the shell would expand them, as far as that can be told: quotes, braces, variables, literal substitutions.
+//!
+//! 1. What is not known becomes [`UNKNOWN`], and the word is dynamic.
+//! 2. Every command in a substitution or default word is judged on the way.
+//! 3. `${v@P}` and `${!v}` run what their variable holds, or read one that is not named.
+
+use super::bound::{LONGEST, Open, closer};
+use super::flow::Flow;
+use super::script::Walker;
+use super::words::{Note, UNKNOWN, Word};
+
+/// How an expansion is used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// Unquoted: fields are split, braces expanded.
+    Fields,
+    /// One word: assignments, redirections, patterns.
+    One,
+    /// As in double quotes: heredocs and arithmetic.
+    Quoted,
+}
+
+/// Most words that braces give.
+const MOST_BRACES: usize = 64;
+/// Most opening braces of one word that are looked at, each up to the end of the word.
+const MOST_TRIES: usize = 16;
+
+/// What an expansion gives, as it grows.
+#[derive(Default)]
+struct Fields {
+    done: Vec<Word>,
+    word: Option<Word>,
+}
+
+impl Fields {
+    fn open(&mut self) -> &mut Word {
+        self.word.get_or_insert_default()
+    }
+
+    fn text(&mut self, text: &str) {
+        self.open().text.push_str(text);
+    }
+
+    fn unknown(&mut self) {
+        let word = self.open();
+        word.dynamic = true;
+        if !word.text.ends_with(UNKNOWN) {
+            word.text.push(UNKNOWN);
+        }
+    }
+
+    /// Text that is split into fields.
+    fn split(&mut self, text: &str, separators: &str) {
+        let mut parts = text.split(|c| separators.contains(c));
+        if let Some(first) = parts.next() {
+            if !first.is_empty() {
+                self.text(first);
+            }
+        }
+        for part in parts {
+            self.done.extend(self.word.take());
+            if !part.is_empty() {
+                self.text(part);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Vec<Word> {
+        self.done.extend(self.word.take());
+        self.done
+    }
+}
+
+impl Walker<'_> {
+    /// The words that a word of the script becomes.
+    pub(super) fn words(&mut self, raw: &str) -> Vec<Word> {
+        if raw.bytes().all(is_plain) {
+            return vec![Word::known(raw)];
+        }
+        let mut words = Vec::new();
+        for raw in braces(raw) {
+            let mut fields = Fields::default();
+            match raw {
+                Some(raw) => self.expand(&raw, Mode::Fields, &mut fields),
+                None => fields.unknown(),
+            }
+            words.extend(fields.finish());
+        }
+        words
+    }
+
+    /// The one word that a word becomes.
+    pub(super) fn word(&mut self, raw: &str, mode: Mode) -> Word {
+        if raw.bytes().all(is_plain) {
+            return Word::known(raw);
+        }
+        let mut fields = Fields::default();
+        self.expand(raw, mode, &mut fields);
+        fields.finish().into_iter().next().unwrap_or_default()
+    }
+
+    fn expand(&mut self, raw: &str, mode: Mode, out: &mut Fields) {
+        if !self.enter(raw.len()) {
+            out.unknown();
+            return;
+        }
+        let mut is_double = mode == Mode::Quoted;
+        let bytes = raw.as_bytes();
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at).copied() {
+            let next = bytes.get(at + 1).copied();
+            match byte {
+                b'\\' if is_double => match next {
+                    Some(b'\n') => at += 2,
+                    Some(c @ (b'$' | b'`' | b'"' | b'\\')) if c != b'"' || mode != Mode::Quoted => {
+                        out.text(&char::from(c).to_string());
+                        at += 2;
+                    }
+                    _ => {
+                        out.text("\\");
+                        at += 1;
+                    }
+                },
+                b'\\' => {
+                    at += 1;
+                    let escaped = char_at(raw, at);
+                    at += escaped.len().max(1);
+                    if escaped != "\n" {
+                        out.text(escaped);
+                    }
+                }
+                b'"' if mode != Mode::Quoted => {
+                    is_double = !is_double;
+                    out.open();
+                    at += 1;
+                }
+                b'\'' if !is_double => {
+                    let rest = raw.get(at + 1..).unwrap_or_default();
+                    let length = rest.find('\'').unwrap_or(rest.len());
+                    out.text(rest.get(..length).unwrap_or_default());
+                    at += length + 2;
+                }
+                b'$' if !is_double && next == Some(b'\'') => {
+                    at = self.ansi(raw, at + 2, out);
+                }
+                b'$' if !is_double && next == Some(b'"') => at += 1,
+                b'$' => at = self.dollar(raw, at, is_double || mode == Mode::One, out),
+                b'`' => {
+                    let (script, end) = backquoted(raw, at + 1);
+                    self.put_substitution(&script, is_double || mode == Mode::One, out);
+                    at = end;
+                }
+                b'~' if !is_double && out.word.is_none() => {
+                    out.text("~");
+                    at += 1;
+                }
+                // Not in an unquoted word: it was read in another way than the parser did.
+                b';' | b'|' | b'&' | b'<' | b'>' | b'\n' | b'(' | b')'
+                    if !is_double && mode == Mode::Fields =>
+                {
+                    self.out
+                        .approve("unclear/word", "a word that cannot be told apart from commands");
+                    out.text(char_at(raw, at));
+                    at += 1;
+                }
+                _ => {
+                    let rest = raw.get(at..).unwrap_or_default();
+                    let length = plain_run(rest, is_double).max(char_at(raw, at).len()).max(1);
+                    out.text(rest.get(..length).unwrap_or_default());
+                    at += length;
+                }
+            }
+        }
+        self.leave();
+    }
+
+    /// `$'…'`, from behind its quote. Gives the place behind it.
+    fn ansi(&mut self, raw: &str, from: usize, out: &mut Fields) -> usize {
+        let bytes = raw.as_bytes();
+        let mut end = from;
+        while bytes.get(end).is_some_and(|b| *b != b'\'') {
+            end += 1 + usize::from(bytes.get(end) == Some(&b'\\'));
+        }
+        let inner = raw.get(from..end.min(raw.len())).unwrap_or_default();
+        out.text(&super::literal::unescape(inner));
+        end + 1
+    }
+
+    /// What begins with `$`. Gives the place behind it.
+    fn dollar(&mut self, raw: &str, at: usize, is_quoted: bool, out: &mut Fields) -> usize {
+        let bytes = raw.as_bytes();
+        let inner = at + 2;
+        match bytes.get(at + 1) {
+            Some(b'(') => {
+                let Some(end) = closer(bytes, inner, Open::Paren) else {
+                    self.out
+                        .approve("unclear/substitution", "a substitution without an end");
+                    out.unknown();
+                    return raw.len();
+                };
+                let script = raw.get(inner..end).unwrap_or_default();
+                match script.strip_prefix('(').and_then(|s| s.strip_suffix(')')) {
+                    Some(arithmetic) if !has_commands(arithmetic) => {
+                        self.word(arithmetic, Mode::Quoted);
+                        out.unknown();
+                    }
+                    _ => self.put_substitution(script, is_quoted, out),
+                }
+                end + 1
+            }
+            Some(b'{') => {
+                let Some(end) = closer(bytes, inner, Open::Parameter) else {
+                    self.out
+                        .approve("unclear/substitution", "an expansion without an end");
+                    out.unknown();
+                    return raw.len();
+                };
+                self.parameter(raw.get(inner..end).unwrap_or_default(), is_quoted, out);
+                end + 1
+            }
+            Some(b'[') => {
+                let rest = raw.get(inner..).unwrap_or_default();
+                let length = rest.find(']').unwrap_or(rest.len());
+                self.word(rest.get(..length).unwrap_or_default(), Mode::Quoted);
+                out.unknown();
+                inner + length + 1
+            }
+            Some(c)
+                if c.is_ascii_alphanumeric()
+                    || matches!(c, b'_' | b'@' | b'*' | b'#' | b'?' | b'!' | b'$' | b'-') =>
+            {
+                let rest = raw.get(at + 1..).unwrap_or_default();
+                let name = name_of(rest);
+                self.put_variable(name, is_quoted, out);
+                at + 1 + name.len()
+            }
+            _ => {
+                out.text("$");
+                at + 1
+            }
+        }
+    }
+
+    fn put_substitution(&mut self, script: &str, is_quoted: bool, out: &mut Fields) {
+        let flow = self.substitute(script);
+        self.tainted |= flow.bits();
+        match flow.text {
+            Some(text) => {
+                let text = text.trim_end_matches('\n');
+                self.put(text, is_quoted, out);
+            }
+            None => {
+                self.is_substituted = true;
+                out.unknown();
+            }
+        }
+    }
+
+    fn put(&mut self, text: &str, is_quoted: bool, out: &mut Fields) {
+        self.spent += text.len();
+        if out.word.as_ref().map_or(0, |word| word.text.len()) + text.len() > LONGEST
+            || self.spent > 8 * LONGEST
+        {
+            self.out
+                .block("unclear/too-long", "expansions that grow too long");
+            out.unknown();
+        } else if is_quoted {
+            out.text(text);
+        } else {
+            let separators = self.variable("IFS").and_then(|flow| flow.text);
+            out.split(text, separators.as_deref().unwrap_or(" \t\n"));
+        }
+    }
+
+    fn put_variable(&mut self, name: &str, is_quoted: bool, out: &mut Fields) {
+        // `"$@"` is as many words as there are.
+        let is_quoted = is_quoted && name != "@";
+        match self.variable(name) {
+            Some(flow) => {
+                self.tainted |= flow.bits();
+                match flow.text {
+                    Some(text) => self.put(&text, is_quoted, out),
+                    None => out.unknown(),
+                }
+            }
+            None => {
+                if super::files::is_secret_name(name) {
+                    self.tainted |= Flow::SECRET;
+                }
+                out.unknown();
+            }
+        }
+    }
+
+    /// The inside of `${…}`.
+    fn parameter(&mut self, inner: &str, is_quoted: bool, out: &mut Fields) {
+        let length = inner.strip_prefix('#').filter(|rest| !rest.is_empty());
+        if let Some(rest) = length {
+            self.word(
+                rest.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'),
+                Mode::Quoted,
+            );
+            out.unknown();
+            return;
+        }
+        let indirect = inner.strip_prefix('!');
+        let body = indirect.unwrap_or(inner);
+        let name = name_of(body);
+        let mut rest = body.get(name.len()..).unwrap_or_default();
+        // Arrays are as many words as they have elements.
+        let is_quoted = is_quoted && !rest.starts_with("[@]");
+        if rest.starts_with('[') {
+            let end = rest.find(']').unwrap_or(rest.len());
+            self.word(rest.get(1..end).unwrap_or_default(), Mode::Quoted);
+            rest = rest.get(end + 1..).unwrap_or_default();
+        }
+        if indirect.is_some() && !matches!(rest, "*" | "@") && !body.contains("[@]") && !body.contains("[*]")
+        {
+            let target = self.variable(name).and_then(|flow| flow.text);
+            if target.is_none() {
+                self.out.approve(
+                    "unclear/indirect-expansion",
+                    "a variable that is named by another",
+                );
+            }
+            self.word(rest, Mode::Quoted);
+            match target {
+                Some(target) if rest.is_empty() => self.put_variable(&target, is_quoted, out),
+                _ => out.unknown(),
+            }
+            return;
+        }
+        let (operator, argument) = operator(rest);
+        let value = self.variable(name);
+        self.tainted |= value.as_ref().map_or(0, Flow::bits);
+        let known = value.and_then(|flow| flow.text);
+        match operator {
+            "" => self.put_variable(name, is_quoted, out),
+            "-" | ":-" | "=" | ":=" => {
+                let default = self.word(argument, if is_quoted { Mode::One } else { Mode::Fields });
+                if operator.ends_with('=') && known.is_none() {
+                    self.set(name, flow_of(&default));
+                }
+                match known {
+                    Some(text) => self.put(&text, is_quoted, out),
+                    // It is most often unset here, or holds what is meant to be the same.
+                    None => {
+                        out.open().dynamic |= default.dynamic;
+                        self.put(&default.text, is_quoted, out);
+                    }
+                }
+            }
+            "+" | ":+" => {
+                let other = self.word(argument, Mode::One);
+                out.open().dynamic = true;
+                self.put(&other.text, is_quoted, out);
+            }
+            "@" => {
+                if argument.starts_with('P') {
+                    self.out.approve(
+                        "unclear/prompt-expansion",
+                        "a variable whose value is expanded like a prompt",
+                    );
+                    if let Some(text) = &known {
+                        self.word(text, Mode::Quoted);
+                    }
+                }
+                match (argument, known) {
+                    ("L", Some(text)) => self.put(&text.to_lowercase(), is_quoted, out),
+                    ("U", Some(text)) => self.put(&text.to_uppercase(), is_quoted, out),
+                    ("Q" | "E", Some(text)) => self.put(&super::literal::unescape(&text), is_quoted, out),
+                    _ => out.unknown(),
+                }
+            }
+            _ => {
+                let argument = self.word(argument, Mode::One);
+                let edited = known
+                    .filter(|_| !argument.dynamic)
+                    .and_then(|text| edit(&text, operator, &argument.text));
+                match edited {
+                    Some(text) => self.put(&text, is_quoted, out),
+                    None => out.unknown(),
+                }
+            }
+        }
+    }
+}
+
+/// A word as what a variable holds.
+pub(super) fn flow_of(word: &Word) -> Flow {
+    if word.dynamic {
+        Flow::default()
+    } else {
+        Flow::known(word.text.clone())
+    }
+}
+
+const fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'_' | b'.' | b'/' | b':' | b',' | b'@' | b'%' | b'+' | b'=' | b'-' | b'~'
+        )
+}
+
+fn has_commands(text: &str) -> bool {
+    text.contains([';', '|', '\n']) || text.contains("&&")
+}
+
+fn char_at(text: &str, at: usize) -> &str {
+    let length = text
+        .get(at..)
+        .and_then(|rest| rest.chars().next())
+        .map_or(0, char::len_utf8);
+    text.get(at..at + length).unwrap_or_default()
+}
+
+/// How long the text is that nothing happens in.
+fn plain_run(text: &str, is_double: bool) -> usize {
+    let stops =
+        |b: u8| matches!(b, b'\\' | b'"' | b'$' | b'`') || (!is_double && b"';|&<>\n()~".contains(&b));
+    text.bytes().position(stops).unwrap_or(text.len())
+}
+
+/// The name of a variable or special parameter that a text begins with.
+fn name_of(text: &str) -> &str {
+    let mut chars = text.bytes();
+    let length = match chars.next() {
+        Some(c) if c.is_ascii_alphabetic() || c == b'_' => {
+            1 + chars
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == b'_')
+                .count()
+        }
+        Some(b'0'..=b'9' | b'@' | b'*' | b'#' | b'?' | b'!' | b'$' | b'-') => 1,
+        _ => 0,
+    };
+    text.get(..length).unwrap_or_default()
+}
+
+/// The operator of `${name…}`, and what stands behind it.
+fn operator(rest: &str) -> (&str, &str) {
+    const OPERATORS: [&str; 17] = [
+        ":-", ":=", ":?", ":+", "##", "%%", "//", "^^", ",,", "-", "=", "?", "+", "#", "%", "/", ":",
+    ];
+    let other = ["@", "^", ","];
+    let found = OPERATORS
+        .iter()
+        .chain(&other)
+        .find_map(|o| rest.strip_prefix(*o).map(|argument| (*o, argument)));
+    found.unwrap_or((if rest.is_empty() { "" } else { "?" }, rest))
+}
+
+/// What an operator makes of a known text, when that is simple to tell.
+fn edit(text: &str, operator: &str, argument: &str) -> Option<String> {
+    let is_pattern = argument.contains(['*', '?', '[']);
+    match operator {
+        "^^" => Some(text.to_uppercase()),
+        ",," => Some(text.to_lowercase()),
+        "#" | "##" if !is_pattern => Some(text.strip_prefix(argument).unwrap_or(text).to_owned()),
+        "%" | "%%" if !is_pattern => Some(text.strip_suffix(argument).unwrap_or(text).to_owned()),
+        "//" | "/" if !is_pattern => {
+            let (from, to) = argument.split_once('/').unwrap_or((argument, ""));
+            let is_all = operator == "//";
+            let replaced = |from| {
+                if is_all {
+                    text.replace(from, to)
+                } else {
+                    text.replacen(from, to, 1)
+                }
+            };
+            (!from.is_empty()).then(|| replaced(from))
+        }
+        ":" => {
+            let (offset, length) = argument.split_once(':').unwrap_or((argument, ""));
+            let offset: usize = offset.trim().parse().ok()?;
+            let length: usize = if length.is_empty() {
+                text.len()
+            } else {
+                length.trim().parse().ok()?
+            };
+            Some(text.chars().skip(offset).take(length).collect())
+        }
+        "?" | ":?" => Some(text.to_owned()),
+        _ => None,
+    }
+}
+
+/// The script in backticks, from behind the first, and the place behind the last.
+fn backquoted(raw: &str, from: usize) -> (String, usize) {
+    let mut script = String::new();
+    let mut chars = raw.get(from..).unwrap_or_default().char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '`' => return (script, from + at + 1),
+            '\\' => match chars.next() {
+                Some((_, c @ ('`' | '\\' | '$'))) => script.push(c),
+                Some((_, c)) => script.extend(['\\', c]),
+                None => {}
+            },
+            c => script.push(c),
+        }
+    }
+    (script, raw.len())
+}
+
+/// Brace expansion; `None` stands for words beyond the bound.
+fn braces(raw: &str) -> Vec<Option<String>> {
+    let mut done = Vec::new();
+    let mut left = vec![raw.to_owned()];
+    while let Some(word) = left.pop() {
+        match alternatives(&word) {
+            Some(words) if done.len() + left.len() + words.len() <= MOST_BRACES => {
+                left.extend(words.into_iter().rev())
+            }
+            Some(_) => {
+                done.push(None);
+                return done;
+            }
+            None => done.push(Some(word)),
+        }
+    }
+    done
+}
+
+/// The words that the first brace expression of a word gives.
+fn alternatives(word: &str) -> Option<Vec<String>> {
+    let bytes = word.as_bytes();
+    let mut at = 0;
+    let mut tries = 0;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            b'\'' => at += bytes.get(at + 1..)?.iter().position(|b| *b == b'\'')? + 1,
+            b'"' => at = quoted_end(bytes, at + 1)?,
+            b'$' if bytes.get(at + 1) == Some(&b'{') => at = closer(bytes, at + 2, Open::Parameter)?,
+            b'$' if bytes.get(at + 1) == Some(&b'(') => at = closer(bytes, at + 2, Open::Paren)?,
+            b'{' => {
+                tries += 1;
+                if tries > MOST_TRIES {
+                    return Some(vec![String::new(); MOST_BRACES + 1]);
+                }
+                if let Some(words) = list(bytes, at).and_then(|(end, commas)| members(word, at, end, &commas))
+                {
+                    return Some(words);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+fn quoted_end(bytes: &[u8], from: usize) -> Option<usize> {
+    closer(bytes, from, Open::Double)
+}
+
+/// The end of a brace expression and its commas of this level.
+fn list(bytes: &[u8], open: usize) -> Option<(usize, Vec<usize>)> {
+    let mut depth = 0_usize;
+    let mut commas = Vec::new();
+    let mut at = open;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            b'\'' => at += bytes.get(at + 1..)?.iter().position(|b| *b == b'\'')? + 1,
+            b'"' => at = quoted_end(bytes, at + 1)?,
+            b'$' if bytes.get(at + 1) == Some(&b'{') => at = closer(bytes, at + 2, Open::Parameter)?,
+            b'$' if bytes.get(at + 1) == Some(&b'(') => at = closer(bytes, at + 2, Open::Paren)?,
+            b'{' => depth += 1,
+            b',' if depth == 1 => commas.push(at),
+            b'}' => {
+                depth -= 1;
+                if depth == 0 {
+                    return Some((at, commas));
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+fn members(word: &str, open: usize, end: usize, commas: &[usize]) -> Option<Vec<String>> {
+    let (before, after) = (word.get(..open)?, word.get(end + 1..)?);
+    let whole = |inner: &str| format!("{before}{inner}{after}");
+    if commas.is_empty() {
+        let (first, last) = word.get(open + 1..end)?.split_once("..")?;
+        let mut chars = (first.chars(), last.chars());
+        return match (chars.0.next(), chars.0.next(), chars.1.next(), chars.1.next()) {
+            (Some(from @ ('a'..='z' | 'A'..='Z')), None, Some(to), None) => Some(
+                (from.min(to)..=from.max(to))
+                    .map(|c| whole(&c.to_string()))
+                    .collect(),
+            ),
+            _ => {
+                let (from, to): (i64, i64) = (first.parse().ok()?, last.split("..").next()?.parse().ok()?);
+                let to = to.min(from.saturating_add(MOST_BRACES as i64));
+                Some((from..=to).map(|n| whole(&n.to_string())).collect()).filter(|w: &Vec<_>| !w.is_empty())
+            }
+        };
+    }
+    let starts = std::iter::once(open + 1).chain(commas.iter().map(|c| c + 1));
+    let ends = commas.iter().copied().chain([end]);
+    starts
+        .zip(ends)
+        .map(|(from, to)| word.get(from..to).map(whole))
+        .collect()
+}

@@ -1,0 +1,256 @@
+//! Programs whose output is known when their input is: `echo`, `printf`, and what decodes text.
+
+use std::io::Read;
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+use super::bound::LONGEST;
+use super::flow::Flow;
+use super::words::Word;
+
+/// Reads base64 with and without padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// What a program prints, when it is one of these. `None`: it is none of them.
+pub(super) fn output(name: &str, args: &[Word], stdin: &Flow) -> Option<Flow> {
+    let texts: Vec<&str> = args.iter().map(|word| word.text.as_str()).collect();
+    let is_known = args.iter().all(|word| !word.dynamic);
+    let known = |text: Option<String>| match text {
+        Some(text) if is_known => Flow::known(text),
+        _ => Flow::of(stdin.bits()),
+    };
+    let decoded = |decode: fn(&str) -> Option<String>| {
+        let input = stdin.text.as_deref().filter(|_| is_known);
+        match input.and_then(decode) {
+            Some(text) => Flow::known(text),
+            None => Flow::of(stdin.bits() | Flow::DECODED),
+        }
+    };
+    let has = |flags: &[&str]| texts.iter().any(|text| flags.contains(text));
+    let cluster = |c: char| {
+        texts
+            .iter()
+            .any(|t| t.starts_with('-') && !t.starts_with("--") && t.contains(c))
+    };
+    let is_filter = texts.iter().all(|text| text.starts_with('-'));
+    Some(match name {
+        "echo" => known(Some(echo(&texts))),
+        "printf" => known(printf(&texts)),
+        "cat" | "tee" if is_filter => stdin.clone(),
+        "base64" | "gbase64" if cluster('d') || cluster('D') || has(&["--decode"]) => decoded(base64),
+        "base32" | "basenc" if cluster('d') || has(&["--decode"]) => decoded(|_| None),
+        "xxd" if cluster('r') => decoded(hex),
+        "openssl" if has(&["enc", "base64"]) && has(&["-d"]) => {
+            let is_base64 = has(&["-base64", "-a", "base64"]) && !texts.iter().any(|t| t.starts_with("-aes"));
+            if is_base64 {
+                decoded(base64)
+            } else {
+                decoded(|_| None)
+            }
+        }
+        "rev" => decoded(|text| {
+            Some(
+                text.lines()
+                    .map(|l| l.chars().rev().collect::<String>() + "\n")
+                    .collect(),
+            )
+        }),
+        "tac" => decoded(|text| Some(text.lines().rev().map(|l| format!("{l}\n")).collect())),
+        "tr" => match (texts.as_slice(), stdin.text.as_deref()) {
+            ([from, to], Some(text)) if is_known => Flow::known(translate(text, from, to)),
+            (["-d", set], Some(text)) if is_known => {
+                let set = char_set(set);
+                Flow::known(text.chars().filter(|c| !set.contains(c)).collect())
+            }
+            _ => Flow::of(stdin.bits() | Flow::DECODED),
+        },
+        "gunzip" | "zcat" | "gzcat" => decoded(|_| None),
+        "gzip" | "xz" | "zstd" | "bzip2" | "lz4" | "brotli"
+            if cluster('d') || has(&["--decompress", "--uncompress"]) =>
+        {
+            decoded(|_| None)
+        }
+        "bunzip2" | "bzcat" | "unxz" | "xzcat" | "uudecode" | "unzstd" | "zstdcat" => decoded(|_| None),
+        _ => return None,
+    })
+}
+
+fn echo(args: &[&str]) -> String {
+    let is_flag =
+        |a: &&&str| a.len() > 1 && a.starts_with('-') && a.chars().skip(1).all(|c| "neE".contains(c));
+    let flags = args.iter().take_while(is_flag).count();
+    let has_escapes = args.iter().take(flags).any(|flag| flag.contains('e'));
+    let text = args.get(flags..).unwrap_or_default().join(" ");
+    let text = if has_escapes { unescape(&text) } else { text };
+    text + "\n"
+}
+
+/// `%s`, `%b`, `%d` and escapes.
+fn printf(args: &[&str]) -> Option<String> {
+    let args = args.strip_prefix(&["--"]).unwrap_or(args);
+    let (format, mut values) = args.split_first()?;
+    let format = unescape(format);
+    let mut out = String::new();
+    loop {
+        let before = values.len();
+        let mut chars = format.chars();
+        while let Some(c) = chars.next() {
+            if c != '%' {
+                out.push(c);
+                continue;
+            }
+            let mut kind = chars.next()?;
+            while kind.is_ascii_digit() || matches!(kind, '-' | '.' | '+' | ' ') {
+                kind = chars.next()?;
+            }
+            if kind == '%' {
+                out.push('%');
+                continue;
+            }
+            let value = values.split_first().map_or("", |(first, rest)| {
+                values = rest;
+                *first
+            });
+            match kind {
+                's' | 'd' | 'i' | 'u' => out.push_str(value),
+                'b' => out.push_str(&unescape(value)),
+                'c' => out.extend(value.chars().next()),
+                _ => return None,
+            }
+            if out.len() > LONGEST {
+                return None;
+            }
+        }
+        if values.is_empty() || values.len() == before {
+            return Some(out);
+        }
+    }
+}
+
+/// The escapes of `$'…'`, `echo -e` and `printf`.
+pub(super) fn unescape(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        if *byte != b'\\' {
+            out.push(*byte);
+            continue;
+        }
+        let Some((escape, after)) = rest.split_first() else {
+            out.push(b'\\');
+            break;
+        };
+        rest = after;
+        let (radix, most) = match escape {
+            b'x' => (16, 2),
+            b'u' => (16, 4),
+            b'U' => (16, 8),
+            b'0'..=b'7' => (8, 3),
+            _ => (0, 0),
+        };
+        if radix > 0 {
+            let digits = if radix == 8 {
+                rest_from(escape, rest, text)
+            } else {
+                rest
+            };
+            // `\0` may have three digits behind it.
+            let most = if *escape == b'0' { 4 } else { most };
+            let length = digits
+                .iter()
+                .take(most)
+                .take_while(|b| char::from(**b).is_digit(radix))
+                .count();
+            let number = digits.get(..length).and_then(|d| std::str::from_utf8(d).ok());
+            let number = number
+                .and_then(|d| u32::from_str_radix(d, radix).ok())
+                .unwrap_or_default();
+            rest = digits.get(length..).unwrap_or_default();
+            match (matches!(escape, b'u' | b'U'), char::from_u32(number)) {
+                (true, Some(c)) => out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),
+                _ => out.push(number.to_le_bytes().first().copied().unwrap_or_default()),
+            }
+            continue;
+        }
+        match escape {
+            b'n' => out.push(b'\n'),
+            b't' => out.push(b'\t'),
+            b'r' => out.push(b'\r'),
+            b'a' | b'b' | b'f' | b'v' | b'c' => {}
+            b'e' | b'E' => out.push(0x1b),
+            b'\\' | b'\'' | b'"' | b'?' => out.push(*escape),
+            other => out.extend_from_slice(&[b'\\', *other]),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The rest with its escape in front again: an octal number begins with it.
+fn rest_from<'t>(escape: &u8, rest: &'t [u8], text: &'t str) -> &'t [u8] {
+    let _ = escape;
+    let from = text.len() - rest.len() - 1;
+    text.as_bytes().get(from..).unwrap_or_default()
+}
+
+/// Text that was base64; gzip inside is opened as well.
+pub(super) fn base64(text: &str) -> Option<String> {
+    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let text = text.replace('-', "+").replace('_', "/");
+    plain(BASE64.decode(text).ok()?)
+}
+
+fn hex(text: &str) -> Option<String> {
+    let digits: Vec<u8> = text.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    plain(digits.chunks_exact(2).map(byte).collect::<Option<Vec<u8>>>()?)
+}
+
+/// Bytes as text, unpacked when they are packed.
+fn plain(bytes: Vec<u8>) -> Option<String> {
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let mut text = String::new();
+        let unpacked = flate2::read::GzDecoder::new(bytes.as_slice());
+        unpacked.take(LONGEST as u64).read_to_string(&mut text).ok()?;
+        return Some(text);
+    }
+    String::from_utf8(bytes).ok()
+}
+
+fn char_set(set: &str) -> Vec<char> {
+    let set = set
+        .replace("[:space:]", " \t\n")
+        .replace("[:lower:]", "a-z")
+        .replace("[:upper:]", "A-Z");
+    let set = unescape(&set);
+    let chars: Vec<char> = set.chars().take(256).collect();
+    let mut out = Vec::new();
+    let mut at = 0;
+    while let Some(from) = chars.get(at) {
+        match (chars.get(at + 1), chars.get(at + 2)) {
+            (Some('-'), Some(to)) if to >= from && (*to as u32 - *from as u32) < 256 => {
+                out.extend(*from..=*to);
+                at += 3;
+            }
+            _ => {
+                out.push(*from);
+                at += 1;
+            }
+        }
+    }
+    out
+}
+
+fn translate(text: &str, from: &str, to: &str) -> String {
+    let (from, to) = (char_set(from), char_set(to));
+    let map = |c: char| match from.iter().position(|f| *f == c) {
+        Some(at) => to.get(at).or(to.last()).copied().unwrap_or(c),
+        None => c,
+    };
+    text.chars().map(map).collect()
+}

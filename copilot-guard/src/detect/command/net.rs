@@ -1,0 +1,695 @@
+//! Programs of the network: where they send to, what they send, and what they bring.
+
+use super::super::network::is_data_label;
+use super::argv::{Call, Outcome};
+use super::flow::Flow;
+use super::opts::Options;
+use super::words::{Note, Word};
+use super::{hosts, paths};
+
+/// What makes data worth nothing to others: nothing of files, secrets or this machine.
+const ANY: u8 = Flow::DATA | Flow::SECRET | Flow::MACHINE;
+
+/// Something goes to a host that is not ours.
+fn sends(call: &Call<'_>, out: &mut Outcome) {
+    let _ = call;
+    out.judgement
+        .block("exfiltration/upload", "sends data to a host that is not ours");
+}
+
+/// Something comes from a host: it may be run later.
+fn brings(call: &Call<'_>, is_foreign: bool, target: Option<&Word>, out: &mut Outcome) {
+    let bits = if is_foreign { Flow::DOWNLOAD } else { Flow::FETCHED };
+    if is_foreign {
+        out.judgement
+            .approve("exfiltration/request", "asks a host that is not ours");
+    }
+    match target {
+        Some(file) if file.text != "-" && !file.text.starts_with("/dev/std") => {
+            paths::write(&mut out.judgement, call.world.folder, file);
+            out.files
+                .push((paths::plain(&file.text).to_owned(), Flow::of(bits)));
+        }
+        _ => out.out.add(bits),
+    }
+}
+
+/// The last part of an address, as downloads are named.
+fn last_part(url: &str) -> &str {
+    url.split(['?', '#'])
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('/')
+        .rsplit('/')
+        .next()
+        .unwrap_or_default()
+}
+
+/// Whether the address itself carries what was read here.
+fn carries(call: &Call<'_>) -> bool {
+    call.world.tainted & (Flow::SECRET | Flow::MACHINE | Flow::DATA) != 0
+}
+
+const CURL_SHORT: &str = "AbcCdDeEFHhKmoPQrTtuUwxXyYz";
+const CURL_LONG: &[&str] = &[
+    "data",
+    "data-ascii",
+    "data-binary",
+    "data-raw",
+    "data-urlencode",
+    "json",
+    "form",
+    "form-string",
+    "upload-file",
+    "output",
+    "output-dir",
+    "request",
+    "header",
+    "user",
+    "user-agent",
+    "referer",
+    "cookie",
+    "cookie-jar",
+    "proxy",
+    "preproxy",
+    "socks5",
+    "socks5-hostname",
+    "socks4",
+    "socks4a",
+    "proxy-user",
+    "config",
+    "url",
+    "connect-to",
+    "resolve",
+    "dns-servers",
+    "doh-url",
+    "interface",
+    "max-time",
+    "connect-timeout",
+    "retry",
+    "retry-delay",
+    "retry-max-time",
+    "range",
+    "cacert",
+    "capath",
+    "cert",
+    "key",
+    "cert-type",
+    "key-type",
+    "limit-rate",
+    "write-out",
+    "unix-socket",
+    "abstract-unix-socket",
+    "netrc-file",
+    "quote",
+    "mail-from",
+    "mail-rcpt",
+    "ftp-port",
+    "aws-sigv4",
+    "oauth2-bearer",
+    "url-query",
+    "trace",
+    "trace-ascii",
+    "dump-header",
+    "stderr",
+    "engine",
+    "variable",
+    "expand-data",
+    "expand-url",
+    "etag-save",
+    "etag-compare",
+    "hostpubsha256",
+    "ciphers",
+    "max-filesize",
+    "max-redirs",
+    "speed-limit",
+    "speed-time",
+    "libcurl",
+];
+
+/// `curl`.
+pub(super) fn curl(call: &Call<'_>, out: &mut Outcome) {
+    let options = Options::read(call.args, CURL_SHORT, CURL_LONG);
+    let mut urls: Vec<&Word> = options.operands.clone();
+    urls.extend(options.values(&["url", "expand-url"]));
+    let is_loopback_socket = options.has(&["unix-socket", "abstract-unix-socket"]);
+    let mut is_foreign = urls
+        .iter()
+        .any(|url| hosts::is_foreign(call.cx, url) && !url.text.starts_with("file:"))
+        && !is_loopback_socket;
+    if options.has(&["config"]) || options.has(&["K"]) {
+        is_foreign = true;
+        out.judgement
+            .approve("unclear/configuration", "takes its orders from a file");
+        for file in options.values(&["K", "config"]) {
+            let known = call
+                .world
+                .files
+                .get(paths::plain(&file.text))
+                .or(Some(call.stdin))
+                .and_then(|flow| flow.text.as_deref());
+            if known.is_some_and(|text| {
+                ["data", "upload-file", "form"]
+                    .iter()
+                    .any(|word| text.contains(word))
+            }) {
+                sends(call, out);
+            }
+        }
+    }
+    for elsewhere in options.values(&["connect-to", "resolve"]) {
+        // HOST:PORT:HOST:PORT, and HOST:PORT:ADDRESS.
+        let target = elsewhere
+            .text
+            .trim_start_matches('+')
+            .splitn(3, ':')
+            .nth(2)
+            .unwrap_or_default();
+        is_foreign |= hosts::is_foreign(
+            call.cx,
+            &Word::known(target.split(',').next().unwrap_or_default()),
+        );
+    }
+    for proxy in options.values(&[
+        "x",
+        "proxy",
+        "preproxy",
+        "socks5",
+        "socks5-hostname",
+        "socks4",
+        "socks4a",
+        "doh-url",
+        "dns-servers",
+    ]) {
+        if !proxy.text.is_empty() && hosts::is_foreign(call.cx, proxy) {
+            is_foreign = true;
+            out.judgement
+                .block("exfiltration/proxy", "sends traffic by a host that is not ours");
+        }
+    }
+    if options.has(&["noproxy"]) && options.values(&["noproxy"]).iter().any(|v| v.text == "*")
+        || call
+            .args
+            .iter()
+            .any(|arg| arg.text == "--noproxy" || arg.text == "--noproxy=*")
+    {
+        out.judgement
+            .approve("self-approval/proxy", "goes past the proxy");
+    }
+    let bodies = options.values(&[
+        "d",
+        "data",
+        "data-ascii",
+        "data-binary",
+        "data-urlencode",
+        "json",
+        "F",
+        "form",
+        "T",
+        "upload-file",
+        "data-raw",
+        "form-string",
+        "url-query",
+        "variable",
+    ]);
+    let method = options
+        .values(&["X", "request"])
+        .first()
+        .map_or(String::new(), |m| m.text.to_uppercase());
+    let is_upload = !bodies.is_empty() || matches!(method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE");
+    for body in &bodies {
+        for file in body
+            .text
+            .split(';')
+            .next()
+            .and_then(|text| text.split_once(['@', '<']))
+            .map(|(_, file)| file)
+            .into_iter()
+        {
+            let bits = paths::read(&mut out.judgement, call.world.folder, &Word::known(file));
+            if bits & Flow::SECRET != 0 {
+                out.judgement
+                    .block("exfiltration/secret", "sends a file with secrets");
+            }
+        }
+    }
+    for file in options.values(&["T", "upload-file"]) {
+        let bits = paths::read(&mut out.judgement, call.world.folder, file);
+        if bits & Flow::SECRET != 0 {
+            out.judgement
+                .block("exfiltration/secret", "sends a file with secrets");
+        }
+    }
+    for url in urls
+        .iter()
+        .filter(|url| url.text.to_ascii_lowercase().starts_with("file:"))
+    {
+        let bits = paths::read(&mut out.judgement, call.world.folder, url);
+        out.out.add(bits | Flow::DATA);
+    }
+    if is_foreign {
+        let has_credentials = options.has(&["n", "netrc", "netrc-file"]);
+        if is_upload
+            || carries(call)
+            || call.stdin.has(ANY)
+                && call
+                    .args
+                    .iter()
+                    .any(|arg| arg.text.contains("@-") || arg.text == "-T-")
+            || has_credentials
+        {
+            sends(call, out);
+        }
+    } else if is_upload && call.world.tainted & Flow::SECRET != 0 && urls.is_empty() {
+        sends(call, out);
+    }
+    if urls.is_empty() && !options.has(&["K", "config"]) {
+        return;
+    }
+    let outputs = options.values(&["o", "output"]);
+    let is_remote_name = options.has(&["O", "remote-name", "remote-name-all", "J"]);
+    for (at, url) in urls.iter().enumerate() {
+        let name = Word::known(last_part(&url.text));
+        let target = outputs
+            .get(at)
+            .or(outputs.first())
+            .copied()
+            .or(is_remote_name.then_some(&name));
+        brings(call, is_foreign, target, out);
+    }
+    if options.has(&["k", "insecure"]) && is_foreign {
+        out.judgement
+            .approve("privilege/unchecked-tls", "certificates are not checked");
+    }
+}
+
+/// `wget` and other programs that download to files.
+pub(super) fn wget(call: &Call<'_>, out: &mut Outcome) {
+    let short = "OPoaetTwQUABDRlixd";
+    let long = [
+        "output-document",
+        "directory-prefix",
+        "post-file",
+        "post-data",
+        "body-file",
+        "body-data",
+        "method",
+        "header",
+        "user",
+        "password",
+        "execute",
+        "input-file",
+        "use-askpass",
+        "config",
+        "tries",
+        "timeout",
+        "user-agent",
+        "out",
+        "dir",
+        "all-proxy",
+        "http-proxy",
+        "https-proxy",
+        "limit-rate",
+        "referer",
+    ];
+    let options = Options::read(call.args, short, &long);
+    let is_foreign = options.operands.iter().any(|url| hosts::is_foreign(call.cx, url));
+    for file in options.values(&["post-file", "body-file"]) {
+        let bits = paths::read(&mut out.judgement, call.world.folder, file);
+        if bits & Flow::SECRET != 0 {
+            out.judgement
+                .block("exfiltration/secret", "sends a file with secrets");
+        }
+    }
+    if is_foreign
+        && (options.has(&["post-file", "post-data", "body-file", "body-data"])
+            || options
+                .values(&["method"])
+                .iter()
+                .any(|m| !m.text.eq_ignore_ascii_case("get"))
+            || carries(call))
+    {
+        sends(call, out);
+    }
+    for setting in options.values(&["e", "execute"]) {
+        let lower = setting.text.to_ascii_lowercase();
+        if lower.contains("proxy") || lower.contains("askpass") {
+            out.judgement
+                .block("exfiltration/proxy", "sends traffic by a host that is not ours");
+        }
+    }
+    for proxy in options.values(&["all-proxy", "http-proxy", "https-proxy"]) {
+        if hosts::is_foreign(call.cx, proxy) {
+            out.judgement
+                .block("exfiltration/proxy", "sends traffic by a host that is not ours");
+        }
+    }
+    if options.has(&["use-askpass"]) {
+        out.judgement
+            .block("remote-code/command-option", "an option that runs a command");
+    }
+    if options.has(&["i", "input-file"]) && call.name == "wget" {
+        out.judgement
+            .approve("unclear/configuration", "takes its orders from a file");
+    }
+    if options.has(&["no-proxy"]) {
+        out.judgement
+            .approve("self-approval/proxy", "goes past the proxy");
+    }
+    let outputs = options.values(&[
+        "O",
+        "output-document",
+        "out",
+        if call.name == "wget" { "O" } else { "o" },
+    ]);
+    for url in &options.operands {
+        let name = Word::known(last_part(&url.text));
+        brings(
+            call,
+            is_foreign,
+            Some(outputs.first().copied().unwrap_or(&name)),
+            out,
+        );
+        let is_stdout = call
+            .args
+            .iter()
+            .any(|arg| arg.text.starts_with('-') && !arg.text.starts_with("--") && arg.text.ends_with("O-"));
+        if is_stdout || outputs.first().is_some_and(|file| file.text == "-") {
+            out.out
+                .add(if is_foreign { Flow::DOWNLOAD } else { Flow::FETCHED });
+        }
+    }
+}
+
+/// `http`, `https`, `xh`.
+pub(super) fn httpie(call: &Call<'_>, out: &mut Outcome) {
+    let operands: Vec<&Word> = call
+        .args
+        .iter()
+        .filter(|arg| !arg.text.starts_with('-'))
+        .collect();
+    let is_method = |word: &&&Word| word.text.bytes().all(|b| b.is_ascii_uppercase()) && word.text.len() > 2;
+    let method = operands.first().filter(is_method).map(|word| word.text.clone());
+    let url = operands.get(usize::from(method.is_some()));
+    let is_foreign = url.is_some_and(|url| hosts::is_foreign(call.cx, url));
+    let has_body = operands
+        .iter()
+        .skip(1 + usize::from(method.is_some()))
+        .any(|item| item.text.contains(['=', '@']) && !item.text.contains("=="));
+    if is_foreign
+        && (has_body
+            || method.as_deref().is_some_and(|m| m != "GET" && m != "HEAD")
+            || call.stdin.has(ANY)
+            || carries(call))
+    {
+        sends(call, out);
+    }
+    if url.is_some() {
+        brings(call, is_foreign, None, out);
+    }
+}
+
+/// Plain connections: `nc`, `socat`, `telnet`, `ftp`.
+pub(super) fn socket(call: &Call<'_>, out: &mut Outcome) {
+    let args = call.args;
+    let has = |flags: &[&str]| args.iter().any(|arg| flags.contains(&arg.text.as_str()));
+    let cluster = |c: char| {
+        args.iter()
+            .any(|arg| arg.text.starts_with('-') && !arg.text.starts_with("--") && arg.text.contains(c))
+    };
+    if call.name == "nc" && (cluster('e') || cluster('c') || has(&["--exec", "--sh-exec", "--lua-exec"])) {
+        out.judgement
+            .block("exfiltration/shell-socket", "a shell over a connection");
+    }
+    let is_socat_shell = |arg: &Word| {
+        let lower = arg.text.to_ascii_lowercase();
+        lower.starts_with("exec:")
+            || lower.starts_with("system:")
+            || lower.starts_with("shell:")
+            || lower.contains("pty")
+    };
+    if call.name == "socat" && args.iter().any(is_socat_shell) {
+        out.judgement
+            .block("exfiltration/shell-socket", "a shell over a connection");
+    }
+    let is_listening = (call.name == "nc" && cluster('l'))
+        || args
+            .iter()
+            .any(|arg| arg.text.to_ascii_lowercase().contains("listen"));
+    let is_scan = call.name == "nc" && cluster('z');
+    let host = args.iter().find(|arg| {
+        !arg.text.starts_with('-')
+            && arg
+                .text
+                .bytes()
+                .any(|b| b.is_ascii_alphabetic() || b == b'.' || b == b':')
+    });
+    let is_foreign = match (call.name, host) {
+        ("socat", _) => args.iter().any(|arg| {
+            let lower = arg.text.to_ascii_lowercase();
+            let target = [
+                "tcp:",
+                "tcp4:",
+                "tcp6:",
+                "udp:",
+                "openssl:",
+                "ssl:",
+                "tcp-connect:",
+                "openssl-connect:",
+                "udp-sendto:",
+                "udp4:",
+                "socks4:",
+                "proxy:",
+            ]
+            .iter()
+            .find_map(|kind| lower.strip_prefix(kind));
+            target.is_some_and(|target| hosts::is_foreign(call.cx, &Word::known(target)))
+        }),
+        (_, Some(host)) => hosts::is_foreign(call.cx, host),
+        (_, None) => !args.is_empty() && !is_listening,
+    };
+    if is_listening {
+        out.judgement
+            .approve("exfiltration/server", "waits for connections");
+    }
+    if is_foreign {
+        let reads_file = args.iter().any(|arg| {
+            arg.text.to_ascii_lowercase().starts_with("file:")
+                || arg.text.to_ascii_lowercase().starts_with("open:")
+        });
+        let is_transfer = matches!(
+            call.name,
+            "ftp" | "lftp" | "ncftp" | "ncftpput" | "tftp" | "smbclient"
+        );
+        if call.stdin.has(ANY)
+            || call.stdin.text.is_some()
+            || reads_file
+            || carries(call)
+            || is_transfer && !call.stdin.is_empty()
+            || has(&["-c", "put"]) && is_transfer
+            || call.name == "ncftpput"
+        {
+            out.judgement
+                .block("exfiltration/connection", "sends data to a host that is not ours");
+        } else if !is_scan || !is_transfer {
+            out.judgement.approve(
+                "exfiltration/connection",
+                "a connection to a host that is not ours",
+            );
+        }
+    }
+    out.out
+        .add(if is_foreign { Flow::DOWNLOAD } else { Flow::FETCHED });
+}
+
+/// Copies between machines.
+pub(super) fn copy(call: &Call<'_>, out: &mut Outcome) {
+    if matches!(call.name, "croc" | "wormhole" | "magic-wormhole") {
+        sends(call, out);
+        return;
+    }
+    if call.name == "rclone" {
+        let writes = call.args.iter().any(|arg| {
+            matches!(
+                arg.text.as_str(),
+                "copy" | "sync" | "move" | "copyto" | "moveto" | "rcat" | "serve" | "mount"
+            )
+        });
+        if writes {
+            out.judgement
+                .block("exfiltration/upload", "copies to a remote store");
+        }
+        return;
+    }
+    let options = Options::read(
+        call.args,
+        if call.name == "rsync" {
+            "efTBM"
+        } else {
+            "cFiJloPSXbB"
+        },
+        &[
+            "rsh",
+            "rsync-path",
+            "exclude",
+            "include",
+            "filter",
+            "files-from",
+            "password-file",
+            "log-file",
+            "port",
+            "bwlimit",
+            "out-format",
+            "temp-dir",
+            "exclude-from",
+            "link-dest",
+        ],
+    );
+    for setting in options.values(&["o"]) {
+        hosts::ssh_option(call.cx, setting, call.stdin, &mut out.judgement);
+    }
+    if options.has(&["S"]) && call.name != "rsync" {
+        out.judgement
+            .block("remote-code/command-option", "an option that runs a command");
+    }
+    let is_remote = |word: &Word| {
+        let text = word.text.as_str();
+        let before = text.split('/').next().unwrap_or_default();
+        before.contains(':') && before.len() > 2 || hosts::is_url(text) || text.contains("::")
+    };
+    if call.name == "sftp" {
+        let is_foreign = options
+            .operands
+            .first()
+            .is_some_and(|host| hosts::is_foreign(call.cx, host));
+        if is_foreign && (!call.stdin.is_empty() || options.has(&["b"])) {
+            sends(call, out);
+        } else if is_foreign {
+            out.judgement.approve(
+                "exfiltration/connection",
+                "a connection to a host that is not ours",
+            );
+        }
+        return;
+    }
+    let Some((target, sources)) = options.operands.split_last() else {
+        return;
+    };
+    let mut bits = 0;
+    for source in sources.iter().filter(|source| !is_remote(source)) {
+        bits |= paths::read(&mut out.judgement, call.world.folder, source);
+    }
+    let is_local = !is_remote(target);
+    if !is_local {
+        if hosts::is_foreign(call.cx, target) {
+            sends(call, out);
+        } else if bits & Flow::SECRET != 0 {
+            out.judgement
+                .approve("exfiltration/secret", "copies secrets to another machine");
+        }
+        return;
+    }
+    let from = sources
+        .iter()
+        .filter(|source| is_remote(source))
+        .any(|source| hosts::is_foreign(call.cx, source));
+    let is_fetch = sources.iter().any(|source| is_remote(source));
+    if is_fetch {
+        brings(call, from, Some(target), out);
+    } else {
+        paths::write(&mut out.judgement, call.world.folder, target);
+        if call.name == "rsync" && options.has(&["delete"]) {
+            super::system::removed(call, target, true, out);
+        }
+    }
+}
+
+/// Programs that look names up: a name can carry data.
+pub(super) fn name(call: &Call<'_>, out: &mut Outcome) {
+    for arg in call
+        .args
+        .iter()
+        .filter(|arg| !arg.text.starts_with('-') && arg.text.len() > 1)
+    {
+        let text = arg.text.trim_start_matches('@');
+        if text.bytes().all(|b| b.is_ascii_digit()) {
+            continue;
+        }
+        let is_odd = text
+            .split('.')
+            .any(|label| is_odd_label(label) || is_data_label(label))
+            || text.len() > 100;
+        let is_foreign = hosts::is_foreign(call.cx, &Word::known(text));
+        if arg.dynamic && (call.world.is_substituted || carries(call)) || (is_odd && is_foreign) {
+            out.judgement
+                .block("exfiltration/name", "data in the name of a host");
+        } else if arg.dynamic {
+            out.judgement.approve(
+                "exfiltration/name",
+                "a name that is only known when it is looked up",
+            );
+        }
+    }
+    if matches!(call.name, "dig" | "nslookup" | "host")
+        && call.args.iter().any(|arg| arg.text.eq_ignore_ascii_case("txt"))
+    {
+        out.judgement
+            .approve("exfiltration/name", "asks for text by a name");
+        out.out.add(Flow::DOWNLOAD);
+    }
+    if call.name == "ping" && call.args.iter().any(|arg| arg.text == "-p")
+        || matches!(call.name, "whois" | "finger") && (call.args.len() > 2 || carries(call))
+    {
+        out.judgement.block("exfiltration/name", "data in a packet");
+    }
+    out.out.add(Flow::DATA);
+}
+
+/// Whether a label of a name looks like encoded data.
+fn is_odd_label(label: &str) -> bool {
+    let digits = label.bytes().filter(u8::is_ascii_digit).count();
+    let is_mixed =
+        label.bytes().any(|b| b.is_ascii_uppercase()) && label.bytes().any(|b| b.is_ascii_lowercase());
+    let is_hex = label.len() >= 16 && label.bytes().all(|b| b.is_ascii_hexdigit());
+    label.len() > 40 || is_hex || (label.len() >= 20 && (digits > 3 || is_mixed))
+}
+
+/// Mail leaves.
+pub(super) fn mail(call: &Call<'_>, out: &mut Outcome) {
+    let is_asking = call
+        .args
+        .iter()
+        .all(|arg| matches!(arg.text.as_str(), "-V" | "--version" | "--help"));
+    if !is_asking || !call.stdin.is_empty() {
+        out.judgement.block("exfiltration/mail", "sends mail");
+    }
+}
+
+/// Tunnels into this network.
+pub(super) fn tunnel(call: &Call<'_>, out: &mut Outcome) {
+    let is_asking = call.args.iter().all(|arg| {
+        matches!(
+            arg.text.as_str(),
+            "version" | "--version" | "-v" | "help" | "--help" | "status"
+        )
+    });
+    if !is_asking {
+        out.judgement
+            .block("exfiltration/tunnel", "a tunnel into this network");
+    }
+}
+
+/// Browsers ask for addresses as well.
+pub(super) fn browser(call: &Call<'_>, out: &mut Outcome) {
+    for url in call.args.iter().filter(|arg| {
+        hosts::is_url(&arg.text)
+            || matches!(call.name, "lynx" | "w3m" | "links" | "elinks") && !arg.text.starts_with('-')
+    }) {
+        if hosts::is_foreign(call.cx, url) {
+            if carries(call) || call.stdin.has(ANY) {
+                sends(call, out);
+            }
+            brings(call, true, None, out);
+        }
+    }
+}

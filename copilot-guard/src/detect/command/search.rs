@@ -1,0 +1,324 @@
+//! Looking for secrets, and `find`, which can also run and delete.
+
+use super::argv::{Call, Outcome};
+use super::flow::Flow;
+use super::opts::Options;
+use super::words::{Note, Word};
+use super::wrappers::Peel;
+use super::{argv, paths, system};
+
+/// Words that name secrets when they are all that is looked for.
+const WORDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "api_key",
+    "apikey",
+    "api-key",
+    "access_key",
+    "secret_key",
+    "private_key",
+    "credential",
+    "credentials",
+    "bearer",
+    "client_secret",
+    "aws_secret",
+    "auth_token",
+    "access_token",
+    "pwd",
+];
+
+/// Beginnings of secrets, which nobody looks for otherwise.
+const SHAPES: &[&str] = &[
+    "private key",
+    "akia",
+    "ghp_",
+    "github_pat_",
+    "xox[",
+    "xoxb",
+    "sk_live",
+    "sk-ant",
+    "sk-[",
+    "aiza",
+    "eyj",
+    "-----begin",
+    "asia[",
+    "glpat",
+    "npm_[",
+    "aws_secret_access_key",
+    "aws_access_key_id",
+];
+
+/// `find … -exec`, `fd -x`: the commands in it.
+pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
+    let is_start = |arg: &Word| match call.name {
+        "find" => matches!(arg.text.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir"),
+        _ => matches!(arg.text.as_str(), "-x" | "-X" | "--exec" | "--exec-batch"),
+    };
+    let roots = call
+        .args
+        .iter()
+        .take_while(|arg| !arg.text.starts_with(['-', '(', '!']));
+    let folders: Vec<&Word> = roots.collect();
+    let mut at = 0;
+    let mut runs = 0;
+    while let Some(place) = call
+        .args
+        .get(at..)
+        .and_then(|rest| rest.iter().position(is_start))
+    {
+        let from = at + place + 1;
+        let rest = call.args.get(from..).unwrap_or_default();
+        let length = rest
+            .iter()
+            .position(|arg| matches!(arg.text.as_str(), ";" | "+"))
+            .unwrap_or(rest.len());
+        let inner: Vec<Word> = rest
+            .get(..length)
+            .unwrap_or_default()
+            .iter()
+            .map(|arg| found(arg, &folders))
+            .collect();
+        runs += 1;
+        if runs > 8 {
+            out.judgement
+                .block("unclear/too-deep", "too many commands in one search");
+            break;
+        }
+        let cx = super::words::Cx {
+            depth: call.cx.depth + 1,
+            ..*call.cx
+        };
+        let outcome = argv::run(&cx, call.world, &Flow::default(), &inner);
+        out.judgement.merge(outcome.judgement);
+        out.out.join(outcome.out);
+        at = from + length;
+    }
+    Peel::Not
+}
+
+/// `{}` stands for anything below the folders.
+fn found(arg: &Word, folders: &[&Word]) -> Word {
+    if !arg.text.contains("{}") {
+        return arg.clone();
+    }
+    let folder = folders
+        .first()
+        .map_or(".", |folder| folder.text.trim_end_matches('/'));
+    Word {
+        text: arg
+            .text
+            .replace("{}", &format!("{folder}/{}", super::words::UNKNOWN)),
+        dynamic: true,
+    }
+}
+
+/// Judges a search.
+pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
+    match call.name {
+        "grep" | "rg" => grep(call, out),
+        "find" | "fd" | "locate" => find(call, out),
+        "gitleaks" | "detect-secrets" | "trufflehog" => {
+            out.judgement
+                .approve("reconnaissance/secret-scanner", "looks for secrets");
+            out.out.add(Flow::SECRET);
+        }
+        _ => out.judgement.block(
+            "reconnaissance/secret-scanner",
+            "a tool that collects credentials",
+        ),
+    }
+}
+
+/// Whether a pattern looks for secrets: surely, or when the place fits.
+fn looks_for(pattern: &str) -> (bool, bool) {
+    let lower = pattern
+        .to_lowercase()
+        .replace(['\\', '\'', '"'], "")
+        .replace("[_-]?", "_")
+        .replace("[-_]?", "_")
+        .replace("[ _-]?", "_");
+    let is_shape = SHAPES.iter().any(|shape| lower.contains(shape));
+    let parts = lower
+        .split(['|', '(', ')'])
+        .map(|part| part.trim_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_'));
+    let named = parts.filter(|part| {
+        WORDS.contains(part)
+            || WORDS.iter().any(|word| {
+                part.strip_prefix(word).is_some_and(|rest| {
+                    rest.trim_start_matches(['s', '.', ' ', '*', '[', ']', ':', '=', '+'])
+                        .is_empty()
+                })
+            })
+    });
+    let count = named.count();
+    (is_shape || count > 1, count > 0)
+}
+
+fn grep(call: &Call<'_>, out: &mut Outcome) {
+    let short = if call.name == "grep" {
+        "efmABCdD"
+    } else {
+        "efgtTmABCjMr"
+    };
+    let long = [
+        "regexp",
+        "file",
+        "max-count",
+        "after-context",
+        "before-context",
+        "context",
+        "glob",
+        "type",
+        "include",
+        "exclude",
+        "exclude-dir",
+        "color",
+        "iglob",
+        "type-not",
+    ];
+    let options = Options::read(call.args, short, &long);
+    let mut operands = options.operands.iter();
+    let mut patterns = options.values(&["e", "regexp"]);
+    if patterns.is_empty() && options.values(&["f", "file"]).is_empty() && !options.has(&["files"]) {
+        patterns.extend(operands.next());
+    }
+    let places: Vec<&&Word> = operands.collect();
+    let is_wide = (places.is_empty() && (call.name == "rg" || options.has(&["r", "R", "recursive"])))
+        || places.iter().any(|place| {
+            let path = paths::normal(call.world.folder, &place.text);
+            matches!(
+                path.trim_end_matches('/'),
+                "" | "~" | "/" | "/etc" | "/var" | "/home" | "/opt" | ".."
+            ) || path == "*"
+                || place.text.starts_with("..")
+        });
+    for pattern in &patterns {
+        let (surely, maybe) = looks_for(&pattern.text);
+        if surely || (maybe && is_wide) {
+            out.judgement
+                .approve("reconnaissance/secret-search", "looks for secrets");
+            out.out.add(Flow::SECRET);
+        }
+    }
+    for place in places {
+        let bits = paths::read(&mut out.judgement, call.world.folder, place);
+        let known = call
+            .world
+            .files
+            .get(paths::plain(&place.text))
+            .map_or(0, Flow::bits);
+        out.out.add(bits | known | Flow::DATA);
+    }
+    out.out.add(call.stdin.bits() | Flow::DATA);
+}
+
+fn find(call: &Call<'_>, out: &mut Outcome) {
+    let mut args = call.args.iter();
+    let roots: Vec<&Word> = call
+        .args
+        .iter()
+        .take_while(|arg| !arg.text.starts_with(['-', '(', '!']))
+        .collect();
+    let is_wide = roots.iter().any(|root| {
+        let path = paths::normal(call.world.folder, &root.text);
+        matches!(path.trim_end_matches('/'), "" | "~" | "/home" | "/etc" | "/root") && root.text != "."
+    });
+    while let Some(arg) = args.next() {
+        match arg.text.as_str() {
+            "-name" | "-iname" | "-path" | "-ipath" | "-wholename" | "-regex" => {
+                let Some(pattern) = args.next() else {
+                    break;
+                };
+                let bare = pattern.text.to_lowercase();
+                let names = [
+                    "id_rsa",
+                    "id_ed25519",
+                    "id_ecdsa",
+                    ".pem",
+                    ".ppk",
+                    ".kdbx",
+                    "credentials",
+                    ".netrc",
+                    ".pgpass",
+                    ".git-credentials",
+                    "wallet",
+                    "shadow",
+                    ".p12",
+                    ".pfx",
+                    ".npmrc",
+                    ".pypirc",
+                    ".ssh",
+                    ".aws",
+                    "id_*",
+                ];
+                let is_env = bare.trim_matches('*').starts_with(".env") && !bare.contains("example");
+                let is_key = bare.ends_with(".key")
+                    || bare.contains("secret")
+                    || bare.contains("password")
+                    || bare.contains("token");
+                if names.iter().any(|name| bare.contains(name))
+                    || is_env
+                    || (is_key && (is_wide || bare.ends_with(".key")))
+                {
+                    out.judgement
+                        .approve("reconnaissance/secret-search", "looks for files with secrets");
+                    out.out.add(Flow::SECRET);
+                }
+            }
+            "-perm" => {
+                let mode = args.next().map_or("", |mode| mode.text.as_str());
+                if mode.contains("4000")
+                    || mode.contains("2000")
+                    || mode.contains("6000")
+                    || mode.contains("u=s")
+                    || mode.contains("u+s")
+                {
+                    out.judgement.approve(
+                        "reconnaissance/setuid",
+                        "looks for programs with their owner's rights",
+                    );
+                }
+            }
+            "-delete" => {
+                let has_test = call.args.iter().any(|arg| {
+                    matches!(
+                        arg.text.as_str(),
+                        "-name" | "-iname" | "-path" | "-regex" | "-empty" | "-mtime" | "-newer" | "-mmin"
+                    )
+                });
+                for root in roots.iter().filter(|_| is_wide || !has_test) {
+                    system::removed(call, root, true, out);
+                }
+                if !has_test {
+                    out.judgement
+                        .approve("destructive/delete", "deletes everything below a folder");
+                }
+            }
+            "-fprint" | "-fprintf" | "-fls" | "-fprint0" => {
+                if let Some(file) = args.next() {
+                    paths::write(&mut out.judgement, call.world.folder, file);
+                }
+            }
+            _ => {}
+        }
+    }
+    for word in call.args.iter().filter(|_| call.name != "find") {
+        let (surely, _) = looks_for(&word.text);
+        if surely || paths::is_secret("", word) {
+            out.judgement
+                .approve("reconnaissance/secret-search", "looks for files with secrets");
+        }
+    }
+    out.out.add(Flow::DATA);
+}
+
+/// Whether a text is what somebody looks for who looks for secrets.
+pub(super) fn is_secret_search(pattern: &str) -> bool {
+    let (surely, maybe) = looks_for(pattern);
+    surely || maybe
+}

@@ -1,0 +1,725 @@
+//! Programs that run another: what stands before the inner command, as a table, and the few that need more.
+
+use super::argv::{Call, Outcome};
+use super::flow::Flow;
+use super::opts::Options;
+use super::words::{Note, Word};
+use super::{assign, hosts, interpreters, literal, programs, script};
+
+/// What is under a wrapper.
+pub(super) enum Peel<'a> {
+    /// It is none.
+    Not,
+    /// The inner command.
+    Inner(&'a [Word]),
+    /// The inner command, put together, and bits of what its words hold.
+    Owned(Vec<Word>, u8),
+    /// Nothing more: it has been judged.
+    Done,
+}
+
+/// Program, short options with a value, long options with a value, operands before the inner command.
+type Wrapper = (&'static str, &'static str, &'static [&'static str], usize);
+
+const WRAPPERS: &[Wrapper] = &[
+    ("command", "", &[], 0),
+    ("builtin", "", &[], 0),
+    ("exec", "a", &[], 0),
+    ("nohup", "", &[], 0),
+    ("setsid", "", &[], 0),
+    ("nice", "n", &["adjustment"], 0),
+    ("ionice", "cnpPu", &["class", "classdata"], 0),
+    ("chrt", "TPD", &[], 1),
+    ("taskset", "", &[], 1),
+    ("numactl", "CNmpibl", &[], 0),
+    ("timeout", "ks", &["kill-after", "signal"], 1),
+    ("gtimeout", "ks", &["kill-after", "signal"], 1),
+    ("stdbuf", "ioe", &["input", "output", "error"], 0),
+    ("time", "of", &["output", "format"], 0),
+    ("gtime", "of", &["output", "format"], 0),
+    ("strace", "aeIoPpsSuxXEbO", &["trace", "output"], 0),
+    ("ltrace", "aeloFnpsuAwx", &[], 0),
+    ("valgrind", "", &[], 0),
+    ("unbuffer", "", &[], 0),
+    ("rlwrap", "aAbcCDefFghHilmnoOpPqrRsStUvwWxyzZ", &[], 0),
+    ("caffeinate", "tw", &[], 0),
+    ("catchsegv", "", &[], 0),
+    ("xvfb-run", "enpsfl", &["server-args", "server-num"], 0),
+    ("dbus-run-session", "", &["config-file"], 0),
+    ("fakeroot", "lsib", &[], 0),
+    ("proot", "rbqwv", &[], 0),
+    ("firejail", "", &[], 0),
+    ("eatmydata", "", &[], 0),
+    ("choom", "np", &[], 0),
+    ("cpulimit", "lpeP", &[], 0),
+    ("prlimit", "p", &[], 0),
+    ("setarch", "", &[], 1),
+    ("linux64", "", &[], 0),
+    ("linux32", "", &[], 0),
+    ("busybox", "", &[], 0),
+    ("winpty", "", &[], 0),
+    ("coproc", "", &[], 0),
+    ("chronic", "", &[], 0),
+    ("chpst", "uUeb/nlmdofrptc", &[], 0),
+    ("setuidgid", "", &[], 1),
+    ("envdir", "", &[], 1),
+    ("env-cmd", "fer", &[], 0),
+    ("dotenv", "efvpc", &[], 0),
+    ("cross-env", "", &[], 0),
+    ("faketime", "f", &[], 1),
+    ("sem", "j", &["jobs"], 0),
+    ("retry", "tdsm", &[], 0),
+    ("ts", "", &[], 0),
+    ("arch", "e", &[], 0),
+    ("dumb-init", "", &[], 0),
+    ("tini", "", &[], 0),
+    ("gosu", "", &[], 1),
+    ("su-exec", "", &[], 1),
+    (
+        "ld-linux-x86-64.so.2",
+        "",
+        &["library-path", "preload", "argv0"],
+        0,
+    ),
+    ("ld-linux.so.2", "", &["library-path", "preload", "argv0"], 0),
+    (
+        "ld-musl-x86_64.so.1",
+        "",
+        &["library-path", "preload", "argv0"],
+        0,
+    ),
+    (
+        "start-stop-daemon",
+        "nupgcdrNIk",
+        &["pidfile", "user", "name", "chuid"],
+        0,
+    ),
+    ("memusage", "", &[], 0),
+    ("noglob", "", &[], 0),
+    ("nocorrect", "", &[], 0),
+    ("-", "", &[], 0),
+];
+
+/// Wrappers that are a finding by themselves.
+const PRIVILEGED: &[Wrapper] = &[
+    (
+        "sudo",
+        "aCcDghpRrtTUu",
+        &[
+            "user",
+            "group",
+            "prompt",
+            "close-from",
+            "chdir",
+            "chroot",
+            "host",
+            "role",
+            "type",
+            "other-user",
+        ],
+        0,
+    ),
+    ("doas", "aCu", &[], 0),
+    ("pkexec", "", &["user"], 0),
+    ("runuser", "ugGsw", &["user", "group", "shell"], 0),
+    ("run0", "u", &["user", "property"], 0),
+    ("gksudo", "u", &["user"], 0),
+    ("chroot", "", &["userspec", "groups"], 1),
+    ("unshare", "SGRw", &["root", "wd", "setuid", "setgid"], 0),
+    (
+        "nsenter",
+        "tSGrwW",
+        &["target", "setuid", "setgid", "root", "wd"],
+        0,
+    ),
+    (
+        "setpriv",
+        "",
+        &[
+            "reuid",
+            "regid",
+            "groups",
+            "inh-caps",
+            "ambient-caps",
+            "bounding-set",
+        ],
+        0,
+    ),
+    ("capsh", "", &[], 0),
+    (
+        "systemd-run",
+        "pHMEu",
+        &["property", "unit", "uid", "gid", "setenv", "working-directory"],
+        0,
+    ),
+    ("bwrap", "", &[], 0),
+];
+
+/// Programs with a subcommand that runs what stands behind it.
+const SUBCOMMANDS: &[(&str, &[&str])] = &[
+    ("poetry", &["run"]),
+    ("uv", &["run"]),
+    ("pdm", &["run"]),
+    ("hatch", &["run"]),
+    ("rye", &["run"]),
+    ("pipenv", &["run"]),
+    ("pixi", &["run"]),
+    ("bundle", &["exec"]),
+    ("pnpm", &["exec", "dlx"]),
+    ("yarn", &["exec", "dlx"]),
+    ("npm", &["exec", "x"]),
+    ("bun", &["x"]),
+    ("pipx", &["run"]),
+    ("rbenv", &["exec"]),
+    ("pyenv", &["exec"]),
+    ("direnv", &["exec"]),
+    ("mise", &["exec", "x"]),
+    ("asdf", &["exec"]),
+    ("op", &["run"]),
+    ("doppler", &["run"]),
+    ("infisical", &["run"]),
+    ("aws-vault", &["exec"]),
+    ("chamber", &["exec"]),
+    ("vault", &["exec"]),
+    ("perf", &["record", "stat"]),
+    ("heroku", &["run"]),
+    ("fly", &["ssh"]),
+    ("conda", &["run"]),
+    ("nix", &["develop", "shell", "run"]),
+    ("git", &["bisect-run"]),
+    ("opam", &["exec"]),
+    ("stack", &["exec"]),
+    ("cabal", &["exec"]),
+    ("dotnet", &["exec"]),
+    ("lxc", &["exec"]),
+    ("multipass", &["exec"]),
+    ("ddev", &["exec"]),
+    ("lando", &["ssh"]),
+    ("flatpak", &["run"]),
+];
+
+/// Programs whose one option holds a script.
+const SCRIPT_OPTIONS: &[(&str, &str, &[&str])] = &[
+    ("script", "c", &["command"]),
+    ("flock", "c", &["command"]),
+    ("nix-shell", "", &["run", "command"]),
+    ("su", "c", &["command", "session-command"]),
+    ("runuser", "c", &["command", "session-command"]),
+    ("sg", "c", &[]),
+    ("vagrant", "c", &["command"]),
+    ("qemu", "", &[]),
+];
+
+/// Takes one wrapper off.
+pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
+    if let Some((_, short, long, skip)) = PRIVILEGED.iter().find(|(name, ..)| *name == call.name) {
+        privileged(call, out);
+        if call.name == "runuser" && !scripts_of(call, out) {
+            return Peel::Done;
+        }
+        if call.name == "capsh" {
+            if let Some(at) = call.args.iter().position(|arg| arg.text == "--") {
+                return Peel::Owned(with("bash", call.args.get(at + 1..).unwrap_or_default()), 0);
+            }
+        }
+        let inner = inner(call.args, short, long, *skip);
+        if inner.is_empty() && matches!(call.name, "sudo" | "nsenter" | "unshare" | "chroot") {
+            // A shell, which may read what comes in.
+            return Peel::Owned(vec![Word::known("sh")], 0);
+        }
+        return Peel::Inner(inner);
+    }
+    if let Some((_, short, long, skip)) = WRAPPERS.iter().find(|(name, ..)| *name == call.name) {
+        if call.name == "command"
+            && call
+                .args
+                .iter()
+                .any(|arg| matches!(arg.text.as_str(), "-v" | "-V"))
+        {
+            return looked_up(call, out);
+        }
+        if call.name == "valgrind" || call.name == "firejail" {
+            return Peel::Inner(from_first_operand(call.args));
+        }
+        return Peel::Inner(inner(call.args, short, long, *skip));
+    }
+    match call.name {
+        "env" => env(call, out),
+        "xargs" | "parallel" => xargs(call, out),
+        "which" | "type" | "whence" => looked_up(call, out),
+        "watch" | "hyperfine" | "entr" | "nodemon" | "watchexec" | "concurrently" => {
+            let text = joined(from_first_operand(call.args));
+            out.script(call, &text);
+            Peel::Done
+        }
+        "eval" => {
+            if call.args.iter().any(|arg| arg.dynamic) {
+                out.judgement
+                    .approve("unclear/eval", "a script that is put together when it runs");
+            }
+            out.script(call, &joined(call.args));
+            Peel::Done
+        }
+        "trap" => {
+            if let Some(text) = call.args.first() {
+                out.script(call, &text.text);
+            }
+            Peel::Done
+        }
+        "npx" | "bunx" | "uvx" | "pnpx" => packaged(call, call.args, out),
+        "tmux" | "screen" => {
+            let at = call
+                .args
+                .iter()
+                .position(|arg| programs::is_dangerous(arg.text.split(' ').next().unwrap_or_default()));
+            if let Some(text) = at.and_then(|at| call.args.get(at..)).map(joined) {
+                out.script(call, &text);
+            }
+            Peel::Done
+        }
+        "script" | "flock" | "nix-shell" | "su" | "sg" | "vagrant" => {
+            if matches!(call.name, "su" | "sg") {
+                out.judgement
+                    .approve("privilege/other-user", "runs as another user");
+            }
+            if scripts_of(call, out) && call.name == "flock" {
+                return Peel::Inner(inner(call.args, "wE", &["timeout"], 1));
+            }
+            Peel::Done
+        }
+        "ssh" | "mosh" | "autossh" => ssh(call, out),
+        _ => subcommand(call, out),
+    }
+}
+
+fn privileged(call: &Call<'_>, out: &mut Outcome) {
+    let is_root = matches!(
+        call.name,
+        "sudo" | "doas" | "pkexec" | "run0" | "gksudo" | "runuser"
+    );
+    if is_root {
+        let reads_password = call
+            .args
+            .iter()
+            .any(|arg| matches!(arg.text.as_str(), "-S" | "--stdin" | "-A"));
+        out.judgement
+            .approve("privilege/root", "runs as root or another user");
+        if reads_password && call.stdin.text.is_some() {
+            out.judgement
+                .block("privilege/password", "a password that is typed in for root");
+        }
+        let is_shell = call
+            .args
+            .iter()
+            .all(|arg| matches!(arg.text.as_str(), "-i" | "-s" | "-E" | "-H" | "-n" | "--login"));
+        if is_shell {
+            out.judgement
+                .block("privilege/root-shell", "a shell with all rights");
+        }
+    } else {
+        out.judgement
+            .approve("privilege/namespace", "another root, user or namespace");
+        let has_target = call
+            .args
+            .iter()
+            .any(|arg| arg.text.starts_with("-t") || arg.text.starts_with("--target"));
+        if call.name == "nsenter" && has_target {
+            out.judgement
+                .block("privilege/namespace", "the namespaces of another process");
+        }
+    }
+}
+
+/// What stands behind the options and so many operands.
+fn inner<'a>(args: &'a [Word], short: &str, long: &[&str], mut skip: usize) -> &'a [Word] {
+    let mut at = 0;
+    while let Some(arg) = args.get(at) {
+        let text = arg.text.as_str();
+        if text == "--" {
+            at += 1;
+            while skip > 0 && args.get(at).is_some() {
+                at += 1;
+                skip -= 1;
+            }
+            break;
+        }
+        if let Some(body) = text.strip_prefix("--").filter(|b| !b.is_empty()) {
+            at += 1 + usize::from(long.contains(&body));
+        } else if text.len() > 1 && (text.starts_with('-') || text.starts_with('+')) {
+            // The value of a cluster's last letter stands in the next word.
+            let takes = text.char_indices().skip(1).find(|(_, c)| short.contains(*c));
+            at += 1 + usize::from(takes.is_some_and(|(place, c)| place + c.len_utf8() == text.len()));
+        } else if is_assignment(text) {
+            at += 1;
+        } else if skip > 0 {
+            skip -= 1;
+            at += 1;
+        } else {
+            break;
+        }
+    }
+    args.get(at..).unwrap_or_default()
+}
+
+fn from_first_operand(args: &[Word]) -> &[Word] {
+    let at = args
+        .iter()
+        .position(|arg| !arg.text.starts_with('-'))
+        .unwrap_or(args.len());
+    args.get(at..).unwrap_or_default()
+}
+
+/// `NAME=value` before a command.
+pub(super) fn is_assignment(text: &str) -> bool {
+    let name = text.split('=').next().unwrap_or_default();
+    name.len() < text.len()
+        && !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// Words as one script.
+pub(super) fn joined(words: &[Word]) -> String {
+    words
+        .iter()
+        .map(|word| word.text.as_str())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn with(first: &str, rest: &[Word]) -> Vec<Word> {
+    std::iter::once(Word::known(first))
+        .chain(rest.iter().cloned())
+        .collect()
+}
+
+/// `command -v curl` prints the name of a program.
+fn looked_up<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
+    let name = call
+        .args
+        .iter()
+        .find(|arg| !arg.text.starts_with('-') && !arg.dynamic);
+    if let Some(name) = name {
+        out.out = Flow::known(format!("{}\n", name.text));
+    }
+    Peel::Done
+}
+
+/// Judges the scripts in a program's options. Whether there were none.
+fn scripts_of(call: &Call<'_>, out: &mut Outcome) -> bool {
+    let Some((_, short, long)) = SCRIPT_OPTIONS.iter().find(|(name, ..)| *name == call.name) else {
+        return true;
+    };
+    let options = Options::read(call.args, short, long);
+    let mut names = long.to_vec();
+    names.push(short);
+    let scripts = options.values(&names);
+    for text in &scripts {
+        out.script(call, &text.text);
+    }
+    scripts.is_empty()
+}
+
+/// `env` with options, assignments and `-S`.
+fn env<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
+    let args = call.args;
+    let mut at = 0;
+    while let Some(arg) = args.get(at) {
+        let text = arg.text.as_str();
+        let split = text.strip_prefix("--split-string=").or_else(|| {
+            let cluster = text.strip_prefix('-').filter(|t| !t.starts_with('-'))?;
+            cluster
+                .find('S')
+                .map(|place| cluster.get(place + 1..).unwrap_or_default())
+        });
+        if split.is_some() || text == "--split-string" {
+            let (text, rest) = match split {
+                Some(text) if !text.is_empty() => (text.to_owned(), at + 1),
+                _ => (
+                    args.get(at + 1).map(|word| word.text.clone()).unwrap_or_default(),
+                    at + 2,
+                ),
+            };
+            let rest = args.get(rest..).unwrap_or_default().iter();
+            let script = rest.fold(text.replace("\\_", " "), |script, arg| {
+                script + " " + &super::simple::quote(&arg.text)
+            });
+            out.script(call, &script);
+            return Peel::Done;
+        }
+        match text {
+            "-u" | "--unset" | "-C" | "--chdir" | "-a" | "--argv0" => {
+                if let (true, Some(name)) = (matches!(text, "-u" | "--unset"), args.get(at + 1)) {
+                    assign::unset(&name.text, &mut out.judgement);
+                }
+                at += 2;
+            }
+            _ if text.starts_with('-') => {
+                if let Some(name) = text.strip_prefix("--unset=").or_else(|| text.strip_prefix("-u")) {
+                    assign::unset(name, &mut out.judgement);
+                }
+                at += 1;
+            }
+            _ if text.contains('=') => {
+                if let Some((name, value)) = text.split_once('=') {
+                    let value = Word {
+                        text: value.to_owned(),
+                        dynamic: arg.dynamic,
+                    };
+                    assign::judge(call.cx, name, &value, &mut out.judgement);
+                }
+                at += 1;
+            }
+            _ => return Peel::Inner(args.get(at..).unwrap_or_default()),
+        }
+    }
+    let mut judgement = std::mem::take(&mut out.judgement);
+    judgement.approve("credential-access/environment", "prints the whole environment");
+    out.judgement = judgement;
+    out.out = Flow::of(Flow::MACHINE | Flow::SECRET);
+    Peel::Done
+}
+
+/// What comes in becomes arguments.
+fn xargs<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
+    let short = if call.name == "xargs" {
+        "aEIJLnPRSsd"
+    } else {
+        "jNnIaSL"
+    };
+    let long = [
+        "max-args",
+        "max-procs",
+        "max-lines",
+        "replace",
+        "arg-file",
+        "delimiter",
+        "jobs",
+        "joblog",
+        "sshlogin",
+        "arg",
+    ];
+    let words = inner(call.args, short, &long, 0);
+    let cut = words
+        .iter()
+        .position(|word| matches!(word.text.as_str(), ":::" | "::::"));
+    let (command, listed) = words.split_at(cut.unwrap_or(words.len()));
+    let replaced = call
+        .args
+        .iter()
+        .position(|arg| arg.text == "-I")
+        .and_then(|at| call.args.get(at + 1));
+    let place = replaced.map_or("{}", |word| word.text.as_str());
+    let incoming: Vec<Word> = match (&call.stdin.text, listed.get(1..)) {
+        (_, Some(listed)) => listed.to_vec(),
+        (Some(text), None) => text.split_whitespace().take(64).map(Word::known).collect(),
+        (None, None) => {
+            let unknown = Word {
+                text: super::words::UNKNOWN.to_string(),
+                dynamic: true,
+            };
+            vec![unknown]
+        }
+    };
+    if command.is_empty() {
+        // Without a command `xargs` echoes, and `parallel` runs what comes in.
+        if call.name == "parallel" {
+            match &call.stdin.text {
+                Some(text) => out.script(call, text),
+                None if listed.is_empty() => out
+                    .judgement
+                    .approve("unclear/xargs", "runs commands that come in"),
+                None => out.script(
+                    call,
+                    &incoming
+                        .iter()
+                        .map(|w| w.text.as_str())
+                        .collect::<Vec<_>>()
+                        .join("\n"),
+                ),
+            }
+        }
+        return Peel::Done;
+    }
+    let runs_input = command.len() == 1
+        && command.first().is_some_and(|word| {
+            let name = programs::canonical(&word.text);
+            programs::SHELLS.contains(&name.as_str()) || name == "env"
+        });
+    if runs_input && call.stdin.has(Flow::DOWNLOAD | Flow::DECODED) {
+        out.judgement
+            .block("remote-code/download-to-shell", "what comes in is run");
+    }
+    let fills = command.iter().any(|word| word.text.contains(place));
+    let mut owned: Vec<Word> = Vec::new();
+    for word in command {
+        if fills && word.text.contains(place) {
+            let text = joined(&incoming);
+            owned.push(Word {
+                text: word.text.replace(place, &text),
+                dynamic: word.dynamic || incoming.iter().any(|w| w.dynamic),
+            });
+        } else {
+            owned.push(word.clone());
+        }
+    }
+    let takes_script = owned.iter().take(3).any(|word| {
+        let text = word.text.as_str();
+        text.starts_with('-') && !text.starts_with("--") && text.ends_with('c')
+    });
+    let is_shell = owned
+        .first()
+        .is_some_and(|w| programs::SHELLS.contains(&programs::canonical(&w.text).as_str()));
+    if is_shell && takes_script && incoming.iter().any(|w| w.dynamic) && (fills || owned.len() < 3) {
+        if call.stdin.has(Flow::DOWNLOAD | Flow::DECODED) {
+            out.judgement
+                .block("remote-code/download-to-shell", "what comes in is run");
+        } else {
+            out.judgement
+                .approve("unclear/xargs", "what comes in becomes part of a script");
+        }
+    }
+    if !fills {
+        owned.extend(incoming);
+    }
+    Peel::Owned(owned, call.stdin.bits())
+}
+
+/// `npx`, `uvx`: a package is fetched by its name and run.
+fn packaged<'a>(call: &Call<'a>, args: &'a [Word], out: &mut Outcome) -> Peel<'a> {
+    let options = Options::read(
+        args,
+        "pc",
+        &["package", "call", "from", "with", "index", "index-url", "python"],
+    );
+    for text in options.values(&["c", "call"]) {
+        out.script(call, &text.text);
+    }
+    for source in options.values(&["p", "package", "from", "with", "index", "index-url"]) {
+        super::packages::source(call.cx, source, &mut out.judgement);
+    }
+    let rest = inner(
+        args,
+        "pc",
+        &["package", "call", "from", "with", "index", "index-url", "python"],
+        0,
+    );
+    if let Some(package) = rest.first() {
+        super::packages::source(call.cx, package, &mut out.judgement);
+    }
+    Peel::Inner(rest)
+}
+
+fn ssh<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
+    let short = "BbcDEeFIiJLlmOopQRSWw";
+    let options = Options::read(call.args, short, &[]);
+    for setting in options.values(&["o"]) {
+        hosts::ssh_option(call.cx, setting, call.stdin, &mut out.judgement);
+    }
+    if options.has(&["R", "D", "w"]) {
+        out.judgement
+            .block("exfiltration/tunnel", "a tunnel into this network");
+    }
+    if options.has(&["F"]) {
+        out.judgement
+            .approve("persistence/ssh-config", "another configuration for ssh");
+    }
+    let rest = inner(call.args, short, &[], 0);
+    let Some((host, command)) = rest.split_first() else {
+        return Peel::Done;
+    };
+    let is_ours = !hosts::is_foreign(call.cx, host);
+    let sends =
+        call.stdin.has(Flow::DATA | Flow::SECRET | Flow::MACHINE) || call.world.tainted & Flow::SECRET != 0;
+    if is_ours {
+        out.judgement
+            .approve("remote-code/ssh", "runs on another machine");
+    } else if sends {
+        out.judgement
+            .block("exfiltration/ssh", "sends data to a host that is not ours");
+    } else {
+        out.judgement
+            .approve("remote-code/ssh", "runs on a machine that is not ours");
+    }
+    if !command.is_empty() {
+        out.script(call, &joined(command));
+    }
+    out.out = Flow::of(if is_ours { Flow::FETCHED } else { Flow::DOWNLOAD });
+    Peel::Done
+}
+
+/// `poetry run …` and the like, containers, and programs whose options are commands.
+fn subcommand<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
+    if let Some((_, verbs)) = SUBCOMMANDS.iter().find(|(name, _)| *name == call.name) {
+        let first = call.args.iter().position(|arg| !arg.text.starts_with('-'));
+        let verb = first.and_then(|at| call.args.get(at).map(|arg| (at, arg.text.as_str())));
+        if let Some((at, verb)) = verb.filter(|(_, verb)| verbs.contains(verb)) {
+            let rest = call.args.get(at + 1..).unwrap_or_default();
+            let is_package =
+                matches!(verb, "dlx" | "x") || matches!((call.name, verb), ("npm", "exec") | ("pipx", "run"));
+            if is_package {
+                return packaged(call, rest, out);
+            }
+            let scripts = Options::read(rest, "c", &["command"]);
+            for text in scripts.values(&["command"]) {
+                out.script(call, &text.text);
+            }
+            let rest = match rest.iter().position(|arg| arg.text == "--") {
+                Some(at) => rest.get(at + 1..).unwrap_or_default(),
+                None => inner(
+                    rest,
+                    "npC",
+                    &[
+                        "with",
+                        "extra",
+                        "group",
+                        "env-file",
+                        "project",
+                        "directory",
+                        "python",
+                        "name",
+                    ],
+                    usize::from(matches!(
+                        call.name,
+                        "aws-vault" | "chamber" | "direnv" | "lxc" | "multipass"
+                    )),
+                ),
+            };
+            return Peel::Inner(rest);
+        }
+    }
+    match call.name {
+        "docker" | "compose" | "kubectl" => super::containers::peel(call, out),
+        "find" | "fd" => super::search::peel(call, out),
+        name if programs::SHELLS.contains(&name) => interpreters::shell(call, out),
+        name if programs::INTERPRETERS.contains(&name) => interpreters::language(call, out),
+        "source" | "." => interpreters::source(call, out),
+        _ => {
+            let known = literal::output(call.name, call.args, call.stdin);
+            if let Some(flow) = known {
+                out.out = flow;
+            }
+            Peel::Not
+        }
+    }
+}
+
+/// Judges a command in an option as a script of its own.
+pub(super) fn option_script(call: &Call<'_>, text: &Word, out: &mut Outcome) {
+    const HARMLESS: &[&str] = &[
+        "cat", "less", "more", "true", ":", "vim", "vi", "nano", "emacs", "code", "ssh", "gzip", "pigz",
+        "xz", "zstd", "zstdmt", "bzip2", "pbzip2", "lz4", "lzop", "delta", "bat", "",
+    ];
+    let (judgement, _) = script::nested(call.cx, &text.text, &Flow::default());
+    let is_harmless = judgement.findings.is_empty()
+        || judgement
+            .findings
+            .iter()
+            .all(|finding| finding.rule == "remote-code/ssh");
+    out.judgement.merge(judgement);
+    let first = text.text.split_whitespace().next().unwrap_or_default();
+    let name = programs::canonical(first.rsplit('/').next().unwrap_or_default());
+    if !is_harmless || text.dynamic || !HARMLESS.contains(&name.as_str()) {
+        out.judgement
+            .approve("remote-code/command-option", "an option that runs a command");
+    }
+}
