@@ -10,8 +10,14 @@ use copilot_guard::detect::command::{CommandJudge, Shell};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 const SETS: [(&str, &str); 2] = [
-    ("ordinary", include_str!("../../copilot-guard/tests/commands/ordinary.jsonl")),
-    ("dangerous", include_str!("../../copilot-guard/tests/commands/dangerous.jsonl")),
+    (
+        "ordinary",
+        include_str!("../../copilot-guard/tests/commands/ordinary.jsonl"),
+    ),
+    (
+        "dangerous",
+        include_str!("../../copilot-guard/tests/commands/dangerous.jsonl"),
+    ),
 ];
 
 fn judge() -> CommandJudge {
@@ -45,7 +51,12 @@ fn one_by_one(c: &mut Criterion) {
         let mut times: Vec<Duration> = commands.iter().map(time).collect();
         times.sort();
         let at = |part: usize| times.get(times.len() * part / 100).copied().unwrap_or_default();
-        println!("{name}: median {:?}, 90 of 100 {:?}, slowest {:?}", at(50), at(90), at(99));
+        println!(
+            "{name}: median {:?}, 90 of 100 {:?}, slowest {:?}",
+            at(50),
+            at(90),
+            at(99)
+        );
         c.bench_function(&format!("commands/{name}"), |b| {
             b.iter(|| {
                 for command in &commands {
@@ -61,7 +72,17 @@ fn hostile(c: &mut Criterion) {
     let judge = judge();
     let mut group = c.benchmark_group("commands/hostile");
     group.sample_size(10);
-    for seed in [";", "a;", "a|", "$a ", "sudo ", "{a,b}", "../", "curl http://a ", "a=$a$a;"] {
+    for seed in [
+        ";",
+        "a;",
+        "a|",
+        "$a ",
+        "sudo ",
+        "{a,b}",
+        "../",
+        "curl http://a ",
+        "a=$a$a;",
+    ] {
         let time = |size: usize| {
             let text = seed.repeat(size / seed.len());
             let started = Instant::now();
@@ -69,10 +90,15 @@ fn hostile(c: &mut Criterion) {
             started.elapsed()
         };
         let (half, whole) = (time(30 << 10), time(60 << 10));
-        println!("{seed:?}: {whole:?}, {:.1} times half of it", whole.as_secs_f64() / half.as_secs_f64());
+        println!(
+            "{seed:?}: {whole:?}, {:.1} times half of it",
+            whole.as_secs_f64() / half.as_secs_f64()
+        );
         let text = seed.repeat((60 << 10) / seed.len());
         group.throughput(Throughput::Bytes(text.len() as u64));
-        group.bench_function(seed.trim(), |b| b.iter(|| black_box(judge.judge(Shell::Bash, &text))));
+        group.bench_function(seed.trim(), |b| {
+            b.iter(|| black_box(judge.judge(Shell::Bash, &text)))
+        });
     }
     group.finish();
 }

@@ -163,10 +163,14 @@ impl<'t> Nesting<'t> {
         let is_doubling = |o: &&Open| matches!(o, Open::Subshell | Open::Arithmetic | Open::Case);
         let substitutions = self.stack.iter().filter(is_inner).count();
         let doubling = self.stack.iter().filter(is_doubling).count();
-        if self.stack.len() > self.most || substitutions > DEEPEST_SUBSTITUTION || doubling > DEEPEST_DOUBLING {
+        if self.stack.len() > self.most || substitutions > DEEPEST_SUBSTITUTION || doubling > DEEPEST_DOUBLING
+        {
             return Err(Excess::Depth);
         }
-        self.is_command = matches!(open, Open::Subshell | Open::Paren | Open::Backtick | Open::Brace | Open::Keyword);
+        self.is_command = matches!(
+            open,
+            Open::Subshell | Open::Paren | Open::Backtick | Open::Brace | Open::Keyword
+        );
         Ok(())
     }
 

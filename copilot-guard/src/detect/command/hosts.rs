@@ -7,8 +7,12 @@ use super::words::{Cx, Note, UNKNOWN, Word};
 
 /// Whether a word names a host that is not ours, or cannot be told. Addresses, `user@host:path`, bare names.
 pub(super) fn is_foreign(cx: &Cx<'_>, word: &Word) -> bool {
-    let scheme = word.text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    let is_web = scheme.is_some_and(|scheme| matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "ftp"));
+    let scheme = word
+        .text
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let is_web =
+        scheme.is_some_and(|scheme| matches!(scheme.as_str(), "http" | "https" | "ws" | "wss" | "ftp"));
     if is_web && !word.dynamic && cx.network.url(&word.text) == HostClass::Foreign {
         return true;
     }

@@ -128,7 +128,11 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
     }
     for index in options.values(&names) {
         let is_name = !index.text.contains(['.', '/', ':']);
-        if !is_name && !is_usual(&index.text) && !index.text.starts_with('.') && hosts::is_foreign(call.cx, index) {
+        if !is_name
+            && !is_usual(&index.text)
+            && !index.text.starts_with('.')
+            && hosts::is_foreign(call.cx, index)
+        {
             out.judgement
                 .approve("supply-chain/index", "packages from another place");
         }

@@ -5,7 +5,7 @@ use super::flow::Flow;
 use super::opts::Options;
 use super::words::{Note, Word};
 use super::wrappers::Peel;
-use super::{argv, paths, system};
+use super::{argv, delete, paths};
 
 /// Words that name secrets when they are all that is looked for.
 const WORDS: &[&str] = &[
@@ -136,7 +136,12 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
 
 /// Whether a pattern looks for secrets: surely, or when the place fits.
 fn looks_for(pattern: &str) -> (bool, bool) {
-    let lower = pattern.to_lowercase().replace(['\\', '\'', '"'], "").replace("[_-]?", "_").replace("[-_]?", "_").replace("[ _-]?", "_");
+    let lower = pattern
+        .to_lowercase()
+        .replace(['\\', '\'', '"'], "")
+        .replace("[_-]?", "_")
+        .replace("[-_]?", "_")
+        .replace("[ _-]?", "_");
     let is_shape = SHAPES.iter().any(|shape| lower.contains(shape));
     let parts = lower
         .split(['|', '(', ')'])
@@ -281,13 +286,17 @@ fn find(call: &Call<'_>, out: &mut Outcome) {
             }
             "-delete" => {
                 let has_test = call.args.iter().any(|arg| {
-                    matches!(arg.text.as_str(), "-name" | "-iname" | "-path" | "-regex" | "-empty" | "-mtime" | "-newer" | "-mmin")
+                    matches!(
+                        arg.text.as_str(),
+                        "-name" | "-iname" | "-path" | "-regex" | "-empty" | "-mtime" | "-newer" | "-mmin"
+                    )
                 });
                 for root in roots.iter().filter(|_| is_wide || !has_test) {
-                    system::removed(call, root, true, out);
+                    delete::removed(call, root, true, out);
                 }
                 if !has_test {
-                    out.judgement.approve("destructive/delete", "deletes everything below a folder");
+                    out.judgement
+                        .approve("destructive/delete", "deletes everything below a folder");
                 }
             }
             "-fprint" | "-fprintf" | "-fls" | "-fprint0" => {

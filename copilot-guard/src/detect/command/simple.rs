@@ -289,6 +289,17 @@ impl Walker<'_> {
             return self.call(&program.text, stdin);
         }
         match program.text.as_str() {
+            "let" | "test" | "[" | "unset" => {
+                // A subscript is arithmetic, and what stands in it is run.
+                let subscripts = args
+                    .iter()
+                    .filter(|arg| arg.text.contains('[') && arg.text.contains(['`', '$']));
+                let texts: Vec<String> = subscripts.map(|arg| arg.text.clone()).collect();
+                for text in texts {
+                    self.word(&text, Mode::Quoted);
+                }
+            }
+            "mapfile" | "readarray" if args.iter().any(|arg| arg.text == "-C") => {}
             "cd" | "pushd" => {
                 let target = args.iter().find(|arg| !arg.text.starts_with('-'));
                 self.folder =
@@ -333,7 +344,11 @@ impl Walker<'_> {
             "read" | "mapfile" | "readarray" => {
                 for arg in args.iter().filter(|arg| !arg.text.starts_with('-')) {
                     let mut flow = Flow::of(stdin.bits());
-                    flow.text = stdin.text.as_deref().and_then(|t| t.lines().next()).map(str::to_owned);
+                    flow.text = stdin
+                        .text
+                        .as_deref()
+                        .and_then(|t| t.lines().next())
+                        .map(str::to_owned);
                     self.set(&arg.text, flow);
                 }
                 return Flow::default();
@@ -375,9 +390,17 @@ impl Walker<'_> {
             self.variables.insert((at + 1).to_string(), flow_of(arg));
         }
         let is_known = args.iter().all(|arg| !arg.dynamic);
-        let all = args.iter().map(|arg| arg.text.as_str()).collect::<Vec<_>>().join(" ");
+        let all = args
+            .iter()
+            .map(|arg| arg.text.as_str())
+            .collect::<Vec<_>>()
+            .join(" ");
         for name in ["@", "*"] {
-            let flow = if is_known { Flow::known(all.clone()) } else { Flow::default() };
+            let flow = if is_known {
+                Flow::known(all.clone())
+            } else {
+                Flow::default()
+            };
             self.variables.insert(name.into(), flow);
         }
     }
