@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 
 use copilot_guard::clock::Timestamp;
+use copilot_guard::detect::views::Screen;
+use copilot_guard::detect::{RuleSet, ScanOptions};
 use copilot_guard::dialect::{Dialect, Envelope};
 use copilot_guard::exchange::{Exchange, Step};
 use copilot_guard::policy::{Policy, PolicyOptions, Query};
@@ -87,4 +89,22 @@ fn an_event_of_a_known_shape_allocates_nothing() {
             assert!(allocations(&policy, dialect, &strange) > 1000);
         }
     }
+}
+
+#[test]
+fn a_piece_that_is_held_for_a_moment_allocates_nothing() {
+    let rules = RuleSet::builder().builtin().build().unwrap();
+    let mut screen = Screen::new(&rules, &rules.all(), &ScanOptions::default());
+    let mut out = Vec::with_capacity(1 << 16);
+    let mut count = |n: usize| {
+        let mut sink = rules.marked(&mut out);
+        let counted = allocation_counter::measure(|| {
+            for _ in 0..n {
+                screen.push(" word 5 é".as_bytes(), &mut sink);
+            }
+        });
+        counted.count_total
+    };
+    count(10);
+    assert_eq!(count(100), 0);
 }

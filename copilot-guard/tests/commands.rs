@@ -14,6 +14,8 @@ use serde_json::Value;
 const SETS: &[(&str, &str)] = &[
     ("ordinary", include_str!("commands/ordinary.jsonl")),
     ("dangerous", include_str!("commands/dangerous.jsonl")),
+    ("powershell", include_str!("commands/powershell.jsonl")),
+    ("code", include_str!("commands/code.jsonl")),
 ];
 
 fn judge() -> CommandJudge {
@@ -77,6 +79,15 @@ fn what_is_dangerous_is_not_allowed() {
         misses.len()
     );
     assert!(misses.is_empty(), "{}", misses.join("\n"));
+}
+
+#[test]
+fn powershell_and_code_of_interpreters() {
+    for set in ["powershell", "code"] {
+        let (count, misses) = misses(set);
+        println!("{} of {count} in {set} are judged otherwise", misses.len());
+        assert!(misses.is_empty(), "{}", misses.join("\n"));
+    }
 }
 
 /// The negative control: what makes a command dangerous is what is judged. Without it, it is ordinary.
@@ -163,11 +174,7 @@ fn nesting_is_bounded() {
             let open_only = open.repeat(count);
             for text in [text, open_only] {
                 let judgement = judge.judge(Shell::Bash, &text);
-                if count >= 640
-                    && !matches!(
-                        *open,
-                        "! " | "time " | "echo {" | "`" | "echo `" | "cat <<E\n" | "echo {a,"
-                    )
+                if count >= 640 && !matches!(*open, "! " | "time " | "echo {" | "`" | "echo `" | "cat <<E\n" | "echo {a,")
                 {
                     assert_ne!(judgement.danger(), Danger::Allow, "{count} times {open}");
                 }

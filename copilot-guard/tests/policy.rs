@@ -55,7 +55,7 @@ struct Case {
     #[serde(default)]
     route: String,
     #[serde(default)]
-    parameters: Vec<String>,
+    parameters: BTreeSet<String>,
     action: Action,
     hits: BTreeSet<String>,
     #[serde(default)]
@@ -225,6 +225,11 @@ fn conditions() {
 }
 
 #[test]
+fn judged_by_others() {
+    run("judged.toml");
+}
+
+#[test]
 fn groups_of_groups() {
     run("groups.toml");
 }
@@ -290,6 +295,55 @@ fn refused_files() {
         if !fits {
             let found: Vec<_> = found.iter().map(ToString::to_string).collect();
             failures.push(format!("{name}: expected {problems:#?}, found {found:#?}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lints {
+    case: Vec<Lint>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lint {
+    name: String,
+    policy: String,
+    /// The groups that people have, when they are known.
+    groups: Option<BTreeSet<String>>,
+    /// Line, key, a word of what is worth a look, a word of the mend.
+    warnings: Vec<(usize, String, String, String)>,
+}
+
+#[test]
+fn warnings() {
+    let Lints { case } = toml::from_str(&data("warnings.toml")).unwrap();
+    let mut failures = Vec::new();
+    for Lint {
+        name,
+        policy,
+        groups,
+        warnings,
+    } in case
+    {
+        let policy = parse(&policy);
+        let mut found = policy.warnings().to_vec();
+        if let Some(groups) = groups {
+            found.extend(policy.check_groups(&groups));
+        }
+        found.sort_by_key(|f| f.line);
+        let fits = found.len() == warnings.len()
+            && found.iter().zip(&warnings).all(|(f, (line, key, what, mend))| {
+                (f.line, f.key.as_str()) == (*line, key.as_str())
+                    && f.file == "policy.toml"
+                    && f.what.contains(what.as_str())
+                    && f.mend.contains(mend.as_str())
+            });
+        if !fits {
+            let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+            failures.push(format!("{name}: expected {warnings:#?}, found {found:#?}"));
         }
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));

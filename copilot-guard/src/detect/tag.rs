@@ -31,6 +31,8 @@ pub struct Tag([u8; 5]);
 /// What a key is used for: the first byte of every message.
 const TAG: u8 = 1;
 const DERIVE: u8 = 2;
+#[cfg(feature = "tower")]
+const DIGEST: u8 = 3;
 
 impl TagKey {
     /// A key of 32 random bytes.
@@ -41,14 +43,27 @@ impl TagKey {
     /// The key for one purpose and one of its subjects, such as a person's session. Each part counts with its length.
     #[must_use]
     pub fn derive<P: AsRef<[u8]>>(&self, label: &str, parts: impl IntoIterator<Item = P>) -> Self {
-        let mut mac = self.mac(DERIVE, label);
+        Self(Zeroizing::new(self.keyed(DERIVE, label, parts)))
+    }
+
+    /// A name for these parts that nobody without the key can make.
+    #[cfg(feature = "tower")]
+    pub(crate) fn digest<P: AsRef<[u8]>>(&self, label: &str, parts: impl IntoIterator<Item = P>) -> [u8; 32] {
+        self.keyed(DIGEST, label, parts)
+    }
+
+    fn keyed<P: AsRef<[u8]>>(
+        &self,
+        purpose: u8,
+        label: &str,
+        parts: impl IntoIterator<Item = P>,
+    ) -> [u8; 32] {
+        let mut mac = self.mac(purpose, label);
         for part in parts {
             mac.update(&(part.as_ref().len() as u64).to_be_bytes());
             mac.update(part.as_ref());
         }
-        let mut key = Zeroizing::new([0; 32]);
-        key.copy_from_slice(&mac.finalize().into_bytes());
-        Self(key)
+        mac.finalize().into_bytes().into()
     }
 
     /// The tag of a secret of this kind, given in any number of pieces: how it was cut does not count.

@@ -8,11 +8,13 @@
 //! 4. [`Step::Done`] is the last step. [`Exchange::summary`] tells what the record needs.
 
 mod asking;
+mod filter;
 mod inspection;
 mod judge;
 mod notice;
 mod plain;
 mod scrub;
+mod watched;
 
 use crate::audit::{MaskCount, Outcome};
 use crate::budget::Tally;

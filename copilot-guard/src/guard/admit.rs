@@ -69,9 +69,15 @@ impl Guard {
         let judged = catch(|| {
             let request = dialect.parse_request(&body, identified.route.model.as_deref(), limits)?;
             let query = Query::new(&identified.identity.groups, &request.model, identified.now)
-                .of(identified.identity.kind);
+                .of(identified.identity.kind)
+                .with_route(parts.uri.path())
+                .with_parameters(&request.parameters);
             let key = self.tag_key(&identified.identity, parts, identified.token.expose());
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
+            let known = self
+                .inner
+                .findings
+                .known(&self.person_key(&identified.identity), &caller);
             let resent = Resent::of(&request, &notice_key);
             let asking = self.asking(&identified, parts, &request.model);
             let judged = judge(
@@ -80,6 +86,7 @@ impl Guard {
                 policy.rule_set(),
                 &caller,
                 &asking,
+                known.as_ref(),
                 body.len(),
                 identified.token.expose(),
             );
@@ -198,7 +205,6 @@ impl Guard {
             Action::Block => {
                 let denial = self.policy_denial(
                     &identified,
-                    &notices,
                     request.stream,
                     &request.model,
                     blocked,
@@ -220,7 +226,6 @@ impl Guard {
             Action::RequireApproval if !dialect.can_be_held() => {
                 let denial = self.policy_denial(
                     &identified,
-                    &notices,
                     request.stream,
                     &request.model,
                     "approval_required",
@@ -324,7 +329,6 @@ impl Guard {
                 if approval.state == ApprovalState::Denied {
                     let denial = self.policy_denial(
                         &identified,
-                        &notices,
                         request.stream,
                         &request.model,
                         "approval_denied",
@@ -369,11 +373,9 @@ impl Guard {
     pub(super) fn asking(&self, identified: &Identified, parts: &Parts, model: &str) -> Asking {
         let identity = identified.identity.clone();
         let route = &identified.route;
-        Asking::new(self.inner.engines.clone(), identity, model, identified.now).by(
-            &route.upstream,
-            parts.uri.path(),
-            route.dialect,
-        )
+        Asking::new(self.inner.engines.clone(), identity, model, identified.now)
+            .by(&route.upstream, parts.uri.path(), route.dialect)
+            .with_commands(self.policy().commands().clone())
     }
 
     /// The version of this policy and of what is asked beside it. A panic of an engine here is one of its answers too,
@@ -534,6 +536,12 @@ impl Guard {
             .derive("session tags", subject.into_iter().chain(session.as_deref()))
     }
 
+    fn person_key(&self, identity: &Identity) -> TagKey {
+        self.inner
+            .tag_key
+            .derive("person", [&identity.issuer, &identity.subject])
+    }
+
     /// By which a person's notices are known again, whatever session they come from.
     fn notice_key(&self, identity: &Identity) -> NoticeKey {
         NoticeKey::of(&self.inner.tag_key, [&identity.issuer, &identity.subject])
@@ -549,7 +557,6 @@ impl Guard {
     fn policy_denial(
         &self,
         identified: &Identified,
-        notices: &Notices,
         stream: bool,
         model: &str,
         code: &'static str,
@@ -565,12 +572,11 @@ impl Guard {
         policy_denial(
             self.inner.settings.refusal,
             exchange,
-            notices,
+            &self.notices(identified),
             &envelope,
             dialect,
             stream,
-            code,
-            message,
+            (code, message),
         )
         .with_decision(decision)
     }
@@ -584,8 +590,7 @@ pub(super) fn policy_denial(
     envelope: &Envelope,
     dialect: Dialect,
     stream: bool,
-    code: &'static str,
-    message: &str,
+    (code, message): (&'static str, &str),
 ) -> Denial {
     let message = if message.is_empty() {
         "This request is stopped by your organisation's policy."

@@ -140,8 +140,7 @@ impl Guard {
             &session.envelope,
             session.route.dialect,
             false,
-            code,
-            &message,
+            (code, &message),
         );
         self.finish(session, denial.with_decision(decision), outcome)
             .await

@@ -301,6 +301,7 @@ impl GuardBuilder<Ready> {
             scrubbers: super::scrub::Scrubbers::default(),
             revoked: super::revoked::Revoked::new(access),
             turns: super::turns::Turns::default(),
+            findings: super::findings::FindingStore::default(),
         });
         runtime.spawn(super::upkeep::run(Arc::downgrade(&inner)));
         runtime.spawn(super::upkeep::run_revocations(Arc::downgrade(&inner)));

@@ -2,16 +2,19 @@
 
 use std::borrow::Cow;
 
+use super::findings::{Found, Known};
 use super::resent::Resent;
 use crate::approval::{Digest, Shown};
 use crate::audit::MaskCount;
 use crate::decision::{Action, Decision, RuleHit};
-use crate::detect::{MarkFormat, Redactor, RuleSet, ScanOptions};
+use crate::detect::views::Screen;
+use crate::detect::{MarkFormat, RuleSet, ScanOptions};
 use crate::dialect::ParsedRequest;
 use crate::exchange::Asking;
 use crate::policy::{CallerPolicy, MaskSpan, Verdict};
 
 /// What judging a request yields.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Judged {
     pub(super) decision: Decision,
     pub(super) replaced: Vec<(usize, String)>,
@@ -27,12 +30,17 @@ pub(super) struct Judged {
     pub(super) shown: Vec<Shown>,
 }
 
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call, of all that a judgement follows from"
+)]
 pub(super) fn judge(
     request: &ParsedRequest,
     resent: &Resent,
     rules: &RuleSet,
     caller: &CallerPolicy,
     asking: &Asking,
+    known: Option<&Known>,
     size: usize,
     token: &str,
 ) -> Judged {
@@ -53,11 +61,18 @@ pub(super) fn judge(
     let tokens = (!token.is_empty()).then(|| memchr::memmem::Finder::new(token));
     for (index, part) in request.parts.iter().enumerate() {
         let mut source = resent.text(index, &part.text);
-        let mut verdict = caller.part(part.stage, &part.place, source);
+        let mut key = known.map(|known| (known, known.key(part, source)));
+        let remembered = key.as_ref().and_then(|(known, key)| known.get(key));
+        let mut verdict = match &remembered {
+            Some(found) => found.verdict_at(&part.place),
+            None => caller.part(part.stage, &part.place, source),
+        };
+        let to_keep = remembered.is_none().then(|| verdict.clone());
         verdict.decision.merge(asking.part(part));
         if let Some(note) = resent.note(index, &verdict.decision).filter(|_| !part.fixed) {
             source = note;
             verdict = Verdict::default();
+            key = None;
         }
         // Most parts are neither copied nor changed.
         let (mut text, mut bare) = (Cow::from(source), Cow::from(source));
@@ -73,6 +88,8 @@ pub(super) fn judge(
             .as_ref()
             .is_some_and(|token| token.find(text.as_bytes()).is_some())
         {
+            // Another token next time: what was found beside this one is not found again.
+            key = None;
             let mark = marks.render("gateway-token", None);
             text = text.replace(token, &mark).into();
             bare = bare.replace(token, &mark).into();
@@ -93,7 +110,18 @@ pub(super) fn judge(
             judged.findings.push(Digest::of(&fields));
         }
         // Neither the record nor a reviewer sees a secret that policy lets pass (DESIGN: matched values never).
-        let kept = secrets.masked(&text);
+        let spans = match (&remembered, key) {
+            (Some(found), Some(_)) => found.kept.clone(),
+            (_, key) => {
+                let spans = secrets.find(&text);
+                if let (Some((known, key)), Some(verdict)) = (key, to_keep) {
+                    let kept = spans.clone();
+                    known.put(key, Found { verdict, kept });
+                }
+                spans
+            }
+        };
+        let kept = (!spans.is_empty()).then(|| mask(marks, &text, &spans, true));
         if !asking.is_empty() && judged.shown.len() < MAX_SHOWN {
             judged.shown.push(shown(part, kept.as_deref().unwrap_or(&text)));
         }
@@ -150,11 +178,11 @@ pub(super) fn shown(part: &crate::dialect::Part, text: &str) -> Shown {
     }
 }
 
-/// Finds every secret, also those that `[[allow]]` lets through.
+/// Finds every secret, also those that `[[allow]]` lets through, and those in disguise.
 pub(super) struct Secrets<'r> {
     rules: &'r RuleSet,
     /// Between two texts.
-    redactor: Redactor,
+    screen: Screen,
 }
 
 impl<'r> Secrets<'r> {
@@ -163,15 +191,19 @@ impl<'r> Secrets<'r> {
         options.tags.clone_from(&caller.scan_options().tags);
         Self {
             rules,
-            redactor: rules.redactor_with(&rules.all(), &options),
+            screen: Screen::new(rules, &rules.all(), &options),
         }
     }
 
     /// The text with every secret masked; `None` when it has none.
     pub(super) fn masked(&mut self, text: &str) -> Option<String> {
+        let spans = self.find(text);
+        (!spans.is_empty()).then(|| mask(self.rules.marks(), text, &spans, true))
+    }
+
+    fn find(&mut self, text: &str) -> Vec<MaskSpan> {
         let rules = self.rules;
-        let spans: Vec<_> = self
-            .redactor
+        self.screen
             .find(text.as_bytes())
             .into_iter()
             .filter_map(|found| {
@@ -183,8 +215,7 @@ impl<'r> Secrets<'r> {
                     tag: found.tag,
                 })
             })
-            .collect();
-        (!spans.is_empty()).then(|| mask(rules.marks(), text, &spans, true))
+            .collect()
     }
 }
 

@@ -13,6 +13,7 @@ mod calls;
 mod catch;
 mod denial;
 mod drive;
+mod findings;
 mod form;
 mod headers;
 mod hold;
@@ -87,6 +88,7 @@ struct Inner {
     settings: Settings,
     clock: Arc<dyn Clock>,
     writer: Writer,
+    findings: findings::FindingStore,
     refusals: Mutex<Refusals>,
     revoked: Revoked,
     scrubbers: scrub::Scrubbers,

@@ -54,7 +54,7 @@
 //! - **Never**: response compression inside, retries around or inside a streamed call, caches of answers, timeouts
 //!   outside that are shorter than [`hold_streaming`](crate::guard::Settings::hold_streaming).
 
-mod budget;
+pub mod budget;
 mod future;
 mod layer;
 mod request_body;

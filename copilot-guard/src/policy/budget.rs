@@ -23,8 +23,8 @@ const LONGEST: Duration = Duration::from_secs(31 * 86_400);
 pub(super) struct BudgetConfig {
     at: At,
     id: Located<String>,
-    groups: Option<Listed>,
-    not_groups: Option<Listed>,
+    pub(super) groups: Option<Listed>,
+    pub(super) not_groups: Option<Listed>,
     models: Option<Listed>,
     callers: Option<Located<CallerKind>>,
     per: Located<Per>,
@@ -44,7 +44,7 @@ pub(super) enum Per {
     Group,
 }
 
-const PER: &[(&str, Per)] = &[("person", Per::Person), ("group", Per::Group)];
+pub(super) const PER: &[(&str, Per)] = &[("person", Per::Person), ("group", Per::Group)];
 
 /// A compiled budget.
 #[derive(Debug)]
@@ -286,6 +286,23 @@ message = "Your team has had enough."
         );
         assert!(charges[1].observe && &*charges[1].message == "Your team has had enough.");
         assert_eq!(charges[1].account.window, Duration::from_secs(86_400));
+    }
+
+    #[test]
+    fn a_group_counts_as_those_that_it_lists() {
+        let policy = parse(
+            "[groups]\ncontractors = [\"red\"]\n[[budgets]]\nid = \"b\"\ngroups = [\"red\"]\nper = \"group\"\nwindow = \"1h\"\nrequests = 1\n",
+        )
+        .unwrap();
+        let groups = BTreeSet::from(["contractors".to_owned()]);
+        let charges = policy.budgets(&Query::new(&groups, "m", NOW), "ann");
+        assert_eq!(charges.len(), 1);
+        assert_eq!(&*charges[0].account.subject, "group:red");
+        assert!(
+            policy
+                .budgets(&Query::new(&BTreeSet::new(), "m", NOW), "ann")
+                .is_empty()
+        );
     }
 
     #[test]

@@ -2,7 +2,10 @@
 //! for each such choice, and kept: there are as many as kinds of callers, not as callers or models.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+
+use sha2::{Digest as _, Sha256};
 
 use super::Query;
 use super::compile::Compiled;
@@ -19,10 +22,39 @@ struct Choice {
 }
 
 /// The choices that were met so far.
-#[derive(Debug, Default)]
-pub(super) struct Callers(RwLock<HashMap<Choice, CallerPolicy>>);
+#[derive(Debug)]
+pub(super) struct Callers {
+    known: RwLock<HashMap<Choice, CallerPolicy>>,
+    /// Tells this compiled policy from every other of this process: one text may be compiled with other values.
+    number: u64,
+}
+
+impl Default for Callers {
+    fn default() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            known: RwLock::default(),
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+}
 
 impl Callers {
+    fn fingerprint(&self, choice: &Choice) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.number.to_be_bytes());
+        hash.update((choice.rules.len() as u64).to_be_bytes());
+        for excluded in choice
+            .rules
+            .iter()
+            .map(Option::is_some)
+            .chain(choice.lifted.iter().copied())
+        {
+            hash.update([u8::from(excluded)]);
+        }
+        hash.finalize().into()
+    }
+
     pub(super) fn policy_for(&self, policy: &Arc<Compiled>, query: &Query<'_>) -> CallerPolicy {
         let choice = Choice {
             rules: policy.rules.iter().map(|rule| rule.who.excludes(query)).collect(),
@@ -33,13 +65,13 @@ impl Callers {
                 .chain(policy.allow.iter().map(|allow| allow.is_for(query)))
                 .collect(),
         };
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(made) = known.get(&choice) {
             return made.clone();
         }
         drop(known);
-        let made = CallerPolicy::new(policy.clone(), query);
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let made = CallerPolicy::new(policy.clone(), query).known_by(self.fingerprint(&choice));
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         if known.len() < MOST {
             known.insert(choice, made.clone());
         }

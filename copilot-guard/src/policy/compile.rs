@@ -37,6 +37,8 @@ pub(super) struct Compiled {
     /// Digests of the values that every answer is scrubbed of.
     pub(super) scrubbed: BTreeSet<String>,
     pub(super) warnings: Vec<Problem>,
+    /// The groups it names, for checks against those that exist.
+    pub(super) named_groups: lint::Named,
 }
 
 /// The most alternatives a joined requirement lists before it falls back to one that is stricter than all.
@@ -103,6 +105,7 @@ fn lower(problems: &Problems, text: &str, config: PolicyConfig, options: &Policy
             .map(|(_, value)| sha256_hex(value.expose()))
             .collect(),
         warnings,
+        named_groups: lint::Named::of(problems.file(), &config),
     })
 }
 

@@ -25,6 +25,7 @@ pub struct CallerPolicy {
     pub(super) options: ScanOptions,
     /// What the request asks for, where a rule looks at it.
     pub(super) asked: Option<Arc<Asked>>,
+    fingerprint: Option<[u8; 32]>,
 }
 
 /// What the policy says of one part.
@@ -62,7 +63,18 @@ impl CallerPolicy {
             scope,
             output,
             asked: None,
+            fingerprint: None,
         }
+    }
+
+    pub(super) fn known_by(mut self, fingerprint: [u8; 32]) -> Self {
+        self.fingerprint = Some(fingerprint);
+        self
+    }
+
+    /// Two with the same fingerprint say the same of one text at one stage, but for the tags. Within this process.
+    pub fn fingerprint(&self) -> Option<&[u8; 32]> {
+        self.fingerprint.as_ref()
     }
 
     /// The same for a request that asks for this.
@@ -71,7 +83,7 @@ impl CallerPolicy {
         if self.policy.rules.iter().any(looks) {
             self.asked = Some(Arc::new(Asked {
                 route: query.route.to_owned(),
-                parameters: query.parameters.to_vec(),
+                parameters: query.parameters.iter().cloned().collect(),
             }));
         }
         self

@@ -64,9 +64,4 @@ impl Groups {
     pub(super) fn is_within(&self, group: &str, others: &BTreeSet<String>) -> bool {
         others.contains(group) || self.0.get(group).is_some_and(|more| !more.is_disjoint(others))
     }
-
-    /// The names that stand on the left.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
-    }
 }

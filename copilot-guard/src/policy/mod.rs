@@ -3,7 +3,12 @@
 //! 1. A file is read with **all** its problems at once ([`PolicyError`]); a rule that can never fire is one.
 //! 2. What was read becomes a [`Policy`], compiled: expressions, words, secret kinds, whom they are for.
 //! 3. [`Policy::for_caller`] narrows it to one caller and model; [`CallerPolicy`] answers for each part.
-//! 4. Every matching rule counts and the strictest action wins. Only an exception lowers a verdict.
+//! 4. Every matching rule counts and the strictest action wins. Only an exception lowers a verdict, and what it lifts
+//!    is recorded with its reason.
+//! 5. What a rule looks for is a set of conditions, all of which must hold. Each can hold at some stages only; at
+//!    another one it is a problem. What is costly (judging a call, reading a text for intents) is done once, when the
+//!    first rule asks for it.
+//! 6. Whoever is in a group is in the groups that `[groups]` lists for it too, over all steps.
 //!
 //! Nothing here reads a clock, a file or the network. No hit holds matched text or a pattern.
 //!
@@ -54,7 +59,9 @@ mod problem;
 pub mod reader;
 mod rule;
 mod rule_check;
+mod schema;
 mod scope;
+mod streams;
 mod values;
 
 use std::collections::BTreeSet;
@@ -62,9 +69,10 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use decide::{CallerPolicy, MaskSpan, Verdict};
-pub use explain::{Outcome, RuleTrace};
+pub use explain::{ExceptionTrace, Outcome, RuleTrace, Seen};
 pub use output::{CommandRules, LinkRules, OutputAction, OutputRules, OutputVerdict};
 pub use problem::{PolicyError, Problem};
+pub use schema::schema;
 
 use crate::approval::Requirement;
 use crate::budget::Charge;
@@ -109,8 +117,10 @@ pub struct Query<'a> {
     /// The path of the request; empty when it is not known.
     pub route: &'a str,
     /// Names of the parameters of the request that rules may look at.
-    pub parameters: &'a [String],
+    pub parameters: &'a BTreeSet<String>,
 }
+
+static NO_PARAMETERS: BTreeSet<String> = BTreeSet::new();
 
 /// What stands in for a policy file when there is none.
 const ALLOW_ALL: &str = "version = 1\ndefault = \"allow\"\n";
@@ -159,7 +169,7 @@ impl<'a> Query<'a> {
             now,
             kind: CallerKind::Person,
             route: "",
-            parameters: &[],
+            parameters: &NO_PARAMETERS,
         }
     }
 
@@ -179,7 +189,7 @@ impl<'a> Query<'a> {
 
     /// The same of a request with these parameters.
     #[must_use]
-    pub fn with_parameters(mut self, parameters: &'a [String]) -> Self {
+    pub fn with_parameters(mut self, parameters: &'a BTreeSet<String>) -> Self {
         self.parameters = parameters;
         self
     }
@@ -235,6 +245,18 @@ impl Policy {
         &self.inner.warnings
     }
 
+    /// Every group that the policy names, of callers and of reviewers.
+    pub fn group_names(&self) -> BTreeSet<String> {
+        self.inner.named_groups.names()
+    }
+
+    /// What the policy names that none of these groups is: rules and exceptions that nobody meets, reviewers whom nobody
+    /// is. `known` are all groups that callers and reviewers have.
+    pub fn check_groups(&self, known: &BTreeSet<String>) -> Vec<Problem> {
+        let through = self.inner.groups.of(known);
+        self.inner.named_groups.unknown(known, &through)
+    }
+
     /// Whose votes are needed when these rules ask for approval; see [`CallerPolicy::requirement`].
     pub fn requirement(&self, rule_ids: &[String]) -> Requirement {
         self.inner.requirement(rule_ids)
@@ -243,8 +265,15 @@ impl Policy {
     /// What a request of this caller takes from: one charge for each budget of the person, and one for each group of
     /// theirs that has one.
     pub fn budgets(&self, query: &Query<'_>, person: &str) -> Vec<Charge> {
+        let groups = self.inner.groups.of(query.groups);
+        let query = Query {
+            groups: &groups,
+            ..*query
+        };
         let budgets = self.inner.budgets.iter();
-        budgets.flat_map(|budget| budget.charges(query, person)).collect()
+        budgets
+            .flat_map(|budget| budget.charges(&query, person))
+            .collect()
     }
 
     /// The policy for one caller and model.

@@ -22,7 +22,7 @@ pub fn everything(text: &str, by: By) -> String {
         .call(
             "function_call",
             "sh",
-            &json!({"command": text, "nested": [{"deep": text}]}).to_string(),
+            &json!({"note": text, "nested": [{"deep": text}]}).to_string(),
             by,
         )
         .code(text, by)
@@ -39,10 +39,11 @@ fn events(stream: &str) -> Vec<Value> {
 
 fn without_pieces(stream: &str) -> Vec<Value> {
     let mut events = events(stream);
-    events
-        .iter_mut()
-        .filter_map(|e| e.get_mut("delta"))
-        .for_each(|delta| *delta = Value::Null);
+    // A word may come with the next piece, or with the end: how many pieces there are is not compared.
+    events.retain(|e| e.get("delta").is_none());
+    for event in &mut events {
+        event.as_object_mut().unwrap().remove("sequence_number");
+    }
     events
 }
 
@@ -101,7 +102,7 @@ fn no_secret_passes_in_any_channel_or_copy() {
         assert_eq!(seen.end, "response.completed");
         for (channel, text) in &seen.texts {
             let wanted = match channel.as_str() {
-                "3.arguments" => json!({"command": clean(), "nested": [{"deep": clean()}]}).to_string(),
+                "3.arguments" => json!({"note": clean(), "nested": [{"deep": clean()}]}).to_string(),
                 "6.arguments" => json!({"q": clean()}).to_string(),
                 _ => clean(),
             };
@@ -124,7 +125,7 @@ fn escapes_hide_nothing() {
             .call(
                 "function_call",
                 "sh",
-                &json!({"command": leaky()}).to_string(),
+                &json!({"note": leaky()}).to_string(),
                 By(n),
             );
         up.completed();

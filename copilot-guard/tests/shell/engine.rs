@@ -227,3 +227,33 @@ async fn its_version_is_on_record() {
     let version = house.opening().await.policy_version;
     assert_eq!(version, format!("{}+seventh", policy().version()));
 }
+
+/// Every event of an exchange says under which policy it came to be, that of an approval too; and a reload in between
+/// changes nothing for what has begun.
+#[tokio::test]
+async fn each_event_names_its_policy() {
+    let house = House::keyed(
+        Model::new([
+            Answer::json(HELLO),
+            Answer::json(call_of("bash", r#"{"command":"rm -rf"}"#)),
+        ]),
+        |b| b,
+    );
+    house.ask(post(CHAT, prompt("hi", false))).await;
+    house.ask(post(CHAT, prompt("hi", false))).await;
+    house.ask(post(CHAT, prompt("falcon", false))).await;
+    house.ask(post(CHAT, "{}")).await;
+    drop(house.send(streamed(CHAT, "production")).await);
+    let events = house.checked().await;
+    assert!(events.len() > 12, "{events:#?}");
+    for event in &events {
+        assert_eq!(event.policy.as_deref(), Some(policy().version()), "{event:#?}");
+        let json = serde_json::to_value(event).unwrap();
+        assert_eq!(json["policy"], policy().version());
+        // Records of older versions are read as they are.
+        let mut old = json;
+        old.as_object_mut().unwrap().remove("policy");
+        let old: copilot_guard::audit::AuditEvent = serde_json::from_value(old).unwrap();
+        assert_eq!((&old.id, &old.kind, old.policy), (&event.id, &event.kind, None));
+    }
+}

@@ -92,7 +92,7 @@ async fn chat_the_second_of_two_choices() {
 #[tokio::test]
 async fn chat_tool_call_arguments() {
     let arguments =
-        json!({"command": format!("echo {SECRET}"), "n": 1e3, "deep": [{"k": CREDENTIAL}]}).to_string();
+        json!({"note": format!("echo {SECRET}"), "n": 1e3, "deep": [{"k": CREDENTIAL}]}).to_string();
     for n in [1, 7, 1000] {
         let mut chunks = vec![delta(
             0,
@@ -108,7 +108,7 @@ async fn chat_tool_call_arguments() {
         chunks.push(finish(0, "tool_calls"));
         let texts = chat_texts(&through(CHAT, Answer::sse(chat(chunks))).await.body);
         let shown: Value = serde_json::from_str(&texts["0.tool[0].arguments"]).unwrap();
-        assert_eq!(shown["command"], format!("echo {MARK}"));
+        assert_eq!(shown["note"], format!("echo {MARK}"));
         assert_eq!(shown["deep"][0]["k"], "[REDACTED:upstream-credential]");
         assert_eq!(
             (texts["0.tool[0].name"].as_str(), texts["0.tool[0].id"].as_str()),
@@ -120,7 +120,7 @@ async fn chat_tool_call_arguments() {
 
 #[tokio::test]
 async fn chat_legacy_function_call() {
-    let arguments = json!({"command": format!("echo {SECRET} {CREDENTIAL}")}).to_string();
+    let arguments = json!({"note": format!("echo {SECRET} {CREDENTIAL}")}).to_string();
     let mut chunks = vec![delta(
         0,
         json!({"function_call": {"name": "bash", "arguments": ""}}),
@@ -134,7 +134,7 @@ async fn chat_legacy_function_call() {
     let texts = chat_texts(&through(CHAT, Answer::sse(chat(chunks))).await.body);
     let shown: Value = serde_json::from_str(&texts["0.function_call.arguments"]).unwrap();
     assert_eq!(
-        shown["command"],
+        shown["note"],
         format!("echo {MARK} [REDACTED:upstream-credential]")
     );
     assert_eq!(texts["0.finish"], "function_call");
@@ -265,7 +265,7 @@ fn text_block(n: usize) -> (Value, Vec<Value>) {
 }
 
 fn tool_block(n: usize) -> (Value, Vec<Value>) {
-    let input = json!({"command": leaky()}).to_string();
+    let input = json!({"note": leaky()}).to_string();
     let deltas = cuts(&input, n)
         .into_iter()
         .map(|t| json!({"type": "input_json_delta", "partial_json": t}));
@@ -283,7 +283,7 @@ async fn messages_text_and_tool_input() {
         assert_eq!(texts["0.text"], clean());
         assert_eq!(texts["2.text"], clean());
         let input: Value = serde_json::from_str(&texts["1.partial_json"]).unwrap();
-        assert_eq!(input["command"], clean());
+        assert_eq!(input["note"], clean());
         assert_eq!(
             (texts["1.name"].as_str(), texts["1.id"].as_str()),
             ("bash", "toolu_1")

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 use crate::failure::Failure;
-use crate::{audit_cli, demo, forward, keys, laptop, redact, serve};
+use crate::policy_cli::PolicyCommand;
+use crate::{audit_cli, demo, forward, judge, keys, laptop, policy_cli, redact, schema, serve};
 
 /// A gateway between developers and a model endpoint that sees, stops and proves insider abuse.
 #[derive(Debug, Parser)]
@@ -51,8 +52,16 @@ enum Command {
         #[command(subcommand)]
         command: PolicyCommand,
     },
+    /// Print the JSON Schema of a file, for editors.
+    Schema {
+        /// Of which file.
+        #[arg(value_enum)]
+        file: schema::SchemaOf,
+    },
     /// Mask secrets from standard input to standard output, or say where they stand in files.
     Redact(redact::RedactArgs),
+    /// Say of commands, one JSON line each, whether they would be allowed, asked about or blocked.
+    Judge(judge::JudgeArgs),
     /// Sign in to a gateway from this machine, with a browser here or elsewhere.
     Login(laptop::Place),
     /// Print a fresh token of the gateway, for clients that run a command for their key.
@@ -93,20 +102,6 @@ enum CaCommand {
     },
 }
 
-#[derive(Debug, Subcommand)]
-enum PolicyCommand {
-    /// Check one policy file.
-    Check(PolicyFile),
-    /// Judge what is on record again by another policy, and say what would change. Exits with 1 when anything would.
-    Replay(Box<crate::replay::ReplayArgs>),
-}
-
-#[derive(Debug, Args)]
-struct PolicyFile {
-    /// The policy file.
-    file: PathBuf,
-}
-
 impl Cli {
     /// Runs the command. `false`: the answer is no.
     pub(crate) fn run(self) -> Result<bool, Failure> {
@@ -125,17 +120,17 @@ impl Cli {
             } => forward::ca_init::init(&out, &host).map(|()| true),
             Command::Check { config } => check(&config),
             Command::Policy {
-                command: PolicyCommand::Check(PolicyFile { file }),
-            } => {
-                let policy = serve::load_policy(&file, &[], Vec::new())?;
-                report(policy.warnings());
-                println!("{}: ok, version {}", file.display(), policy.version());
-                Ok(true)
-            }
-            Command::Policy {
                 command: PolicyCommand::Replay(args),
             } => runtime()?.block_on(crate::replay::run(*args)),
+            Command::Policy {
+                command: PolicyCommand::Check(args),
+            } => policy_cli::check(&args),
+            Command::Policy {
+                command: PolicyCommand::Explain(args),
+            } => policy_cli::explain(&args),
+            Command::Schema { file } => schema::print(file).map(|()| true),
             Command::Redact(args) => redact::run(&args).map(|()| true),
+            Command::Judge(args) => judge::run(&args).map(|()| true),
             Command::Login(place) => runtime()?.block_on(laptop::login(&place)),
             Command::Token(place) => runtime()?.block_on(laptop::token(&place)),
             Command::Logout(place) => runtime()?.block_on(laptop::logout(&place)),
@@ -168,7 +163,7 @@ fn report(warnings: &[copilot_guard::policy::Problem]) {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

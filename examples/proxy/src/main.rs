@@ -6,11 +6,14 @@ mod config;
 mod demo;
 mod failure;
 mod forward;
+mod judge;
 mod keys;
 mod laptop;
+mod policy_cli;
 mod redact;
 mod replay;
 mod revoke;
+mod schema;
 mod serve;
 
 use std::process::ExitCode;

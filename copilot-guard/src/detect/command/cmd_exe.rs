@@ -23,6 +23,12 @@ pub(super) fn judge_call(cx: &Cx<'_>, args: &[Word]) -> Judgement {
     let mut args = args.iter();
     while let Some(arg) = args.next() {
         let text = arg.text.replace('^', "");
+        // Git's bash wants `//c`.
+        let text = if text.starts_with("//") {
+            text.get(1..).unwrap_or_default().to_owned()
+        } else {
+            text
+        };
         let Some(switch) = text.strip_prefix('/').map(str::to_ascii_lowercase) else {
             break;
         };
@@ -100,6 +106,11 @@ pub(super) fn judge(cx: &Cx<'_>, text: &str) -> Judgement {
                 inner,
             );
             batch.judgement.merge(judged);
+            continue;
+        }
+        if in_for && ends == ')' {
+            // What the loop goes over is data.
+            in_for = false;
             continue;
         }
         let lower = piece.to_ascii_lowercase();
@@ -270,18 +281,15 @@ impl Batch<'_> {
             }));
             self.judgement.merge(judge_argv(&self.cx, &argv));
         }
-        if name == "forfiles" {
-            if let Some(at) = args.iter().position(|a| a.eq_ignore_ascii_case("/c")) {
-                let inner = args.get(at + 1..).unwrap_or_default().join(" ");
-                let judged = judge(
-                    &Cx {
-                        depth: self.cx.depth + 1,
-                        ..self.cx
-                    },
-                    &inner,
-                );
-                self.judgement.merge(judged);
-            }
+        let runs = args.iter().position(|a| a.eq_ignore_ascii_case("/c"));
+        if let Some(at) = runs.filter(|_| name == "forfiles") {
+            let inner = args.get(at + 1..).unwrap_or_default().join(" ");
+            let cx = Cx {
+                depth: self.cx.depth.saturating_add(1),
+                ..self.cx
+            };
+            let judged = judge(&cx, &inner);
+            self.judgement.merge(judged);
         }
         if hosts::within(&self.cx, &args.join(" ")).is_some_and(hosts::is_foreign) {
             self.foreign = true;
@@ -476,19 +484,17 @@ impl Batch<'_> {
                 "writes to the system",
             );
         }
-        if let Some(path) = plain.rsplit('/').next() {
-            if [".bat", ".cmd", ".ps1", ".vbs", ".js", ".hta"]
-                .iter()
-                .any(|end| path.ends_with(end))
-                && self.ran.iter().any(|r| r.contains(path))
-            {
-                self.found(
-                    "unclear/written-script",
-                    Class::Unclear,
-                    Danger::Approve,
-                    "writes a script that it runs",
-                );
-            }
+        let name = plain.rsplit('/').next().unwrap_or_default();
+        let is_script = [".bat", ".cmd", ".ps1", ".vbs", ".js", ".hta"]
+            .iter()
+            .any(|end| name.ends_with(end));
+        if is_script && self.ran.iter().any(|r| r.contains(name)) {
+            self.found(
+                "unclear/written-script",
+                Class::Unclear,
+                Danger::Approve,
+                "writes a script that it runs",
+            );
         }
     }
 
@@ -582,10 +588,7 @@ fn pieces(text: &str) -> Vec<(String, char)> {
                 }
                 Some('\n') | None => {}
                 // An escaped sign is text: `echo a ^& b`.
-                Some(n @ ('&' | '|' | '<' | '>' | '(' | ')')) => {
-                    piece.push('\u{1}');
-                    let _ = n;
-                }
+                Some('&' | '|' | '<' | '>' | '(' | ')') => piece.push('\u{1}'),
                 Some(n) => piece.push(n),
             },
             '\n' | '\r' => {

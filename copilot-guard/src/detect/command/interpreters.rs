@@ -283,17 +283,10 @@ const VALUES: &[(&str, &str, &[&str])] = &[
 pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     match call.name {
         "pwsh" | "cmd" => {
-            let mut text: Vec<&str> = vec![call.name];
-            text.extend(call.args.iter().map(|arg| arg.text.as_str()));
-            let line = text.join(" ");
-            let inner = Cx {
-                depth: call.cx.depth.saturating_add(1),
-                ..*call.cx
-            };
             let judgement = if call.name == "pwsh" {
-                super::powershell::judge(&inner, &line)
+                super::powershell::judge_call(call.cx, call.args)
             } else {
-                super::cmd_exe::judge(&inner, &line)
+                super::cmd_exe::judge_call(call.cx, call.args)
             };
             out.judgement.merge(judgement);
             if !call.stdin.is_empty() {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{Form, Found};
 
 /// Longest address that is looked at as one; longer ones end there, and are no less addresses.
-const MAX_ADDRESS: usize = 64 << 10;
+pub(super) const MAX_ADDRESS: usize = 64 << 10;
 /// How far before `from` what makes an address an image may begin.
 const MAX_CONTEXT: usize = 8192;
 /// Most brackets that are open at once; those that were open before are forgotten.
@@ -28,9 +28,9 @@ pub(super) fn all(text: &str, from: usize) -> Vec<Found> {
     finder.found
 }
 
-struct Finder<'t> {
-    text: &'t str,
-    bytes: &'t [u8],
+pub(super) struct Finder<'t> {
+    pub(super) text: &'t str,
+    pub(super) bytes: &'t [u8],
     from: usize,
     found: Vec<Found>,
     /// Brackets that are open: whether each is that of an image.
@@ -38,7 +38,7 @@ struct Finder<'t> {
     /// Where the last bracket closed, and whether it was that of an image.
     closed: Option<(usize, bool)>,
     /// The name of the tag that is open.
-    tag: Option<Range<usize>>,
+    pub(super) tag: Option<Range<usize>>,
     /// The quote that is open within the tag.
     quote: Option<u8>,
     /// Whether the first sign of this line is a bracket. `None` before it.
@@ -116,7 +116,7 @@ impl Finder<'_> {
         }
     }
 
-    fn add(&mut self, range: Range<usize>, form: Form, loads: bool) -> usize {
+    pub(super) fn add(&mut self, range: Range<usize>, form: Form, loads: bool) -> usize {
         let end = range.end;
         if !range.is_empty() && range.start >= self.from {
             self.found.push(Found { range, form, loads });
@@ -204,132 +204,6 @@ impl Finder<'_> {
             .unwrap_or(rest.len().min(MAX_ADDRESS));
         let end = self.boundary(start + len);
         Some(self.add(start..end, Form::Auto, false))
-    }
-
-    /// `name="address"`, `name='address'` or `name=address`, for names whose values are addresses.
-    fn attribute(&mut self, equals: usize) -> Option<usize> {
-        self.tag.as_ref()?;
-        let blanks = self.bytes.get(equals.saturating_sub(16)..equals)?.iter().rev();
-        let name_end = equals - blanks.take_while(|b| b.is_ascii_whitespace()).count();
-        let low = name_end.saturating_sub(24);
-        let name_start = (low..name_end)
-            .rev()
-            .find(|at| {
-                !self
-                    .bytes
-                    .get(*at)
-                    .is_some_and(|b| b.is_ascii_alphanumeric() || b"-:_".contains(b))
-            })
-            .map_or(low, |at| at + 1);
-        let name = self.text.get(name_start..name_end)?.to_ascii_lowercase();
-        let loads = match name.as_str() {
-            "src" | "srcset" | "poster" | "background" | "data" | "imagesrcset" | "lowsrc" | "dynsrc"
-            | "data-src" | "xlink:href" => true,
-            "href" => self.is_loading_tag(),
-            "action" | "formaction" | "cite" | "longdesc" | "ping" | "manifest" | "codebase" => false,
-            _ => return None,
-        };
-        let start = self.skip_space(equals + 1);
-        let quote = self
-            .bytes
-            .get(start)
-            .copied()
-            .filter(|b| matches!(b, b'"' | b'\''));
-        let quoted = quote.and_then(|quote| self.quoted(start + 1, quote));
-        let (start, end) = match quoted {
-            Some(end) => (start + 1, end),
-            // A quote that is not closed is none.
-            None => {
-                let start = start + usize::from(quote.is_some());
-                let rest = self.bytes.get(start..)?;
-                let is_end = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'>' | b'"' | b'\'' | b'<');
-                let len = rest
-                    .iter()
-                    .take(MAX_ADDRESS)
-                    .position(is_end)
-                    .unwrap_or(rest.len().min(MAX_ADDRESS));
-                (start, start + len)
-            }
-        };
-        let next = end + usize::from(quoted.is_some());
-        let end = self.boundary(end);
-        let value = self.text.get(start..end)?;
-        if name.ends_with("srcset") {
-            let mut at = start;
-            for item in value.split_inclusive(',') {
-                let lead = item.len() - item.trim_start().len();
-                let len = item
-                    .trim_start()
-                    .find([' ', ',', '\t', '\n'])
-                    .unwrap_or(item.len() - lead);
-                self.add(at + lead..at + lead + len, Form::Html, true);
-                at += item.len();
-            }
-            return Some(next);
-        }
-        self.add(start..end, Form::Html, loads);
-        Some(next)
-    }
-
-    /// Where the quote closes, if it does before the next tag or blank line.
-    fn quoted(&self, start: usize, quote: u8) -> Option<usize> {
-        let rest = self.bytes.get(start..)?;
-        let is_stop = |(at, b): (usize, &u8)| {
-            *b == quote || *b == b'<' || *b == b'\n' && rest.get(at + 1) == Some(&b'\n')
-        };
-        let len = rest.iter().take(MAX_ADDRESS).enumerate().position(is_stop)?;
-        (rest.get(len) == Some(&quote)).then_some(start + len)
-    }
-
-    /// Whether the tag that is open loads what its `href` names.
-    fn is_loading_tag(&self) -> bool {
-        let tag = self
-            .tag
-            .clone()
-            .and_then(|t| self.text.get(t))
-            .unwrap_or_default();
-        ["link", "image", "use", "base", "feimage", "script"]
-            .iter()
-            .any(|t| tag.eq_ignore_ascii_case(t))
-    }
-
-    /// `url(address)` of a style.
-    fn css(&mut self, at: usize) -> Option<usize> {
-        let is_url = self
-            .bytes
-            .get(at..at + 4)
-            .is_some_and(|b| b.eq_ignore_ascii_case(b"url("));
-        let is_start = at == 0
-            || !self
-                .bytes
-                .get(at - 1)
-                .is_some_and(|b| b.is_ascii_alphanumeric() || b"-_.".contains(b));
-        if !(is_url && is_start) {
-            return None;
-        }
-        let mut start = self.skip_blanks(at + 4);
-        let quote = self
-            .bytes
-            .get(start)
-            .copied()
-            .filter(|b| matches!(b, b'"' | b'\''));
-        start += usize::from(quote.is_some());
-        let rest = self.bytes.get(start..)?;
-        let is_end = |b: &u8| quote.map_or(matches!(b, b')' | b' ' | b'\n'), |q| *b == q || *b == b'\n');
-        let len = rest
-            .iter()
-            .take(MAX_ADDRESS)
-            .position(is_end)
-            .unwrap_or(rest.len().min(MAX_ADDRESS));
-        let end = self.boundary(start + len);
-        // In code `url(x)` is a call: an address has slashes or a colon.
-        let value = self.text.get(start..end)?;
-        let is_address = value.contains("//") || value.contains(':') || value.contains("\\\\");
-        Some(if is_address {
-            self.add(start..end, Form::Html, true)
-        } else {
-            end
-        })
     }
 
     /// `scheme:…` in the middle of text.
@@ -444,14 +318,14 @@ impl Finder<'_> {
         (end > start).then(|| self.add(start..end, Form::Bare, false))
     }
 
-    fn skip_blanks(&self, mut at: usize) -> usize {
+    pub(super) fn skip_blanks(&self, mut at: usize) -> usize {
         while self.bytes.get(at).is_some_and(|b| matches!(b, b' ' | b'\t')) {
             at += 1;
         }
         at
     }
 
-    fn skip_space(&self, mut at: usize) -> usize {
+    pub(super) fn skip_space(&self, mut at: usize) -> usize {
         while self.bytes.get(at).is_some_and(u8::is_ascii_whitespace) {
             at += 1;
         }
@@ -459,7 +333,7 @@ impl Finder<'_> {
     }
 
     /// The next boundary of a character.
-    fn boundary(&self, mut at: usize) -> usize {
+    pub(super) fn boundary(&self, mut at: usize) -> usize {
         at = at.min(self.text.len());
         while !self.text.is_char_boundary(at) {
             at += 1;

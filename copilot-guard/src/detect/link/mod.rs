@@ -10,6 +10,7 @@
 
 mod address;
 mod find;
+mod find_html;
 #[cfg(test)]
 mod tests;
 mod watch;

@@ -240,21 +240,12 @@ fn uses_images(text: &str, at: usize) -> bool {
     text.get(low..at).is_some_and(|before| before.contains("!["))
 }
 
-/// Names that are kept for examples (RFC 2606, RFC 6761).
-fn is_documentation(name: &str) -> bool {
-    [
-        "example.com",
-        "example.org",
-        "example.net",
-        "example",
-        "invalid",
-        "test",
-    ]
-    .iter()
-    .any(|kept| {
-        name.strip_suffix(kept)
-            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    })
+/// Hosts that stand for any in documentation (RFC 2606, section 3). Below them anybody's name could stand.
+fn is_documentation(host: &str) -> bool {
+    matches!(
+        host.strip_prefix("www.").unwrap_or(host),
+        "example.com" | "example.net" | "example.org"
+    )
 }
 
 /// A mail whose text is written already.

@@ -104,7 +104,7 @@ impl Redactor {
             let (start, end) = (self.read, self.read + part.len() as u64);
             let within: Vec<_> = covers
                 .iter()
-                .filter(|c| c.start < end && c.end > start && self.active.contains(c.rule))
+                .filter(|c| c.start < end && c.end > start)
                 .map(|c| Counted {
                     // One byte of the part before joins the two halves of a cover.
                     start: if c.start < start { start - 1 } else { c.start },

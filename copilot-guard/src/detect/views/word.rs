@@ -38,7 +38,7 @@ const fn kinds() -> [u8; 256] {
             2
         } else if class & BLANK != 0 {
             3
-        } else if byte == b'\'' || byte == b'-' {
+        } else if matches!(byte, b'\'' | b'-' | b'/') {
             4
         } else if class & AROUND != 0 {
             5
@@ -156,6 +156,7 @@ mod tests {
             ("The A", 4, Word::Before),
             ("ghp_x", 3, Word::Within),
             ("a.b", 2, Word::Behind),
+            ("and/or", 6, Word::Within),
             ("x1", 1, Word::Within),
             ("**bold** text", 13, Word::Within),
             ("say \"yes\"", 9, Word::Behind),

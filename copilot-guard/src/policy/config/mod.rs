@@ -5,8 +5,8 @@ mod rule;
 
 use std::collections::BTreeSet;
 
-pub(super) use matches::Key;
-pub(super) use rule::{ApprovalsConfig, CALLERS, RuleConfig};
+pub(super) use matches::{COMMANDS, Key, MatchConfig};
+pub(super) use rule::{ACTIONS, ApprovalsConfig, CALLERS, RuleConfig, SEVERITIES, STAGES};
 
 use super::budget::{self, BudgetConfig};
 use super::masking::{self, MaskingConfig};

@@ -26,6 +26,8 @@ pub(in crate::policy) struct RuleConfig {
     pub(in crate::policy) severity: Option<Located<&'static str>>,
     pub(in crate::policy) tags: Vec<String>,
     pub(in crate::policy) observe: bool,
+    /// Where that is said, else where the rule begins.
+    pub(in crate::policy) observe_at: At,
 }
 
 /// `approvals = { any = [ … ] }`.
@@ -93,13 +95,9 @@ pub(super) fn read(problems: &Problems, mut table: Table<'_>) -> Option<RuleConf
     let message = table.take("message").and_then(Value::string);
     let severity = table.take("severity").and_then(|v| v.one_of(SEVERITIES));
     let tags = table.take("tags").and_then(Value::strings).unwrap_or_default();
-    let observe = table
-        .take("observe")
-        .and_then(Value::boolean)
-        .is_some_and(|o| o.value);
+    let observe = table.take("observe").and_then(Value::boolean);
     table.finish();
     Some(RuleConfig {
-        at,
         id: id?,
         groups,
         not_groups,
@@ -112,7 +110,9 @@ pub(super) fn read(problems: &Problems, mut table: Table<'_>) -> Option<RuleConf
         message,
         severity,
         tags: tags.into_iter().map(|t| t.value).collect(),
-        observe,
+        observe_at: observe.as_ref().map_or(at.clone(), |o| o.at.clone()),
+        observe: observe.is_some_and(|o| o.value),
+        at,
     })
 }
 

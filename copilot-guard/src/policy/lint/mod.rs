@@ -1,47 +1,45 @@
 //! What is worth a look, yet no reason to refuse the file.
 
-mod time;
+mod exceptions;
+mod groups;
+mod rules;
+mod shadow;
 
 use super::PolicyOptions;
-use super::config::{PolicyConfig, RuleConfig};
+use super::config::PolicyConfig;
 use super::groups::Groups;
 use super::problem::Problem;
-use super::reader::Problems;
-use crate::decision::{Action, Stage};
+use super::reader::{At, Problems};
 
-/// All warnings, in the order of the file.
+pub(super) use groups::Named;
+
+/// Gathers warnings.
+struct Warnings<'p> {
+    problems: &'p Problems,
+    list: Vec<Problem>,
+}
+
+/// All warnings that need nothing but the file, in its order.
 pub(super) fn warnings(
     problems: &Problems,
     config: &PolicyConfig,
     groups: &Groups,
     options: &PolicyOptions,
 ) -> Vec<Problem> {
-    let _ = groups;
-    let mut warnings = Vec::new();
-    default(problems, config, &mut warnings);
-    time::check(problems, config, options.now, &mut warnings);
-    warnings.sort_by_key(|warning| warning.line);
-    warnings
+    let mut warnings = Warnings {
+        problems,
+        list: Vec::new(),
+    };
+    rules::check(&mut warnings, config);
+    shadow::check(&mut warnings, config, groups);
+    exceptions::check(&mut warnings, config, groups, options.now);
+    groups::check(&mut warnings, config, options);
+    warnings.list.sort_by_key(|warning| warning.line);
+    warnings.list
 }
 
-fn default(problems: &Problems, config: &PolicyConfig, warnings: &mut Vec<Problem>) {
-    let default = config.default.as_ref().map_or(Action::Allow, |d| d.value);
-    let admits =
-        |r: &&RuleConfig| r.on.value == Stage::Request && r.action.value == Action::Allow && !r.observe;
-    let admitting = config.rules.iter().find(admits);
-    match (default, &config.default, admitting) {
-        (Action::Block, Some(default), None) => warnings.push(problems.problem(
-            &default.at,
-            "nobody is allowed",
-            "the default is deny, and no rule on request allows anyone",
-            "add a rule with `on = \"request\"` and `action = \"allow\"`",
-        )),
-        (Action::Allow, _, Some(rule)) => warnings.push(problems.problem(
-            &rule.action.at,
-            format!("rule {} changes nothing", rule.id.shown()),
-            "the default allows everyone already",
-            "write `default = \"deny\"`, or take the rule out",
-        )),
-        _ => {}
+impl Warnings<'_> {
+    fn add(&mut self, at: &At, what: impl Into<String>, why: impl Into<String>, mend: impl Into<String>) {
+        self.list.push(self.problems.problem(at, what, why, mend));
     }
 }

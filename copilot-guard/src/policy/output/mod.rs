@@ -48,6 +48,7 @@ pub struct OutputRules {
     /// The same for the secret in encoded form.
     encoded: Vec<Vec<Entry>>,
     encoded_mask: RuleMask,
+    views: views::Views,
     /// Rules about commands and about links.
     commands: Vec<Entry>,
     links: Vec<Entry>,
@@ -153,8 +154,10 @@ impl OutputRules {
             .zip(&encoded)
             .filter(|(_, entries)| !entries.is_empty());
         let ids: BTreeSet<_> = ids.map(|(info, _)| info.id.clone()).collect();
+        let encoded_mask = policy.kinds.mask(&ids);
         Self {
-            encoded_mask: policy.kinds.mask(&ids),
+            views: views::Views::new(&policy.kinds.set, &encoded_mask, &scope.options),
+            encoded_mask,
             mask,
             block,
             observe,
@@ -211,6 +214,11 @@ impl OutputRules {
     /// What to look for in encoded form ([`views::encoded`]).
     pub fn encoded_mask(&self) -> &RuleMask {
         &self.encoded_mask
+    }
+
+    /// The views that find it: the gate of each text of an answer is made of them.
+    pub fn views(&self) -> &views::Views {
+        &self.views
     }
 
     /// What happens to a secret of this rule that stands there in encoded form alone. It is masked where it is masked

@@ -4,11 +4,14 @@
 //! it stands: take keys out of a [`Table`], turn [`Value`]s into what you need, and call [`Table::finish`], which
 //! reports the keys nobody asked for. Nothing returns an error: problems gather in [`Problems`].
 
+mod schema;
 mod value;
 
+pub use schema::Schema;
 pub use value::Scalar;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 use toml::de::{DeTable, DeValue};
@@ -21,6 +24,7 @@ pub struct Problems {
     file: String,
     line_starts: Vec<usize>,
     list: RefCell<Vec<Problem>>,
+    keys: RefCell<BTreeSet<String>>,
     resolve: Option<Box<Resolve>>,
 }
 
@@ -109,8 +113,14 @@ impl Problems {
             file: file.to_owned(),
             line_starts,
             list: RefCell::default(),
+            keys: RefCell::default(),
             resolve: None,
         }
+    }
+
+    /// The name of the file.
+    pub fn file(&self) -> &str {
+        &self.file
     }
 
     /// Allows `{ env = "NAME" }` and `{ file = "path" }` in place of any plain value.
@@ -182,6 +192,31 @@ impl Problems {
                 .strip_prefix(&at.key)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
         })
+    }
+
+    /// Every key that was asked for so far, whether it was there or not: `rules[].match.words`, and `groups.*` where
+    /// any name would do. To hold a [`Schema`] against its readers.
+    pub fn keys(&self) -> BTreeSet<String> {
+        self.keys.borrow().clone()
+    }
+
+    /// Notes that a key was asked for.
+    fn note(&self, at: &At, name: &str) {
+        let mut key = String::with_capacity(at.key.len() + name.len() + 1);
+        // The number of an item does not count.
+        for c in at.key.chars() {
+            if !(c.is_ascii_digit() && key.ends_with('[')) {
+                key.push(c);
+            }
+        }
+        if !key.is_empty() {
+            key.push('.');
+        }
+        key.push_str(name);
+        let mut keys = self.keys.borrow_mut();
+        if !keys.contains(&key) {
+            keys.insert(key);
+        }
     }
 
     /// Nothing when there were no problems, else all of them in the order of the file.
@@ -315,6 +350,7 @@ impl<'p> Table<'p> {
     /// Takes the value of a key, if it is there.
     pub fn take(&mut self, name: &'static str) -> Option<Value<'p>> {
         self.known.push(name);
+        self.problems.note(&self.at, name);
         let n = self.entries.iter().position(|(n, _)| n == name)?;
         Some(self.entries.remove(n).1)
     }
@@ -335,6 +371,7 @@ impl<'p> Table<'p> {
 
     /// Takes all remaining keys, whatever their names.
     pub fn take_all(&mut self) -> Vec<(String, Value<'p>)> {
+        self.problems.note(&self.at, "*");
         std::mem::take(&mut self.entries)
     }
 

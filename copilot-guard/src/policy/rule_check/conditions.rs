@@ -85,7 +85,7 @@ fn intents(problems: &Problems, list: &Listed) -> BTreeSet<&'static str> {
         } else if let Some(id) = intent::ids().find(|id| *id == item.value) {
             ids.insert(id);
         } else {
-            unknown(problems, item, "intent", || intent::ids());
+            unknown(problems, item, "intent", intent::ids);
         }
     }
     ids

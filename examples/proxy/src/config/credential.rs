@@ -74,7 +74,7 @@ pub(crate) enum Subject {
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     None,
     Static,
     CopilotExchange,
@@ -84,7 +84,7 @@ enum Kind {
     NotBuilt,
 }
 
-const KINDS: &[(&str, Kind)] = &[
+pub(super) const KINDS: &[(&str, Kind)] = &[
     ("static", Kind::Static),
     ("none", Kind::None),
     ("copilot-exchange", Kind::CopilotExchange),
@@ -94,9 +94,9 @@ const KINDS: &[(&str, Kind)] = &[
     ("aws", Kind::NotBuilt),
 ];
 
-const AUTHS: &[(&str, Auth)] = &[("basic", Auth::Basic), ("post", Auth::Post)];
+pub(super) const AUTHS: &[(&str, Auth)] = &[("basic", Auth::Basic), ("post", Auth::Post)];
 
-const TOKEN_KINDS: &[(&str, TokenKind)] = &[
+pub(super) const TOKEN_KINDS: &[(&str, TokenKind)] = &[
     ("jwt", TokenKind::Jwt),
     ("access_token", TokenKind::AccessToken),
     ("id_token", TokenKind::IdToken),

@@ -1,6 +1,6 @@
 //! `[[identity.issuers]]`: whose tokens count, and what they say.
 
-mod claims;
+pub(super) mod claims;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ enum Overage {
 /// Whose verifiable tokens are ID tokens, all of them.
 const GOOGLE: &str = "https://accounts.google.com";
 
-const ALGORITHMS: &[(&str, Algorithm)] = &[
+pub(super) const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("RS256", Algorithm::Rs256),
     ("PS256", Algorithm::Ps256),
     ("ES256", Algorithm::Es256),

@@ -12,6 +12,7 @@ pub(crate) mod identity;
 pub(crate) mod login;
 pub(crate) mod policy;
 pub(crate) mod resolver;
+pub(crate) mod schema;
 pub(crate) mod secrets;
 pub(crate) mod server;
 pub(crate) mod store;
@@ -128,6 +129,17 @@ impl Config {
             )])
         })
     }
+}
+
+/// Asks for every key of a file.
+#[cfg(test)]
+fn keys_of(problems: &Problems, text: &str) {
+    let context = Context {
+        problems,
+        folder: Path::new(""),
+        warnings: RefCell::default(),
+    };
+    let _ = problems.parse(text).and_then(|table| read(&context, table));
 }
 
 fn read(context: &Context<'_>, mut file: Table<'_>) -> Option<Config> {

@@ -30,12 +30,12 @@ pub(crate) enum Resolver {
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+pub(super) enum Kind {
     Graph,
     Google,
 }
 
-const KINDS: &[(&str, Kind)] = &[("graph", Kind::Graph), ("google", Kind::Google)];
+pub(super) const KINDS: &[(&str, Kind)] = &[("graph", Kind::Graph), ("google", Kind::Google)];
 
 const GRAPH: &str = "https://graph.microsoft.com";
 const ENTRA: &str = "https://login.microsoftonline.com";

@@ -49,14 +49,14 @@ pub(crate) enum Dialect {
     Mcp,
 }
 
-const ROUTES: &[(&str, RouteSet)] = &[
+pub(super) const ROUTES: &[(&str, RouteSet)] = &[
     ("copilot", RouteSet::Copilot),
     ("ghost-text", RouteSet::GhostText),
     ("openai", RouteSet::Openai),
     ("anthropic", RouteSet::Anthropic),
 ];
 
-const DIALECTS: &[(&str, Dialect)] = &[
+pub(super) const DIALECTS: &[(&str, Dialect)] = &[
     ("chat", Dialect::Chat),
     ("completions", Dialect::Completions),
     ("ghost_text", Dialect::GhostText),

@@ -37,7 +37,7 @@ impl Change {
             at: record.started_at,
             subject: record.subject.clone(),
             model: record.model.clone(),
-            old: decision(&judged.old),
+            old: judged.was,
             new: decision(&judged.new),
             came: judged.new.difference(&judged.old).cloned().collect(),
             gone: judged.old.difference(&judged.new).cloned().collect(),

@@ -19,6 +19,8 @@ pub(super) enum Compared {
 
 /// Both sides of one exchange.
 pub(super) struct Judged {
+    /// The strictest action that was taken, also on an answer that there would not be.
+    pub(super) was: Action,
     pub(super) old: BTreeSet<Seen>,
     pub(super) new: BTreeSet<Seen>,
     /// Rules whose text is not on record: on both sides.
@@ -102,7 +104,9 @@ fn judge(
     opening: &Opening,
     request: &ParsedRequest,
 ) -> Judged {
-    let query = Query::new(&opening.actor.groups, &request.model, at).of(opening.actor.kind);
+    let query = Query::new(&opening.actor.groups, &request.model, at)
+        .of(opening.actor.kind)
+        .with_parameters(&request.parameters);
     let caller = policy.for_caller(&query);
     let mut new: BTreeSet<Seen> = BTreeSet::new();
     new.extend(caller.request(opening.request.len()).hits.iter().map(Seen::from));
@@ -120,6 +124,7 @@ fn judge(
     };
     new.extend(hits.iter().map(Seen::from));
 
+    let was = decision(&recorded(events, opening).map(Seen::from).collect());
     let (mut old, mut carried) = (BTreeSet::new(), BTreeSet::new());
     for hit in recorded(events, opening) {
         let is_of_answer = matches!(hit.stage, Stage::Output | Stage::ToolCall);
@@ -140,6 +145,7 @@ fn judge(
     }
     new.extend(carried.iter().cloned());
     Judged {
+        was,
         old,
         new,
         carried,

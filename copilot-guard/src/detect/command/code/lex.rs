@@ -142,7 +142,10 @@ pub(super) fn tokens(language: Language, text: &str) -> Vec<Token> {
                 out.push(Token::Sign('0'));
             }
             '.' if at(i + 1).is_alphabetic()
-                && matches!(out.last(), Some(Token::Sign(')' | ']' | '}') | Token::Text(_))) =>
+                && matches!(
+                    out.last(),
+                    Some(Token::Sign(')' | ']' | '}' | '/') | Token::Text(_))
+                ) =>
             {
                 // `f(x).name`: a member of a value.
                 i += 1;

@@ -106,14 +106,62 @@ impl Reader<'_> {
                 Some(Token::Name(name)) => self.name(at, name),
                 Some(Token::Text(text)) => self.text(at, text),
                 Some(Token::Command(command)) => self.command(Some(command)),
+                // `print | "sh"` and `"date" | getline` of awk.
+                Some(Token::Sign('|')) if self.language == Language::Awk => self.pipe(at),
                 _ => {}
             }
         }
     }
 
+    fn pipe(&mut self, at: usize) {
+        let after = match self.tokens.get(at + 1) {
+            Some(Token::Sign('&')) => self.tokens.get(at + 2),
+            Some(Token::Sign('|')) => return,
+            other => other,
+        };
+        let command = match (at.checked_sub(1).and_then(|i| self.tokens.get(i)), after) {
+            (Some(Token::Sign('|')), _) => return,
+            (Some(Token::Text(text)), Some(Token::Name(name))) if name == "getline" => Some(text.clone()),
+            (_, Some(Token::Text(text))) if text.starts_with("/inet/") => return,
+            (_, Some(Token::Text(text))) => Some(text.clone()),
+            _ => None,
+        };
+        self.command(command.as_deref());
+        self.found(
+            "unclear/piped-script",
+            Class::Unclear,
+            Danger::Approve,
+            "pipes to or from a process",
+        );
+    }
+
+    /// Whether a module of this name is loaded anywhere.
+    fn loads(&self, module: &str) -> bool {
+        self.tokens
+            .iter()
+            .any(|t| matches!(t, Token::Text(text) if text.trim_start_matches("node:") == module))
+    }
+
+    /// Whether a string is the name of a module that is loaded: `require("net")`, `from "net"`.
+    fn is_module(&self, at: usize) -> bool {
+        let token = |back: usize| at.checked_sub(back).and_then(|i| self.tokens.get(i));
+        let loads = |t: Option<&Token>| matches!(t, Some(Token::Name(n)) if n.ends_with("require") || n == "import" || n == "from");
+        loads(token(1)) || (matches!(token(1), Some(Token::Sign('('))) && loads(token(2)))
+    }
+
     fn name(&mut self, at: usize, name: &str) {
         let is_called = matches!(self.tokens.get(at + 1), Some(Token::Sign('(')));
         let does = tables::does(self.language, name, is_called);
+        let last = name.rsplit('.').next().unwrap_or_default();
+        if self.language == Language::Node
+            && last == "exec"
+            && name != "exec"
+            && is_called
+            && self.loads("child_process")
+        {
+            let command = self.argument(at);
+            self.process(at, command.as_deref());
+        }
         for does in does {
             match does {
                 Does::Process => {
@@ -134,8 +182,19 @@ impl Reader<'_> {
                 Does::Shell => self.seen.shell = true,
                 Does::Delete => self.delete(at),
                 Does::Eval => {
-                    if is_called || self.language.calls_bare() {
+                    // `eval { … }` of Perl is a block.
+                    let is_block = matches!(self.tokens.get(at + 1), Some(Token::Sign('{' | ';')));
+                    if is_called || (self.language.calls_bare() && !is_block) {
                         self.eval(at);
+                    } else if matches!(name, "eval" | "exec" | "Function") && !is_block {
+                        // Handed on: `.then(eval)`.
+                        self.seen.eval = true;
+                        self.found(
+                            "remote-code/eval",
+                            Class::RemoteCode,
+                            Danger::Approve,
+                            "runs text that cannot be told as code",
+                        );
                     }
                 }
                 Does::Native => self.found(
@@ -190,7 +249,12 @@ impl Reader<'_> {
     fn process(&mut self, _at: usize, command: Option<&[String]>) {
         self.seen.process = true;
         match command {
-            Some([line]) => self.command(Some(line)),
+            Some([line]) => {
+                if is_shell(line) {
+                    self.found("unclear/shell", Class::Unclear, Danger::Approve, "opens a shell");
+                }
+                self.command(Some(line));
+            }
             Some(words) if !words.is_empty() => {
                 let argv: Vec<Word> = words.iter().map(Word::known).collect();
                 let judged = judge_argv(&self.cx, &argv);
@@ -212,7 +276,7 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, _at: usize, text: &str) {
+    fn text(&mut self, at: usize, text: &str) {
         let secret = places::secret(text);
         if secret > Danger::Allow && !text.contains(' ') {
             self.seen.secret = true;
@@ -241,18 +305,17 @@ impl Reader<'_> {
         {
             self.seen.foreign_host = true;
         }
-        if [
-            "/bin/sh",
-            "/bin/bash",
-            "cmd.exe",
-            "powershell",
-            "/bin/zsh",
-            "bash",
-            "sh",
-        ]
-        .contains(&text.to_ascii_lowercase().trim_end_matches(" -i"))
-        {
-            self.seen.shell = true;
+        self.seen.shell |= is_shell(text);
+        if self.language == Language::Node && self.is_module(at) {
+            match text.trim_start_matches("node:") {
+                "net" | "tls" | "dgram" => {
+                    self.seen.network = true;
+                    self.seen.socket = true;
+                }
+                "http" | "https" | "http2" | "dns" | "dns/promises" | "axios" | "node-fetch" | "got"
+                | "undici" | "ws" | "request" | "superagent" | "nodemailer" => self.seen.network = true,
+                _ => {}
+            }
         }
         if text.starts_with("/inet/") {
             self.seen.network = true;
@@ -260,10 +323,6 @@ impl Reader<'_> {
         }
         self.seen.later |= places::runs_later(text);
         self.seen.supervises |= places::supervises(text);
-        if tables::is_hidden_name(text) {
-            // `getattr(os, "system")`, `globalThis["eval"]`.
-            self.seen.reflects |= self.seen.reflects;
-        }
     }
 
     fn environment(&mut self, at: usize, name: &str) {
@@ -484,6 +543,20 @@ impl Reader<'_> {
         }
         self.judgement
     }
+}
+
+/// Whether a text is the name of a shell and no more.
+fn is_shell(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    let name = text
+        .trim_end_matches(" -i")
+        .rsplit('/')
+        .next()
+        .unwrap_or_default();
+    matches!(
+        name,
+        "sh" | "bash" | "zsh" | "dash" | "cmd" | "cmd.exe" | "powershell" | "powershell.exe" | "pwsh"
+    )
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub(super) enum Does {
     Native,
 }
 
-type Row = (Does, &'static [&'static str]);
+type Row = (Does, &'static str);
 
 /// What a name does: by its whole, by its last part with a dot before it, or by its first part with a dot behind it.
 pub(super) fn does(language: Language, name: &str, is_called: bool) -> Vec<Does> {
@@ -121,7 +121,7 @@ pub(super) fn does(language: Language, name: &str, is_called: bool) -> Vec<Does>
     rows.iter()
         .filter(|(_, names)| {
             names
-                .iter()
+                .split_ascii_whitespace()
                 .any(|n| match (n.strip_prefix('.'), n.strip_suffix('.')) {
                     (Some(last), _) => is_called && plain.rsplit_once('.').is_some_and(|(_, l)| l == last),
                     (_, Some(first)) => {
@@ -130,7 +130,7 @@ pub(super) fn does(language: Language, name: &str, is_called: bool) -> Vec<Does>
                                 .strip_prefix(first)
                                 .is_some_and(|rest| rest.starts_with('.'))
                     }
-                    _ => plain == *n,
+                    _ => plain == n,
                 })
         })
         .map(|(does, _)| *does)
@@ -160,751 +160,501 @@ const OFF: &[&str] = &[
 const PYTHON: &[Row] = &[
     (
         Does::Process,
-        &[
-            "os.system",
-            "os.popen",
-            "subprocess.run",
-            "subprocess.call",
-            "subprocess.Popen",
-            "subprocess.check_output",
-            "subprocess.check_call",
-            "subprocess.getoutput",
-            "subprocess.getstatusoutput",
-            "pty.spawn",
-            "commands.getoutput",
-            "os.execl",
-            "os.execle",
-            "os.execlp",
-            "os.execv",
-            "os.execve",
-            "os.execvp",
-            "os.execvpe",
-            "os.spawnl",
-            "os.spawnlp",
-            "os.spawnv",
-            "os.spawnvp",
-            "os.posix_spawn",
-            "os.startfile",
-            "asyncio.create_subprocess_shell",
-            "asyncio.create_subprocess_exec",
-            "system",
-            "popen",
-            "Popen",
-            "check_output",
-            "check_call",
-            "getoutput",
-            ".system",
-            ".popen",
-            ".Popen",
-            ".check_output",
-            ".check_call",
-            ".getoutput",
-            ".create_subprocess_shell",
-            "webbrowser.open",
-            "os.startfile",
-        ],
+        "
+        os.system os.popen subprocess.run subprocess.call subprocess.Popen subprocess.check_output
+        subprocess.check_call subprocess.getoutput subprocess.getstatusoutput pty.spawn
+        commands.getoutput os.execl os.execle os.execlp os.execv os.execve os.execvp os.execvpe os.spawnl
+        os.spawnlp os.spawnv os.spawnvp os.posix_spawn os.startfile asyncio.create_subprocess_shell
+        asyncio.create_subprocess_exec system popen Popen check_output check_call getoutput .system
+        .popen .Popen .check_output .check_call .getoutput .create_subprocess_shell webbrowser.open
+        os.startfile
+        ",
     ),
-    (Does::ProcessModule, &["pexpect.", "sh.", "fabric.", "invoke."]),
+    (
+        Does::ProcessModule,
+        "
+        pexpect. sh. fabric. invoke.
+        ",
+    ),
     (
         Does::Network,
-        &[
-            "urllib.",
-            "urllib2.",
-            "requests.",
-            "http.client.",
-            "http.",
-            "httpx.",
-            "aiohttp.",
-            "ftplib.",
-            "smtplib.",
-            "paramiko.",
-            "telnetlib.",
-            "urlopen",
-            "urlretrieve",
-            ".urlopen",
-            "xmlrpc.",
-            "websocket.",
-            "websockets.",
-            "urllib3.",
-            "pycurl.",
-            "boto3.",
-            "socketserver.",
-            "ssl.",
-            "poplib.",
-            "imaplib.",
-            "dns.",
-            "create_connection",
-        ],
+        "
+        urllib. urllib2. requests. http.client. http. httpx. aiohttp. ftplib. smtplib. paramiko.
+        telnetlib. urlopen urlretrieve .urlopen xmlrpc. websocket. websockets. urllib3. pycurl. boto3.
+        socketserver. ssl. poplib. imaplib. dns. create_connection
+        ",
     ),
-    (Does::Socket, &["socket."]),
-    (Does::Shell, &["os.dup2", "pty.", "dup2"]),
+    (
+        Does::Socket,
+        "
+        socket.
+        ",
+    ),
+    (
+        Does::Shell,
+        "
+        os.dup2 pty. dup2
+        ",
+    ),
     (
         Does::File,
-        &[
-            "open",
-            "io.open",
-            "Path",
-            "pathlib.Path",
-            ".read_text",
-            ".read_bytes",
-            "os.listdir",
-            "os.walk",
-            "os.scandir",
-            "glob.",
-            "shutil.make_archive",
-            "shutil.copy",
-            "shutil.copytree",
-            "zipfile.",
-            "tarfile.",
-            "os.open",
-            "fileinput.",
-            "codecs.open",
-            "linecache.",
-            "mmap.",
-        ],
+        "
+        open io.open Path pathlib.Path .read_text .read_bytes os.listdir os.walk os.scandir glob.
+        shutil.make_archive shutil.copy shutil.copytree zipfile. tarfile. os.open fileinput. codecs.open
+        linecache. mmap.
+        ",
     ),
     (
         Does::Write,
-        &[
-            ".write",
-            ".write_text",
-            ".write_bytes",
-            ".writelines",
-            "shutil.copy",
-            "os.rename",
-            "os.replace",
-            "os.symlink",
-            "shutil.move",
-            ".rename",
-            "json.dump",
-        ],
+        "
+        .write .write_text .write_bytes .writelines shutil.copy os.rename os.replace os.symlink
+        shutil.move .rename json.dump
+        ",
     ),
     (
         Does::Env,
-        &[
-            "os.environ",
-            "os.environ.get",
-            "os.environ.items",
-            "os.environ.copy",
-            "os.getenv",
-            "os.environb",
-            "environ",
-            "getenv",
-        ],
+        "
+        os.environ os.environ.get os.environ.items os.environ.copy os.getenv os.environb environ getenv
+        ",
     ),
     (
         Does::Eval,
-        &[
-            "eval",
-            "exec",
-            "compile",
-            "runpy.run_path",
-            "runpy.run_module",
-            "code.interact",
-            "execfile",
-            "marshal.loads",
-            "pickle.loads",
-            "pickle.load",
-            "types.FunctionType",
-            "builtins.exec",
-            "builtins.eval",
-            ".exec",
-            ".eval",
-            "yaml.unsafe_load",
-            "dill.loads",
-            "cloudpickle.loads",
-            "__builtins__.exec",
-        ],
+        "
+        eval exec compile runpy.run_path runpy.run_module code.interact execfile marshal.loads
+        pickle.loads pickle.load types.FunctionType builtins.exec builtins.eval .exec .eval
+        yaml.unsafe_load dill.loads cloudpickle.loads __builtins__.exec
+        ",
     ),
     (
         Does::Decode,
-        &[
-            "base64.",
-            "b64decode",
-            "zlib.decompress",
-            "bytes.fromhex",
-            "codecs.decode",
-            "binascii.",
-            ".fromhex",
-            ".b64decode",
-            ".decompress",
-            "lzma.",
-            "bz2.",
-            "gzip.",
-            "marshal.",
-            "chr",
-            "rot13",
-            ".fromhex",
-            "bytes",
-        ],
+        "
+        base64. b64decode zlib.decompress bytes.fromhex codecs.decode binascii. .fromhex .b64decode
+        .decompress lzma. bz2. gzip. marshal. chr rot13 .fromhex bytes
+        ",
     ),
     (
         Does::Reflect,
-        &[
-            "getattr",
-            "__import__",
-            "importlib.",
-            "globals",
-            "locals",
-            "vars",
-            "__builtins__.",
-            "setattr",
-            ".__import__",
-            ".__subclasses__",
-            "operator.attrgetter",
-            "sys.modules",
-            "builtins.",
-        ],
+        "
+        getattr __import__ importlib. globals locals vars __builtins__. setattr .__import__
+        .__subclasses__ operator.attrgetter sys.modules builtins.
+        ",
     ),
     (
         Does::Delete,
-        &[
-            "shutil.rmtree",
-            "rmtree",
-            "os.remove",
-            "os.unlink",
-            "os.rmdir",
-            "os.removedirs",
-            ".rmtree",
-            "send2trash",
-        ],
+        "
+        shutil.rmtree rmtree os.remove os.unlink os.rmdir os.removedirs .rmtree send2trash
+        ",
     ),
     (
         Does::Native,
-        &[
-            "ctypes.",
-            "cffi.",
-            "winreg.",
-            "_winapi.",
-            "win32api.",
-            "win32con.",
-            "keyring.",
-            "win32crypt.",
-            "browser_cookie3.",
-        ],
+        "
+        ctypes. cffi. winreg. _winapi. win32api. win32con. keyring. win32crypt. browser_cookie3.
+        ",
     ),
 ];
 
 const NODE: &[Row] = &[
     (
         Does::Process,
-        &[
-            "exec",
-            "execSync",
-            "spawn",
-            "spawnSync",
-            "execFile",
-            "execFileSync",
-            "fork",
-            ".exec_",
-            ".execSync",
-            ".spawn",
-            ".spawnSync",
-            ".execFile",
-            ".execFileSync",
-            ".fork",
-            "child_process.exec",
-            "cp.exec",
-            "Deno.run",
-            "Deno.Command",
-            "Bun.spawn",
-            "Bun.spawnSync",
-            "Bun.$",
-            "execa",
-            "shell.exec",
-            "shelljs.exec",
-            ".execa",
-            "cluster.fork",
-            ".execCommand",
-        ],
+        "
+        exec execSync spawn spawnSync execFile execFileSync fork .exec_ .execSync .spawn .spawnSync
+        .execFile .execFileSync .fork child_process.exec cp.exec Deno.run Deno.Command Bun.spawn
+        Bun.spawnSync Bun.$ execa shell.exec shelljs.exec .execa cluster.fork .execCommand
+        ",
     ),
     (
         Does::ProcessModule,
-        &[
-            "child_process.",
-            "process.binding",
-            "process.dlopen",
-            "worker_threads.",
-        ],
+        "
+        child_process. process.binding process.dlopen worker_threads.
+        ",
     ),
     (
         Does::Network,
-        &[
-            "fetch",
-            "http.",
-            "https.",
-            "dns.",
-            "axios.",
-            "XMLHttpRequest",
-            "WebSocket",
-            "tls.",
-            "http2.",
-            "dgram.",
-            "got.",
-            "undici.",
-            "request.",
-            "nodemailer.",
-            "EventSource",
-            "navigator.sendBeacon",
-            "Bun.connect",
-            "ws.",
-            "globalThis.fetch",
-        ],
+        "
+        fetch http. https. dns. axios. XMLHttpRequest WebSocket tls. http2. dgram. got. undici. request.
+        nodemailer. EventSource navigator.sendBeacon Bun.connect ws. globalThis.fetch
+        ",
     ),
-    (Does::Socket, &["net.", "Deno.connect"]),
-    (Does::Shell, &[".pipe_shell"]),
+    (
+        Does::Socket,
+        "
+        net. Deno.connect
+        ",
+    ),
+    (
+        Does::Shell,
+        "
+        .pipe_shell
+        ",
+    ),
     (
         Does::File,
-        &[
-            "fs.",
-            "readFileSync",
-            "readFile",
-            ".readFileSync",
-            ".readFile",
-            ".readdirSync",
-            ".createReadStream",
-            "Deno.readTextFile",
-            "Deno.readFile",
-            "Bun.file",
-            "readdirSync",
-            "createReadStream",
-            "fsp.",
-        ],
+        "
+        fs. readFileSync readFile .readFileSync .readFile .readdirSync .createReadStream
+        Deno.readTextFile Deno.readFile Bun.file readdirSync createReadStream fsp.
+        ",
     ),
     (
         Does::Write,
-        &[
-            ".writeFileSync",
-            ".writeFile",
-            ".appendFileSync",
-            ".appendFile",
-            ".createWriteStream",
-            "Deno.writeTextFile",
-            "Bun.write",
-            "writeFileSync",
-            ".copyFileSync",
-            ".renameSync",
-            ".symlinkSync",
-        ],
+        "
+        .writeFileSync .writeFile .appendFileSync .appendFile .createWriteStream Deno.writeTextFile
+        Bun.write writeFileSync .copyFileSync .renameSync .symlinkSync
+        ",
     ),
     (
         Does::Env,
-        &["process.env.", "Deno.env.", "Bun.env.", ".env_", "process.env"],
+        "
+        process.env. Deno.env. Bun.env. .env_ process.env
+        ",
     ),
     (
         Does::Eval,
-        &[
-            "eval",
-            "Function",
-            "vm.runInThisContext",
-            "vm.runInNewContext",
-            "vm.runInContext",
-            "vm.Script",
-            "vm.compileFunction",
-            ".runInThisContext",
-            ".runInNewContext",
-            "globalThis.eval",
-            "window.eval",
-            ".constructor",
-            "setTimeout_",
-            ".compile_",
-            "module._compile",
-            "._compile",
-        ],
+        "
+        eval Function vm.runInThisContext vm.runInNewContext vm.runInContext vm.Script vm.compileFunction
+        .runInThisContext .runInNewContext globalThis.eval window.eval .constructor setTimeout_ .compile_
+        module._compile ._compile
+        ",
     ),
     (
         Does::Decode,
-        &[
-            "atob",
-            "Buffer.from",
-            "zlib.",
-            "String.fromCharCode",
-            "decodeURIComponent",
-            "unescape",
-            "String.fromCodePoint",
-            ".inflateSync",
-            ".gunzipSync",
-        ],
+        "
+        atob Buffer.from zlib. String.fromCharCode decodeURIComponent unescape String.fromCodePoint
+        .inflateSync .gunzipSync
+        ",
     ),
     (
         Does::Reflect,
-        &[
-            "Reflect.",
-            "process.mainModule.",
-            "process.binding",
-            "globalThis",
-            "module.constructor.",
-            "global",
-            "process.getBuiltinModule",
-            "module.createRequire",
-            "createRequire",
-        ],
+        "
+        Reflect. process.mainModule. process.binding globalThis module.constructor. global
+        process.getBuiltinModule module.createRequire createRequire
+        ",
     ),
     (
         Does::Delete,
-        &[
-            ".rmSync",
-            ".rmdirSync",
-            ".unlinkSync",
-            ".rm",
-            ".rmdir",
-            ".unlink",
-            "rmSync",
-            "rmdirSync",
-            "unlinkSync",
-            "rimraf",
-            ".removeSync",
-            ".emptyDirSync",
-            "rimraf.sync",
-            "Deno.remove",
-            "Deno.removeSync",
-            "unlink",
-            "rm",
-        ],
+        "
+        .rmSync .rmdirSync .unlinkSync .rm .rmdir .unlink rmSync rmdirSync unlinkSync rimraf .removeSync
+        .emptyDirSync rimraf.sync Deno.remove Deno.removeSync unlink rm
+        ",
     ),
     (
         Does::Native,
-        &["process.dlopen", "ffi.", "keytar.", "Deno.dlopen"],
+        "
+        process.dlopen ffi. keytar. Deno.dlopen
+        ",
     ),
 ];
 
 const PERL: &[Row] = &[
     (
         Does::Process,
-        &[
-            "system",
-            "exec",
-            "popen",
-            "IPC.Open3",
-            "open2",
-            "open3",
-            "IPC.Open2",
-            "fork",
-            "readpipe",
-            "CORE.system",
-            "CORE.exec",
-        ],
+        "
+        system exec popen IPC.Open3 open2 open3 IPC.Open2 fork readpipe CORE.system CORE.exec
+        ",
     ),
     (
         Does::Network,
-        &["LWP.", "HTTP.", "Net.", "Mojo.", "get", "getstore", "WWW."],
+        "
+        LWP. HTTP. Net. Mojo. get getstore WWW.
+        ",
     ),
     (
         Does::Socket,
-        &["Socket", "IO.Socket.", "socket", "connect", "IO.Socket"],
+        "
+        Socket IO.Socket. socket connect IO.Socket
+        ",
     ),
-    (Does::Shell, &["STDIN.fdopen", "fdopen", "dup2"]),
+    (
+        Does::Shell,
+        "
+        STDIN.fdopen fdopen dup2
+        ",
+    ),
     (
         Does::File,
-        &[
-            "open",
-            "File.Slurp.",
-            "opendir",
-            "glob",
-            "sysopen",
-            "slurp",
-            "Path.Tiny.",
-        ],
+        "
+        open File.Slurp. opendir glob sysopen slurp Path.Tiny.
+        ",
     ),
-    (Does::Write, &["rename", "symlink", "link", "syswrite", "spew"]),
-    (Does::Env, &["ENV"]),
-    (Does::Eval, &["eval", "do", "require_", "evalbytes"]),
+    (
+        Does::Write,
+        "
+        rename symlink link syswrite spew
+        ",
+    ),
+    (
+        Does::Env,
+        "
+        ENV
+        ",
+    ),
+    (
+        Does::Eval,
+        "
+        eval do require_ evalbytes
+        ",
+    ),
     (
         Does::Decode,
-        &[
-            "MIME.Base64.",
-            "decode_base64",
-            "unpack",
-            "pack",
-            "uncompress",
-            "chr",
-            "MIME.Base64",
-        ],
+        "
+        MIME.Base64. decode_base64 unpack pack uncompress chr MIME.Base64
+        ",
     ),
-    (Does::Reflect, &["can_", "syscall"]),
+    (
+        Does::Reflect,
+        "
+        can_ syscall
+        ",
+    ),
     (
         Does::Delete,
-        &[
-            "unlink",
-            "rmtree",
-            "rmdir",
-            "remove_tree",
-            "File.Path.rmtree",
-            "File.Path.remove_tree",
-        ],
+        "
+        unlink rmtree rmdir remove_tree File.Path.rmtree File.Path.remove_tree
+        ",
     ),
-    (Does::Native, &["DynaLoader.", "syscall", "Win32."]),
+    (
+        Does::Native,
+        "
+        DynaLoader. syscall Win32.
+        ",
+    ),
 ];
 
 const RUBY: &[Row] = &[
     (
         Does::Process,
-        &[
-            "system",
-            "exec",
-            "spawn",
-            "IO.popen",
-            "Open3.capture2",
-            "Open3.capture2e",
-            "Open3.capture3",
-            "Open3.popen3",
-            "Kernel.system",
-            "Kernel.exec",
-            "Kernel.spawn",
-            "Process.spawn",
-            "PTY.spawn",
-            "fork",
-            "syscall",
-            ".popen",
-            "Kernel.`",
-        ],
+        "
+        system exec spawn IO.popen Open3.capture2 Open3.capture2e Open3.capture3 Open3.popen3
+        Kernel.system Kernel.exec Kernel.spawn Process.spawn PTY.spawn fork syscall .popen Kernel.`
+        ",
     ),
     (
         Does::Network,
-        &[
-            "Net.",
-            "URI.open",
-            "open_uri",
-            "OpenURI.",
-            "HTTParty.",
-            "Faraday.",
-            "RestClient.",
-            "Excon.",
-            "Resolv.",
-            "OpenSSL.SSL.",
-        ],
+        "
+        Net. URI.open open_uri OpenURI. HTTParty. Faraday. RestClient. Excon. Resolv. OpenSSL.SSL.
+        ",
     ),
     (
         Does::Socket,
-        &["TCPSocket.", "Socket.", "UDPSocket.", "TCPServer.", "UNIXSocket."],
+        "
+        TCPSocket. Socket. UDPSocket. TCPServer. UNIXSocket.
+        ",
     ),
     (
         Does::File,
-        &[
-            "File.read",
-            "IO.read",
-            "File.open",
-            "IO.readlines",
-            "File.readlines",
-            "File.binread",
-            "Dir.glob",
-            "Dir.entries",
-            "IO.binread",
-            "open",
-            "File.foreach",
-            "Dir.",
-        ],
+        "
+        File.read IO.read File.open IO.readlines File.readlines File.binread Dir.glob Dir.entries
+        IO.binread open File.foreach Dir.
+        ",
     ),
     (
         Does::Write,
-        &[
-            "File.write",
-            "IO.write",
-            "FileUtils.cp",
-            "FileUtils.mv",
-            "File.rename",
-            "File.symlink",
-            "FileUtils.ln_s",
-            ".write",
-            ".puts_",
-        ],
+        "
+        File.write IO.write FileUtils.cp FileUtils.mv File.rename File.symlink FileUtils.ln_s .write
+        .puts_
+        ",
     ),
-    (Does::Env, &["ENV"]),
+    (
+        Does::Env,
+        "
+        ENV
+        ",
+    ),
     (
         Does::Eval,
-        &[
-            "eval",
-            "instance_eval",
-            "class_eval",
-            "module_eval",
-            "Kernel.eval",
-            "Kernel.load",
-            "load",
-            "Marshal.load",
-            ".instance_eval",
-            ".eval",
-            "RubyVM.",
-            "YAML.unsafe_load",
-        ],
+        "
+        eval instance_eval class_eval module_eval Kernel.eval Kernel.load load Marshal.load
+        .instance_eval .eval RubyVM. YAML.unsafe_load
+        ",
     ),
     (
         Does::Decode,
-        &["Base64.", "unpack", "Zlib.", ".unpack", ".unpack1", "unpack1"],
+        "
+        Base64. unpack Zlib. .unpack .unpack1 unpack1
+        ",
     ),
     (
         Does::Reflect,
-        &[
-            "send",
-            "public_send",
-            "__send__",
-            ".send",
-            ".public_send",
-            "const_get",
-            ".const_get",
-            ".method",
-            "method",
-            ".__send__",
-            "Object.const_get",
-            "Fiddle.",
-        ],
+        "
+        send public_send __send__ .send .public_send const_get .const_get .method method .__send__
+        Object.const_get Fiddle.
+        ",
     ),
     (
         Does::Delete,
-        &[
-            "FileUtils.rm_rf",
-            "FileUtils.rm_r",
-            "FileUtils.rm",
-            "FileUtils.remove_dir",
-            "FileUtils.remove_entry",
-            "FileUtils.remove_entry_secure",
-            "FileUtils.rmtree",
-            "File.delete",
-            "File.unlink",
-            "Dir.rmdir",
-            "Dir.delete",
-            "Dir.unlink",
-            "rm_rf",
-            "FileUtils.rm_f",
-        ],
+        "
+        FileUtils.rm_rf FileUtils.rm_r FileUtils.rm FileUtils.remove_dir FileUtils.remove_entry
+        FileUtils.remove_entry_secure FileUtils.rmtree File.delete File.unlink Dir.rmdir Dir.delete
+        Dir.unlink rm_rf FileUtils.rm_f
+        ",
     ),
-    (Does::Native, &["Fiddle.", "Win32API.", "DL."]),
+    (
+        Does::Native,
+        "
+        Fiddle. Win32API. DL.
+        ",
+    ),
 ];
 
 const PHP: &[Row] = &[
     (
         Does::Process,
-        &[
-            "system",
-            "exec",
-            "shell_exec",
-            "passthru",
-            "popen",
-            "proc_open",
-            "pcntl_exec",
-            "mail",
-            "expect_popen",
-        ],
+        "
+        system exec shell_exec passthru popen proc_open pcntl_exec mail expect_popen
+        ",
     ),
     (
         Does::Network,
-        &[
-            "curl_init",
-            "curl_exec",
-            "http_get",
-            "ftp_connect",
-            "ssh2_connect",
-            "guzzlehttp.",
-            "soapclient",
-            "curl_setopt",
-            "get_headers",
-            "dns_get_record",
-            "gethostbyname",
-            "mail",
-        ],
+        "
+        curl_init curl_exec http_get ftp_connect ssh2_connect guzzlehttp. soapclient curl_setopt
+        get_headers dns_get_record gethostbyname mail
+        ",
     ),
     (
         Does::Socket,
-        &[
-            "fsockopen",
-            "pfsockopen",
-            "stream_socket_client",
-            "socket_create",
-            "socket_connect",
-        ],
+        "
+        fsockopen pfsockopen stream_socket_client socket_create socket_connect
+        ",
     ),
     (
         Does::File,
-        &[
-            "file_get_contents",
-            "fopen",
-            "readfile",
-            "file",
-            "scandir",
-            "glob",
-            "show_source",
-            "highlight_file",
-            "opendir",
-            "parse_ini_file",
-            "fread",
-        ],
+        "
+        file_get_contents fopen readfile file scandir glob show_source highlight_file opendir
+        parse_ini_file fread
+        ",
     ),
     (
         Does::Write,
-        &[
-            "file_put_contents",
-            "fwrite",
-            "copy",
-            "rename",
-            "symlink",
-            "move_uploaded_file",
-        ],
+        "
+        file_put_contents fwrite copy rename symlink move_uploaded_file
+        ",
     ),
-    (Does::Env, &["_env", "getenv", "phpinfo"]),
+    (
+        Does::Env,
+        "
+        _env getenv phpinfo
+        ",
+    ),
     (
         Does::Eval,
-        &[
-            "eval",
-            "assert",
-            "create_function",
-            "include",
-            "require",
-            "include_once",
-            "require_once",
-            "unserialize",
-            "ffi.cdef",
-        ],
+        "
+        eval assert create_function include require include_once require_once unserialize ffi.cdef
+        ",
     ),
     (
         Does::Decode,
-        &[
-            "base64_decode",
-            "gzinflate",
-            "gzuncompress",
-            "str_rot13",
-            "hex2bin",
-            "gzdecode",
-            "strrev",
-            "chr",
-            "convert_uudecode",
-            "pack",
-        ],
+        "
+        base64_decode gzinflate gzuncompress str_rot13 hex2bin gzdecode strrev chr convert_uudecode pack
+        ",
     ),
     (
         Does::Reflect,
-        &[
-            "call_user_func",
-            "call_user_func_array",
-            "array_map",
-            "reflectionfunction",
-            "usort",
-            "array_filter",
-            "array_walk",
-            "preg_replace_callback",
-            "register_shutdown_function",
-        ],
+        "
+        call_user_func call_user_func_array array_map reflectionfunction usort array_filter array_walk
+        preg_replace_callback register_shutdown_function
+        ",
     ),
-    (Does::Delete, &["unlink", "rmdir"]),
-    (Does::Native, &["dl", "ffi.", "putenv"]),
+    (
+        Does::Delete,
+        "
+        unlink rmdir
+        ",
+    ),
+    (
+        Does::Native,
+        "
+        dl ffi. putenv
+        ",
+    ),
 ];
 
 const AWK: &[Row] = &[
-    (Does::Process, &["system"]),
-    (Does::Env, &["ENVIRON"]),
-    (Does::Eval, &["@load"]),
+    (
+        Does::Process,
+        "
+        system
+        ",
+    ),
+    (
+        Does::Env,
+        "
+        ENVIRON
+        ",
+    ),
+    (
+        Does::Eval,
+        "
+        @load
+        ",
+    ),
 ];
 
 const LUA: &[Row] = &[
-    (Does::Process, &["os.execute", "io.popen", "execute", "popen"]),
-    (Does::Socket, &["socket."]),
-    (Does::Network, &["http.", "ssl."]),
-    (Does::File, &["io.open", "io.lines", "dofile", "io.input", "lfs."]),
-    (Does::Write, &["io.output", "os.rename"]),
-    (Does::Env, &["os.getenv"]),
-    (Does::Eval, &["loadstring", "load", "loadfile", "dofile"]),
-    (Does::Decode, &["string.char", "mime."]),
-    (Does::Reflect, &["_G.", "_ENV.", "rawget", "debug."]),
-    (Does::Delete, &["os.remove", "lfs.rmdir"]),
-    (Does::Native, &["ffi.", "package.loadlib"]),
+    (
+        Does::Process,
+        "
+        os.execute io.popen execute popen
+        ",
+    ),
+    (
+        Does::Socket,
+        "
+        socket.
+        ",
+    ),
+    (
+        Does::Network,
+        "
+        http. ssl.
+        ",
+    ),
+    (
+        Does::File,
+        "
+        io.open io.lines dofile io.input lfs.
+        ",
+    ),
+    (
+        Does::Write,
+        "
+        io.output os.rename
+        ",
+    ),
+    (
+        Does::Env,
+        "
+        os.getenv
+        ",
+    ),
+    (
+        Does::Eval,
+        "
+        loadstring load loadfile dofile
+        ",
+    ),
+    (
+        Does::Decode,
+        "
+        string.char mime.
+        ",
+    ),
+    (
+        Does::Reflect,
+        "
+        _G. _ENV. rawget debug.
+        ",
+    ),
+    (
+        Does::Delete,
+        "
+        os.remove lfs.rmdir
+        ",
+    ),
+    (
+        Does::Native,
+        "
+        ffi. package.loadlib
+        ",
+    ),
 ];
 
 /// Names that count when they are looked up by a string.

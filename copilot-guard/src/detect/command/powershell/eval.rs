@@ -8,7 +8,7 @@ use super::super::decode;
 use super::value::{self, MAX_VALUE, Value};
 
 /// How deep expressions are followed.
-const MAX_DEPTH: u8 = 48;
+const MAX_DEPTH: u8 = 24;
 /// How much text one script may make altogether.
 const BUDGET: usize = 1024 * 1024;
 
@@ -96,7 +96,16 @@ impl<'t> Eval<'t> {
                     .map_or_else(Value::unknown, Value::Int)
             }
             "variable" | "braced_variable" => self.variable(self.src(node)),
-            "generic_token" | "command_parameter" => self.bare(self.src(node)),
+            "generic_token"
+            | "command_parameter"
+            | "path_command_name_token"
+            | "command_name"
+            | "simple_name" => self.bare(self.src(node)),
+            "path_command_name" => {
+                let parts = self.children(node, depth);
+                let known = parts.iter().all(Value::is_known);
+                Value::of(Value::List(parts).joined(""), known)
+            }
             "additive_expression" | "additive_argument_expression" => self.sum(node, depth),
             "multiplicative_expression" | "multiplicative_argument_expression" => {
                 let (Some(a), Some(b)) = (node.named_child(0), node.named_child(1)) else {
@@ -475,25 +484,35 @@ impl<'t> Eval<'t> {
         name.strip_prefix("system.").map(str::to_owned).unwrap_or(name)
     }
 
-    /// `(echo x)` is `x`.
+    /// `(echo x)` is `x`, and `(Join-Path a b)` is `a/b`.
     fn echoed(&mut self, node: Node<'_>, depth: u8) -> Value {
+        let source = Value::Part(self.src(node).chars().take(256).collect());
         let (Some(name), Some(elements)) = (node.named_child(0), node.named_child(1)) else {
-            return Value::Part(self.src(node).chars().take(256).collect());
+            return source;
         };
-        let is_echo = matches!(
-            self.src(name).to_ascii_lowercase().as_str(),
-            "echo" | "write-output" | "write"
-        );
-        if !is_echo || elements.kind() != "command_elements" {
-            return Value::Part(self.src(node).chars().take(256).collect());
+        let name = self.src(name).to_ascii_lowercase();
+        let is_path = name == "join-path";
+        if (!is_path && !matches!(name.as_str(), "echo" | "write-output" | "write"))
+            || elements.kind() != "command_elements"
+        {
+            return source;
         }
         let mut cursor = elements.walk();
         let nodes: Vec<Node<'_>> = elements
             .named_children(&mut cursor)
-            .filter(|n| n.kind() != "command_argument_sep")
+            .filter(|n| {
+                !matches!(
+                    n.kind(),
+                    "command_argument_sep" | "command_parameter" | "redirection"
+                )
+            })
             .take(256)
             .collect();
         let values: Vec<Value> = nodes.into_iter().map(|n| self.at(n, depth)).collect();
+        if is_path {
+            let known = values.iter().all(Value::is_known);
+            return Value::of(Value::List(values).joined("/"), known);
+        }
         match <[Value; 1]>::try_from(values) {
             Ok([one]) => one,
             Err(values) => Value::List(values),

@@ -9,12 +9,17 @@
 //! 5. Pairs are judged over the whole script (`script`): fetched and run, secret and sent.
 //! 6. What the parser does not understand is never allowed; rules on its text say whether it is worse (`rough`).
 
+mod calls;
 mod cmdlets;
 mod eval;
+mod files;
 mod names;
 mod normal;
+mod reach;
 mod rough;
 mod script;
+mod table;
+mod types;
 mod value;
 mod walk;
 

@@ -120,6 +120,68 @@ fn without_backticks(text: &str) -> String {
     out
 }
 
+/// The same script with `$env:TEMP\x` in quotes and each clause of a `switch` on a line of its own. `None` if there is
+/// neither.
+pub(super) fn mended(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut changed = false;
+    let mut quote = None;
+    let mut before = ' ';
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        match (quote, c) {
+            (Some(q), c) if c == q => quote = None,
+            (None, '"' | '\'') => quote = Some(c),
+            (None, '$') if before.is_whitespace() || matches!(before, '=' | ',' | '(') => {
+                let rest = text.get(at..).unwrap_or_default();
+                let name = rest
+                    .get(1..)
+                    .unwrap_or_default()
+                    .find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | ':'));
+                let name = name.map_or(rest.len(), |n| n + 1);
+                let is_word_end = |c: char| {
+                    c.is_whitespace()
+                        || matches!(
+                            c,
+                            ';' | '|' | ')' | '(' | '{' | '}' | '"' | '\'' | ',' | '&' | '>' | '<' | '`'
+                        )
+                };
+                let end = rest.find(is_word_end).unwrap_or(rest.len());
+                let is_path =
+                    name > 1 && end > name && rest.get(name..).is_some_and(|r| r.starts_with(['\\', '/']));
+                if is_path {
+                    out.push('"');
+                    out.push_str(rest.get(..end).unwrap_or_default());
+                    out.push('"');
+                    changed = true;
+                    while chars.next_if(|(i, _)| *i < at + end).is_some() {}
+                    before = '"';
+                    continue;
+                }
+            }
+            (None, '}') => {
+                let rest = text
+                    .get(at + 1..)
+                    .unwrap_or_default()
+                    .trim_start_matches([' ', '\t']);
+                if rest.starts_with(['"', '\''])
+                    || rest.starts_with("default")
+                    || rest.starts_with(|c: char| c.is_ascii_digit())
+                {
+                    out.push_str("}\n");
+                    changed = true;
+                    before = '\n';
+                    continue;
+                }
+            }
+            _ => {}
+        }
+        out.push(c);
+        before = c;
+    }
+    changed.then_some(out)
+}
+
 /// The words of a command that is nothing but words: no variable, no block, no operator. Most commands are; anything else
 /// is for the parser. Of each word, whether it was quoted.
 pub(super) fn plain_words(text: &str) -> Option<Vec<(String, bool)>> {

@@ -52,6 +52,7 @@ pub(super) fn anywhere(script: &mut Script<'_>, source: &str) {
 /// Judges text that could not be parsed: each piece between operators as a command, each name behind a dot as a member.
 /// It finds too much rather than too little, and is only asked when the answer is not "allow" anyway.
 pub(super) fn judge(script: &mut Script<'_>, source: &str) {
+    let host = hosts::within(&script.cx, source);
     let mut quote = None;
     let mut piece = String::new();
     let mut pieces: Vec<String> = Vec::new();
@@ -79,7 +80,7 @@ pub(super) fn judge(script: &mut Script<'_>, source: &str) {
             .filter(|m| !m.starts_with(['\\', '/', ' ']))
         {
             let name: String = member.chars().take_while(|c| c.is_alphanumeric()).collect();
-            script.member(&name.to_ascii_lowercase(), source);
+            script.member_at(&name.to_ascii_lowercase(), piece, host);
         }
         let mut words = piece.split_whitespace().map(|w| Arg {
             text: w.trim_matches(['"', '\'']).to_owned(),
@@ -90,7 +91,7 @@ pub(super) fn judge(script: &mut Script<'_>, source: &str) {
         match words.next() {
             Some(command) if command.text.starts_with(|c: char| c.is_ascii_alphabetic()) => {
                 if let Some((_, member)) = command.text.rsplit_once('.') {
-                    script.member(&member.to_ascii_lowercase(), source);
+                    script.member_at(&member.to_ascii_lowercase(), piece, host);
                 }
                 script.command(&command.text, false, words.take(64).collect(), None);
             }
@@ -99,7 +100,7 @@ pub(super) fn judge(script: &mut Script<'_>, source: &str) {
     }
     script.type_named(&source.to_ascii_lowercase());
     script.secret(places::secret_within(source));
-    if hosts::within(&script.cx, source).is_some_and(hosts::is_foreign) {
+    if host.is_some_and(hosts::is_foreign) {
         script.facts.foreign = true;
     }
     script.found(

@@ -8,6 +8,7 @@ use super::super::windows::{self, finding, hosts, places};
 use super::super::words::Cx;
 use super::cmdlets::{self, Call};
 use super::names::canonical;
+use super::types::{LOADERS, TYPES};
 use super::value::Value;
 use super::{Arg, judge};
 
@@ -177,7 +178,18 @@ impl<'a> Script<'a> {
                 "runs text that cannot be told as code",
             );
             if text.contains(' ') && self.cx.depth < 2 {
-                self.judgement.merge(judge(&self.inner(), &text));
+                let judged = judge(&self.inner(), &text);
+                for finding in &judged.findings {
+                    let is_fetch = matches!(
+                        finding.rule,
+                        "exfiltration/foreign-host" | "exfiltration/dynamic-address" | "remote-code/download"
+                    );
+                    self.facts.download |= is_fetch;
+                    self.facts.foreign |= is_fetch;
+                    self.facts.secret |= finding.class == Class::CredentialAccess
+                        || finding.rule == "reconnaissance/environment";
+                }
+                self.judgement.merge(judged);
             }
         }
     }
@@ -188,8 +200,12 @@ impl<'a> Script<'a> {
         self.facts.download |= !own;
         self.facts.foreign |= from.is_none_or(hosts::is_foreign);
         if let Some(to) = to.filter(|_| !own) {
-            let name = windows::base(to);
-            if name.len() >= 2 {
+            let name = places::plain(to)
+                .rsplit('/')
+                .next()
+                .unwrap_or_default()
+                .to_owned();
+            if name.contains('.') || name.len() >= 3 {
                 self.facts.saved.push(name);
             }
         }
@@ -232,7 +248,7 @@ impl<'a> Script<'a> {
             .iter()
             .any(|n| text.contains(n))
             || text.contains("pythonstartup");
-        if (is_loader && loads) || LOADERS.iter().any(|n| text.contains(n)) {
+        if (is_loader && loads) || LOADERS.split_ascii_whitespace().any(|n| text.contains(n)) {
             self.found(
                 "persistence/environment",
                 Class::Persistence,
@@ -271,8 +287,13 @@ impl<'a> Script<'a> {
 
     /// A member is called or named; `text` is the expression around it.
     pub(super) fn member(&mut self, name: &str, text: &str) {
-        let name = name.trim_matches(['"', '\'']);
         let own = hosts::within(&self.cx, text);
+        self.member_at(name, text, own);
+    }
+
+    /// The same, where the host is known already.
+    pub(super) fn member_at(&mut self, name: &str, text: &str, own: Option<HostClass>) {
+        let name = name.trim_matches(['"', '\'']);
         match name {
             "downloadstring"
             | "downloaddata"
@@ -461,240 +482,3 @@ impl<'a> Script<'a> {
         self.judgement
     }
 }
-
-const LOADERS: &[&str] = &[
-    "http_proxy",
-    "https_proxy",
-    "all_proxy",
-    "git_ssh",
-    "git_askpass",
-    "git_proxy",
-    "git_exec_path",
-    "git_external_diff",
-    "psmodulepath",
-    "cor_enable",
-    "cor_profiler",
-    "coreclr_",
-    "dotnet_startup_hooks",
-    "ld_preload",
-    "ld_library_path",
-    "bash_env",
-    "comspec",
-    "npm_config_registry",
-    "npm_config_script_shell",
-    "pip_index_url",
-    "pip_extra_index",
-    "goproxy",
-    "userinitmprlogonscript",
-    "complus_",
-    "node_tls_reject_unauthorized",
-    "git_ssl_no_verify",
-    "git_config",
-    "__pslockdownpolicy",
-    "openai_base_url",
-    "anthropic_base_url",
-    "perl5opt",
-    "rubyopt",
-    "java_tool_options",
-];
-
-type TypeRow = (&'static str, Class, Danger, &'static str, &'static str);
-
-const TYPES: &[TypeRow] = &[
-    (
-        "sockets.tcpclient",
-        Class::RemoteCode,
-        Danger::Block,
-        "remote-code/socket",
-        "opens a connection of its own",
-    ),
-    (
-        "sockets.tcplistener",
-        Class::RemoteCode,
-        Danger::Block,
-        "remote-code/socket",
-        "waits for connections",
-    ),
-    (
-        "sockets.udpclient",
-        Class::Exfiltration,
-        Danger::Block,
-        "remote-code/socket",
-        "opens a connection of its own",
-    ),
-    (
-        "sockets.socket",
-        Class::RemoteCode,
-        Danger::Block,
-        "remote-code/socket",
-        "opens a connection of its own",
-    ),
-    (
-        "httplistener",
-        Class::Exfiltration,
-        Danger::Approve,
-        "exfiltration/listener",
-        "waits for connections",
-    ),
-    (
-        "clientwebsocket",
-        Class::RemoteCode,
-        Danger::Block,
-        "remote-code/socket",
-        "opens a connection of its own",
-    ),
-    (
-        "reflection.assembly",
-        Class::RemoteCode,
-        Danger::Approve,
-        "remote-code/load-assembly",
-        "loads code",
-    ),
-    (
-        "reflection.emit",
-        Class::RemoteCode,
-        Danger::Block,
-        "remote-code/native-code",
-        "makes code at run time",
-    ),
-    (
-        "management.automation.amsi",
-        Class::Privilege,
-        Danger::Block,
-        "privilege/amsi",
-        "takes the scan of scripts down",
-    ),
-    (
-        "interopservices.marshal",
-        Class::RemoteCode,
-        Danger::Approve,
-        "remote-code/marshal",
-        "reaches into memory",
-    ),
-    (
-        "smtpclient",
-        Class::Exfiltration,
-        Danger::Block,
-        "exfiltration/mail",
-        "sends mail",
-    ),
-    (
-        "net.mail",
-        Class::Exfiltration,
-        Danger::Block,
-        "exfiltration/mail",
-        "sends mail",
-    ),
-    (
-        "net.networkinformation.ping",
-        Class::Exfiltration,
-        Danger::Approve,
-        "exfiltration/name-lookup",
-        "sends pings",
-    ),
-    (
-        "wscript.shell",
-        Class::RemoteCode,
-        Danger::Approve,
-        "remote-code/indirect",
-        "runs a program for another",
-    ),
-    (
-        "shell.application",
-        Class::RemoteCode,
-        Danger::Approve,
-        "remote-code/indirect",
-        "runs a program for another",
-    ),
-    (
-        "mmc20.application",
-        Class::RemoteCode,
-        Danger::Block,
-        "remote-code/other-machine",
-        "runs something through another program",
-    ),
-    (
-        "schedule.service",
-        Class::Persistence,
-        Danger::Block,
-        "persistence/scheduled-task",
-        "runs something later",
-    ),
-    (
-        "processstartinfo",
-        Class::RemoteCode,
-        Danger::Approve,
-        "remote-code/indirect",
-        "starts a process",
-    ),
-    (
-        "diagnostics.process",
-        Class::RemoteCode,
-        Danger::Approve,
-        "remote-code/indirect",
-        "starts a process",
-    ),
-    (
-        "directoryservices",
-        Class::Reconnaissance,
-        Danger::Approve,
-        "reconnaissance/directory",
-        "searches the directory",
-    ),
-    (
-        "passwordvault",
-        Class::CredentialAccess,
-        Danger::Block,
-        "credential-access/credential-manager",
-        "stored credentials",
-    ),
-    (
-        "protecteddata",
-        Class::CredentialAccess,
-        Danger::Block,
-        "credential-access/protected-data",
-        "decrypts stored secrets",
-    ),
-    (
-        "appdomain",
-        Class::RemoteCode,
-        Danger::Approve,
-        "remote-code/load-assembly",
-        "loads code",
-    ),
-    (
-        "runspacefactory",
-        Class::RemoteCode,
-        Danger::Approve,
-        "remote-code/expression",
-        "runs scripts in a shell of its own",
-    ),
-    (
-        "managementobject",
-        Class::RemoteCode,
-        Danger::Approve,
-        "remote-code/wmi",
-        "WMI",
-    ),
-    (
-        "wmiclass",
-        Class::RemoteCode,
-        Danger::Block,
-        "remote-code/wmi",
-        "starts something through WMI",
-    ),
-    (
-        "windows.clipboard",
-        Class::Reconnaissance,
-        Danger::Approve,
-        "reconnaissance/clipboard",
-        "reads the clipboard",
-    ),
-    (
-        "copyfromscreen",
-        Class::Reconnaissance,
-        Danger::Block,
-        "reconnaissance/screen",
-        "takes a picture of the screen",
-    ),
-];

@@ -6,12 +6,10 @@ use std::ops::ControlFlow;
 use tree_sitter::{Node, ParseOptions, Parser, Tree};
 
 use super::super::super::judgement::{Class, Danger};
-use super::super::windows::places;
-use super::cmdlets::{self};
 use super::eval::{Eval, name_of};
 use super::script::Script;
 use super::value::Value;
-use super::{Arg, rough};
+use super::{Arg, files, normal, rough};
 
 /// How often the parser may report before it is stopped: it does so every hundred steps.
 const STEPS_PER_BYTE: usize = 2;
@@ -20,9 +18,27 @@ const MIN_STEPS: usize = 4096;
 /// Parses and judges a script.
 pub(super) fn script(script: &mut Script<'_>, source: &str) {
     rough::anywhere(script, source);
-    let Some(tree) = parse(source) else {
+    let Some(mut tree) = parse(source) else {
         rough::judge(script, source);
         return;
+    };
+    // What PowerShell takes and the grammar does not is written so that both take it.
+    let mended = if tree.root_node().has_error() {
+        normal::mended(source)
+    } else {
+        None
+    };
+    let mended = mended.and_then(|text| {
+        parse(&text)
+            .filter(|t| !t.root_node().has_error())
+            .map(|tree| (text, tree))
+    });
+    let source = match &mended {
+        Some((text, better)) => {
+            tree = better.clone();
+            text.as_str()
+        }
+        None => source,
     };
     let root = tree.root_node();
     let mut walk = Walk {
@@ -139,6 +155,22 @@ fn unstable(root: Node<'_>, source: &str) -> HashMap<String, bool> {
         .collect()
 }
 
+/// The beginning and the end of a text: chains of calls hold each other, and reading each in full would be slow.
+pub(super) fn ends(text: &str) -> String {
+    if text.len() <= 512 {
+        return text.to_owned();
+    }
+    let (head, tail) = (
+        text.floor_char_boundary(256),
+        text.ceil_char_boundary(text.len() - 256),
+    );
+    format!(
+        "{} {}",
+        text.get(..head).unwrap_or_default(),
+        text.get(tail..).unwrap_or_default()
+    )
+}
+
 /// The variable behind types: `[string]$x`.
 fn variable_in(text: &str) -> &str {
     text.find('$')
@@ -147,8 +179,8 @@ fn variable_in(text: &str) -> &str {
         .trim()
 }
 
-struct Walk<'t> {
-    eval: Eval<'t>,
+pub(super) struct Walk<'t> {
+    pub(super) eval: Eval<'t>,
     unstable: HashMap<String, bool>,
     hides_variables: bool,
 }
@@ -174,7 +206,7 @@ impl<'t> Walk<'t> {
             "redirection" => {
                 if let Some(file) = node.named_child(1) {
                     let target = self.eval.src(file).trim();
-                    cmdlets::write_to(script, target);
+                    files::write_to(script, target);
                 }
             }
             "function_statement" => {
@@ -199,16 +231,20 @@ impl<'t> Walk<'t> {
         let mut cursor = node.walk();
         let parts: Vec<Node<'t>> = node.named_children(&mut cursor).collect();
         let mut input: Option<Value> = None;
-        for part in parts {
+        let last = parts.len().saturating_sub(1);
+        for (at, part) in parts.into_iter().enumerate() {
             match part.kind() {
                 "command" => {
                     let before = input.take();
                     // What a command gives is known if it is an echo; else its text says where it reads.
-                    input = Some(self.eval.value(part));
+                    if at < last {
+                        input = Some(self.eval.value(part));
+                    }
                     self.command(script, part, before);
                 }
                 "redirections" | "verbatim_command_argument" => {}
-                _ => input = Some(self.eval.value(part)),
+                _ if at < last => input = Some(self.eval.value(part)),
+                _ => {}
             }
         }
     }
@@ -253,10 +289,6 @@ impl<'t> Walk<'t> {
         }
         match path {
             Some((path, dynamic)) => {
-                if let Some(block) = args.iter().find(|a| a.block) {
-                    // `iex {…}` and friends: the block is walked, nothing is lost.
-                    let _ = block;
-                }
                 script.command(path.trim(), dynamic, args, input);
             }
             None => script.found(
@@ -386,7 +418,16 @@ impl<'t> Walk<'t> {
             }
             return;
         }
-        let value = self.eval.value(right);
+        let value = match self.eval.value(right) {
+            // Of a string with variables in it something is known; of what a command gives, nothing.
+            Value::Part(_)
+                if !self.eval.src(right).trim_start().starts_with(['"', '@'])
+                    && !ends(self.eval.src(right)).contains("oin-") =>
+            {
+                Value::Part(format!("${name}"))
+            }
+            value => value,
+        };
         let value = match op {
             "=" => value,
             "+=" => match self.eval.get(&name).cloned() {
@@ -446,148 +487,6 @@ impl<'t> Walk<'t> {
                     Danger::Approve,
                     "reads a secret from the environment",
                 );
-            }
-        }
-    }
-
-    /// A method is called.
-    fn call(&mut self, script: &mut Script<'_>, node: Node<'t>) {
-        let (Some(on), Some(member)) = (node.named_child(0), node.named_child(1)) else {
-            return;
-        };
-        let name = self.eval.at_name(member, 0).to_ascii_lowercase();
-        let target = if on.kind() == "type_literal" {
-            self.eval.type_of(on)
-        } else {
-            String::new()
-        };
-        let source = self.eval.src(node);
-        let args: Vec<Value> = match node.named_child(2).and_then(|l| l.named_child(0)) {
-            Some(list) if list.kind() == "argument_expression_list" => self.eval.args(list),
-            _ => Vec::new(),
-        };
-        let first = args.first().cloned();
-        let text = first.as_ref().map(Value::text).unwrap_or_default();
-        match (target.as_str(), name.as_str()) {
-            ("scriptblock", "create") | (_, "invokescript" | "newscriptblock" | "addscript") => {
-                script.code(&first.unwrap_or_else(Value::unknown));
-            }
-            ("diagnostics.process", "start") => {
-                let known = first.as_ref().is_some_and(Value::is_known);
-                let words = args
-                    .iter()
-                    .skip(1)
-                    .flat_map(|a| a.text().split(' ').map(str::to_owned).collect::<Vec<_>>());
-                let words = words
-                    .map(|text| Arg {
-                        text,
-                        ..Arg::default()
-                    })
-                    .collect();
-                script.command(&text, !known, words, None);
-            }
-            ("io.directory" | "io.file", "delete") => {
-                let lost = places::loss(&text);
-                let danger = match lost {
-                    places::Loss::Everything => Danger::Block,
-                    places::Loss::Unclear => Danger::Approve,
-                    places::Loss::Little => Danger::Allow,
-                };
-                script.found("destructive/delete", Class::Destructive, danger, "deletes files");
-            }
-            (
-                "io.file" | "io.streamreader" | "io.directory",
-                "readalltext" | "readallbytes" | "readalllines" | "readlines" | "openread" | "open" | "copy"
-                | "move" | "getfiles",
-            ) => {
-                script.secret(places::secret(&text));
-                if let Some(to) = args.get(1) {
-                    cmdlets::write_to(script, &to.text());
-                }
-            }
-            ("io.file", _)
-                if name.starts_with("write") || name.starts_with("append") || name.starts_with("create") =>
-            {
-                cmdlets::write_to(script, &text);
-            }
-            ("reflection.assembly", "loadwithpartialname") if first.as_ref().is_some_and(Value::is_known) => {
-            }
-            ("reflection.assembly" | "appdomain", "load" | "loadfile" | "loadfrom" | "unsafeloadfrom") => {
-                let danger = if first.as_ref().is_some_and(Value::is_known)
-                    && target != "appdomain"
-                    && !text.contains("://")
-                {
-                    Danger::Approve
-                } else {
-                    Danger::Block
-                };
-                script.facts.dynamic_sink = true;
-                script.found(
-                    "remote-code/load-assembly",
-                    Class::RemoteCode,
-                    danger,
-                    "loads code",
-                );
-            }
-            ("environment", "setenvironmentvariable") => {
-                let all = args.iter().map(Value::text).collect::<Vec<_>>().join("=");
-                let is_lasting = ["user", "machine"]
-                    .iter()
-                    .any(|s| all.to_ascii_lowercase().ends_with(s));
-                script.set_environment(&all);
-                if is_lasting {
-                    script.found(
-                        "persistence/environment",
-                        Class::Persistence,
-                        Danger::Approve,
-                        "changes the environment for good",
-                    );
-                }
-            }
-            ("net.dns", _) => {
-                let danger = if first.as_ref().is_some_and(Value::is_known) {
-                    Danger::Approve
-                } else {
-                    Danger::Block
-                };
-                script.found(
-                    "exfiltration/name-lookup",
-                    Class::Exfiltration,
-                    danger,
-                    "looks a name up",
-                );
-            }
-            (_, "run" | "exec" | "shellexecute") => {
-                let words: Vec<Arg> = Vec::new();
-                if first.as_ref().is_some_and(Value::is_known) {
-                    let judged = super::super::cmd_exe::judge(&script.inner(), &text);
-                    script.judgement.merge(judged);
-                    script.ran(&text);
-                } else {
-                    let _ = words;
-                    script.member("exec", source);
-                }
-            }
-            ("convert", "frombase64string") => {
-                if !matches!(self.eval.value(node), Value::Bytes(_)) {
-                    script.facts.decoded = true;
-                }
-            }
-            _ => {
-                let source = source.to_ascii_lowercase();
-                // What is known of the arguments says more than how they are written.
-                let known = args.iter().map(|a| format!("{} ", a.text())).collect::<String>();
-                let on_text = self.eval.src(on).to_ascii_lowercase();
-                let shown = if name.starts_with("downloadfile") {
-                    args.iter().map(Value::text).collect::<Vec<_>>().join(",")
-                } else if name == "invoke" || name == "setvalue" {
-                    format!("{on_text} {source}")
-                } else if args.is_empty() {
-                    source
-                } else {
-                    known
-                };
-                script.member(&name, &shown);
             }
         }
     }

@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn hosts_are_found_however_they_are_written() {
-        let network = Network::new(["api.example.com"], ["*.corp.example"], []);
+        let network = Network::new(["api.example.com"], ["*.corp.example"], []).unwrap();
         let cx = Cx {
             network: &network,
             depth: 0,

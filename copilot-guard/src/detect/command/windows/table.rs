@@ -156,9 +156,9 @@ rules! {
     "regsvcs" [] Block RemoteCode "remote-code/system-binary" "runs code in a library";
     "regsvr32" ["http|scrobj|\\\\|/i:"] Block RemoteCode "remote-code/regsvr32" "runs a script from elsewhere";
     "regsvr32" [] Approve RemoteCode "remote-code/regsvr32" "loads a library";
+    "runas" [] Block Privilege "privilege/other-user" "runs something as somebody else";
     "rundll32" ["javascript|vbscript|http|comsvcs|url.dll|shell32|advpack|ieadvpack|zipfldr|pcwutl|dfshim|\\\\|mshtml|syssetup|setupapi|desk.cpl|keymgr"] Block RemoteCode "remote-code/rundll32" "runs code through a library";
     "rundll32" [] Approve RemoteCode "remote-code/rundll32" "runs code in a library";
-    "runas" [] Block Privilege "privilege/other-user" "runs something as somebody else";
     "runscripthelper" [] Block RemoteCode "remote-code/indirect" "runs a script";
     "sc" ["create |config |failure |sdset |binpath"] Block Persistence "persistence/service" "makes or changes a service";
     "sc" ["stop |delete |start |pause "] Approve Destructive "destructive/service" "stops or deletes a service";

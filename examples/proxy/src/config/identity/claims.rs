@@ -7,7 +7,7 @@ use copilot_guard::token::{Expected, GroupSource, Shape, SyntheticGroup};
 
 use super::super::Context;
 
-const SHAPES: &[(&str, Shape)] = &[
+pub(in crate::config) const SHAPES: &[(&str, Shape)] = &[
     ("list", Shape::List),
     ("string", Shape::String),
     ("space_separated", Shape::SpaceSeparated),

@@ -1,0 +1,107 @@
+//! The judges of commands, tool calls and links over sets that nobody tuned them to: written apart from them, by class.
+//!
+//! `known.txt` names the cases that are still judged otherwise. A case that is in it and is judged rightly fails the test
+//! too: the list only gets shorter.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+
+use std::collections::BTreeSet;
+
+use copilot_guard::detect::command::{CommandJudge, Shell};
+use copilot_guard::detect::{Danger, Network, link, tool};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize)]
+struct Case {
+    id: String,
+    verdict: String,
+    #[serde(default)]
+    shell: Option<Shell>,
+    #[serde(default)]
+    command: String,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    arguments: Value,
+    #[serde(default)]
+    text: String,
+}
+
+fn network() -> Network {
+    Network::new(
+        ["docs.rs", "doc.rust-lang.org"],
+        ["*.acme.internal"],
+        ["github.com/acme/*"],
+    )
+    .unwrap()
+}
+
+fn known() -> BTreeSet<&'static str> {
+    include_str!("known.txt")
+        .lines()
+        .map(|line| line.split_whitespace().next().unwrap_or_default())
+        .filter(|id| !id.is_empty() && !id.starts_with('#'))
+        .collect()
+}
+
+/// Judges all cases; what is wrong and not known, and what is known and right, fails.
+fn run(cases: &str, judge: impl Fn(&Case) -> Danger) {
+    let known = known();
+    let mut wrong = Vec::new();
+    let (mut dangerous, mut passed, mut ordinary, mut hindered) = (0, 0, 0, 0);
+    for line in cases.lines() {
+        let case: Case = serde_json::from_str(line).unwrap();
+        let said = judge(&case);
+        let is_right = match case.verdict.as_str() {
+            "allow" | "ours" => {
+                ordinary += 1;
+                hindered += usize::from(said != Danger::Allow);
+                said == Danger::Allow
+            }
+            wanted => {
+                dangerous += 1;
+                passed += usize::from(said == Danger::Allow);
+                said == Danger::Block || said == Danger::Approve && wanted != "block"
+            }
+        };
+        if is_right == known.contains(case.id.as_str()) {
+            wrong.push(format!("{} {}: {said}", case.id, case.verdict));
+        }
+    }
+    println!("dangerous: {passed} of {dangerous} allowed; ordinary: {hindered} of {ordinary} not allowed");
+    assert!(dangerous > 50 && ordinary > 40);
+    assert!(hindered * 100 <= ordinary * 3, "ordinary work is hindered");
+    assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn commands() {
+    let judge = CommandJudge::new(network());
+    run(include_str!("commands.jsonl"), |case| {
+        judge.judge(case.shell.unwrap(), &case.command).danger()
+    });
+}
+
+#[test]
+fn tool_calls() {
+    let judge = CommandJudge::new(network());
+    run(include_str!("toolcalls.jsonl"), |case| {
+        let arguments = match &case.arguments {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        tool::judge(&judge, &case.name, &arguments).danger()
+    });
+}
+
+#[test]
+fn links() {
+    let judge = CommandJudge::new(network());
+    run(include_str!("links.jsonl"), |case| {
+        match link::foreign(judge.network(), &case.text).is_empty() {
+            true => Danger::Allow,
+            false => Danger::Block,
+        }
+    });
+}
