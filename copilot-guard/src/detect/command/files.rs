@@ -1,10 +1,11 @@
 //! Programs that read and write files: what is read may be a secret, what is written may run later.
 
 use super::argv::{Call, Outcome};
+use super::delete::is_root_of;
 use super::flow::Flow;
 use super::opts::Options;
-use super::paths;
 use super::words::{Note, Word};
+use super::{paths, programs};
 
 /// Programs that read the files among their arguments.
 const READERS: &[&str] = &[
@@ -129,6 +130,9 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         "vim" | "nano" | "emacs" | "ed" | "patch" | "code" | "sort" | "split" | "unzip" | "tar" | "cpio"
         | "crudini" | "yq" | "jq" => {
             outputs(call, out);
+            if call.name == "tar" && call.args.iter().any(|arg| paths::is_device(&arg.text)) {
+                out.judgement.block("destructive/device", "writes to a device");
+            }
             read(call, out);
         }
         "dd" => dd(call, out),
@@ -261,6 +265,15 @@ fn copy(call: &Call<'_>, out: &mut Outcome) {
         }
         if call.name == "mv" {
             paths::write(&mut out.judgement, call.world.folder, source);
+            if is_root_of(call, source) {
+                out.judgement
+                    .block("destructive/delete", "moves the root of much away");
+            }
+        }
+        let base = source.text.rsplit_once("bin/").map_or("", |(_, base)| base);
+        if programs::is_dangerous(base) && call.name != "install" {
+            out.judgement
+                .approve("remote-code/renamed-program", "a program under another name");
         }
         if let Some(known) = call.world.files.get(paths::plain(&source.text)) {
             flow.join(known.clone());

@@ -306,14 +306,19 @@ fn make(call: &Call<'_>, out: &mut Outcome) {
             );
             out.judgement
                 .approve("remote-code/command-option", "an option that runs a command");
-        } else if matches!(text, "-f" | "-f-" | "--file=-" | "--makefile=-")
-            && (text != "-f"
-                || call
-                    .args
-                    .get(at + 1)
-                    .is_some_and(|next| matches!(next.text.as_str(), "-" | "/dev/stdin")))
-        {
-            if let Some(known) = call.stdin.text.as_deref() {
+        } else if matches!(text, "-f" | "-f-" | "--file=-" | "--makefile=-") {
+            let file = call.args.get(at + 1).map_or("-", |next| next.text.as_str());
+            let is_stdin = text != "-f" || matches!(file, "-" | "/dev/stdin");
+            let written = call.world.files.get(super::paths::plain(file));
+            if !is_stdin && written.is_none() {
+                continue;
+            }
+            let known = if is_stdin {
+                call.stdin.text.as_deref()
+            } else {
+                written.and_then(|flow| flow.text.as_deref())
+            };
+            if let Some(known) = known {
                 let recipe: Vec<&str> = known
                     .lines()
                     .filter_map(|line| {

@@ -65,6 +65,9 @@ pub(super) fn shell<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             run_input(call, call.name, out);
         }
     }
+    if out.out.is_empty() {
+        out.out.add(Flow::DATA);
+    }
     Peel::Done
 }
 
@@ -72,7 +75,7 @@ pub(super) fn shell<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
 fn positional(call: &Call<'_>, text: &str, args: &[Word], out: &mut Outcome) {
     let mut script = String::new();
     for (at, arg) in args.iter().take(9).enumerate() {
-        if text.contains('$') && at > 0 && !arg.dynamic {
+        if text.contains('$') && !arg.dynamic {
             script.push_str(&format!("set_{at}={}; ", super::simple::quote(&arg.text)));
         }
     }
@@ -81,7 +84,7 @@ fn positional(call: &Call<'_>, text: &str, args: &[Word], out: &mut Outcome) {
         return;
     }
     let mut body = text.to_owned();
-    for at in 1..9.min(args.len()) {
+    for at in 0..9.min(args.len()) {
         body = body.replace(&format!("${at}"), &format!("$set_{at}"));
     }
     let all: Vec<String> = (1..args.len().min(9)).map(|at| format!("$set_{at}")).collect();
@@ -244,6 +247,7 @@ const CODE: &[(&str, &str, &[&str])] = &[
     ("sbcl", "", &["eval"]),
     ("gjs", "c", &["command"]),
     ("octave", "", &["eval"]),
+    ("ghc", "e", &[]),
     ("racket", "e", &["eval"]),
     ("ghci", "e", &[]),
     ("jrunscript", "e", &[]),

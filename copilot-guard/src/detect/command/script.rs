@@ -368,8 +368,13 @@ impl<'a> Walker<'a> {
                     self.word(&word.value, super::expand::Mode::One);
                 }
                 Test::BinaryTest(_, a, b) => {
-                    self.word(&a.value, super::expand::Mode::One);
-                    self.word(&b.value, super::expand::Mode::One);
+                    for word in [a, b] {
+                        let word = self.word(&word.value, super::expand::Mode::One);
+                        // A subscript is arithmetic, and what stands in it is run.
+                        if word.text.contains('[') && word.text.contains(['`', '$']) {
+                            self.word(&word.text, super::expand::Mode::Quoted);
+                        }
+                    }
                 }
             }
         }

@@ -5,7 +5,7 @@ use super::flow::Flow;
 use super::opts::Options;
 use super::words::{Note, Word};
 use super::wrappers::Peel;
-use super::{argv, paths, system};
+use super::{argv, delete, paths};
 
 /// Words that name secrets when they are all that is looked for.
 const WORDS: &[&str] = &[
@@ -292,7 +292,7 @@ fn find(call: &Call<'_>, out: &mut Outcome) {
                     )
                 });
                 for root in roots.iter().filter(|_| is_wide || !has_test) {
-                    system::removed(call, root, true, out);
+                    delete::removed(call, root, true, out);
                 }
                 if !has_test {
                     out.judgement

@@ -289,6 +289,17 @@ impl Walker<'_> {
             return self.call(&program.text, stdin);
         }
         match program.text.as_str() {
+            "let" | "test" | "[" | "unset" => {
+                // A subscript is arithmetic, and what stands in it is run.
+                let subscripts = args
+                    .iter()
+                    .filter(|arg| arg.text.contains('[') && arg.text.contains(['`', '$']));
+                let texts: Vec<String> = subscripts.map(|arg| arg.text.clone()).collect();
+                for text in texts {
+                    self.word(&text, Mode::Quoted);
+                }
+            }
+            "mapfile" | "readarray" if args.iter().any(|arg| arg.text == "-C") => {}
             "cd" | "pushd" => {
                 let target = args.iter().find(|arg| !arg.text.starts_with('-'));
                 self.folder =
