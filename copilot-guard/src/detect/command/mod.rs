@@ -23,6 +23,7 @@
 mod argv;
 mod assign;
 mod bound;
+mod builtins;
 mod cloud;
 mod cmd_exe;
 mod code;
@@ -157,6 +158,11 @@ impl CommandJudge {
             judgement
         })
     }
+}
+
+/// Whether a pattern has the shape of a secret, which nobody looks for otherwise.
+pub(super) fn looks_for_secret(pattern: &str) -> bool {
+    search::is_secret_shape(pattern)
 }
 
 /// The words of a command in which a shell does nothing but split: it needs no parser.

@@ -267,7 +267,15 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             Peel::Done
         }
         "npx" | "bunx" | "uvx" | "pnpx" => packaged(call, call.args, out),
-        "tmux" | "screen" => {
+        "tmux" | "screen" | "byobu" | "zellij" | "dtach" | "abduco" => {
+            // A command in one word: `tmux new -d 'while …'`.
+            for arg in call
+                .args
+                .iter()
+                .filter(|arg| arg.text.contains([' ', ';', '|', '&', '\n']))
+            {
+                out.script(call, &arg.text);
+            }
             let at = call
                 .args
                 .iter()
@@ -512,6 +520,7 @@ fn xargs<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     let incoming: Vec<Word> = match (&call.stdin.text, listed.get(1..)) {
         (_, Some(listed)) => listed.to_vec(),
         (Some(text), None) => text.split_whitespace().take(64).map(Word::known).collect(),
+        (None, None) if !call.stdin.paths.is_empty() => call.stdin.paths.clone(),
         (None, None) => {
             let unknown = Word {
                 text: super::words::UNKNOWN.to_string(),
