@@ -174,6 +174,9 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         .first()
         .map_or(String::new(), |m| m.text.to_uppercase());
     let is_upload = !bodies.is_empty() || matches!(method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE");
+    urls.iter()
+        .filter(|_| is_upload)
+        .for_each(|url| super::net::vote(url, out));
     for body in &bodies {
         for file in body
             .text

@@ -81,6 +81,10 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
             if call.name == "mysql" && args.iter().any(|arg| arg.text == "drop") {
                 out.judgement.block("destructive/database", "drops a database");
             }
+            if let Some(file) = options.operands.first().filter(|_| call.name == "sqlite3") {
+                let bits = super::paths::read(&mut out.judgement, call.world.folder, file);
+                out.out.add(bits);
+            }
             for text in texts {
                 sql(call, &text.text, out);
             }

@@ -46,6 +46,48 @@ pub(super) fn is_root_of(call: &Call<'_>, word: &Word) -> bool {
             )
 }
 
+/// Whether a pattern behind a search takes what people wrote, not what was built from it.
+pub(super) fn is_source(path: &str) -> bool {
+    const SOURCES: &[&str] = &[
+        "*", "rs", "py", "js", "ts", "tsx", "jsx", "mjs", "cjs", "go", "java", "kt", "kts", "scala", "c",
+        "h", "cc", "cpp", "hpp", "cs", "fs", "vb", "rb", "php", "swift", "m", "ex", "exs", "erl", "hs",
+        "lua", "r", "jl", "dart", "vue", "svelte", "sql", "sh", "ps1", "md", "rst", "tex", "html", "css",
+        "scss", "json", "yaml", "yml", "toml", "ipynb", "proto", "tf", "csproj", "sln",
+    ];
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.strip_prefix("*.").is_some_and(|end| SOURCES.contains(&end)) || matches!(name, "*.[ch]" | "*.[ch]pp")
+}
+
+/// Whether a path begins where people write, or anywhere in the project.
+fn is_written(path: &str) -> bool {
+    let first = path.split('/').next().unwrap_or_default();
+    matches!(
+        first,
+        "src" | "lib" | "app" | "tests" | "test" | "docs" | "crates" | "packages"
+    ) || first.starts_with(UNKNOWN)
+}
+
+/// Judges that a folder or file is moved: from its place it is gone.
+pub(super) fn moved(call: &Call<'_>, source: &Word, target: Option<&Word>, out: &mut Outcome) {
+    let path = paths::normal(call.world.folder, &source.text);
+    let to = target.map_or(String::new(), |to| paths::normal(call.world.folder, &to.text));
+    if is_root_of(call, source) && (path.starts_with(['~', '/']) || path.contains(".git")) {
+        out.judgement
+            .block("destructive/move", "moves the root of much away");
+    } else if to == "/dev/null" {
+        out.judgement
+            .approve("destructive/move", "moves files to nowhere");
+    } else if paths::is_temporary(&to)
+        && matches!(
+            path.trim_end_matches('/'),
+            "src" | "lib" | "app" | ".github" | "migrations" | "tests"
+        )
+    {
+        out.judgement
+            .approve("destructive/move", "moves what the project is made of away");
+    }
+}
+
 /// Judges what is deleted.
 pub(super) fn removed(call: &Call<'_>, target: &Word, is_recursive: bool, out: &mut Outcome) {
     let is_whole_unknown = target
@@ -79,7 +121,9 @@ pub(super) fn removed(call: &Call<'_>, target: &Word, is_recursive: bool, out: &
     } else if is_recursive && is_outside(&path) {
         out.judgement
             .approve("destructive/delete", "deletes a folder outside of the project");
-    } else if is_recursive && (path == ".github" || path == "src" || path == "migrations") {
+    } else if is_recursive && (path == ".github" || path == "src" || path == "migrations")
+        || path.contains(UNKNOWN) && is_source(&path) && is_written(&path)
+    {
         out.judgement
             .approve("destructive/delete", "deletes what the project is made of");
     }

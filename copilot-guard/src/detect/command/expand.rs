@@ -247,7 +247,7 @@ impl Walker<'_> {
             }
             None => {
                 self.is_substituted = true;
-                out.unknown();
+                put_paths(&flow.paths, out);
             }
         }
     }
@@ -276,7 +276,9 @@ impl Walker<'_> {
                 self.tainted |= flow.bits();
                 match flow.text {
                     Some(text) => self.put(&text, is_quoted, out),
-                    None => out.unknown(),
+                    // Behind a blank that a variable gave, it only keeps the name of that variable apart.
+                    None if is_positional(name) && !is_quoted && !out.done.is_empty() => {}
+                    None => put_paths(&flow.paths, out),
                 }
             }
             None => {
@@ -329,6 +331,9 @@ impl Walker<'_> {
         let (operator, argument) = operator(rest);
         let value = self.variable(name);
         self.tainted |= value.as_ref().map_or(0, Flow::bits);
+        if value.is_none() && !matches!(operator, "" | "+" | ":+") && super::files::is_secret_name(name) {
+            self.tainted |= Flow::SECRET;
+        }
         let known = value.and_then(|flow| flow.text);
         match operator {
             "" => self.put_variable(name, is_quoted, out),
@@ -380,6 +385,27 @@ impl Walker<'_> {
             }
         }
     }
+}
+
+/// What is not known, or is one of these paths.
+fn put_paths(paths: &[Word], out: &mut Fields) {
+    let mut paths = paths.iter();
+    let Some(first) = paths.next() else {
+        out.unknown();
+        return;
+    };
+    out.text(&first.text);
+    out.open().dynamic = true;
+    // In quotes as well: each of them is meant in one turn of a loop.
+    for path in paths {
+        out.done.extend(out.word.take());
+        out.text(&path.text);
+        out.open().dynamic = true;
+    }
+}
+
+fn is_positional(name: &str) -> bool {
+    matches!(name, "@" | "*") || name.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// A word as what a variable holds.

@@ -151,7 +151,15 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                 if word.starts_with('-') {
                     text == *word || text.starts_with(&format!("{word}="))
                 } else {
-                    text.contains(word)
+                    text.match_indices(word).any(|(at, _)| {
+                        // `.env.PATH` is a member of what comes in.
+                        *word != "env."
+                            || !text.get(..at).is_some_and(|b| {
+                                b.ends_with(|c: char| {
+                                    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '"')
+                                })
+                            })
+                    })
                 }
             })
         };

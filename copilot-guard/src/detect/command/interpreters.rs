@@ -340,6 +340,12 @@ pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
                 .approve("remote-code/loaded-file", "loads code from elsewhere");
         }
     }
+    if options.has(&["i"]) && matches!(call.name, "perl" | "ruby") {
+        super::files::emptied(&codes, out);
+        for file in call.args {
+            super::files::locked(file, out);
+        }
+    }
     if let Some(module) = module {
         return python_module(call, &module, out);
     }
@@ -412,10 +418,14 @@ fn python_module<'a>(call: &Call<'a>, module: &[Word], out: &mut Outcome) -> Pee
             let is_local = module.windows(2).any(|pair| {
                 matches!(pair, [flag, value] if matches!(flag.text.as_str(), "--bind" | "-b") && matches!(value.text.as_str(), "127.0.0.1" | "localhost" | "::1"))
             });
-            if is_local {
-                out.judgement
-                    .approve("exfiltration/server", "serves files of this machine");
-            } else {
+            let is_local = is_local
+                || module.iter().any(|word| {
+                    matches!(
+                        word.text.as_str(),
+                        "--bind=127.0.0.1" | "--bind=localhost" | "--bind=::1" | "-b127.0.0.1"
+                    )
+                });
+            if !is_local {
                 out.judgement.block(
                     "exfiltration/server",
                     "serves files of this machine to the network",
@@ -471,7 +481,8 @@ fn awk<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
 
 /// Most of what is written for awk prints columns: only what can do more is handed on.
 fn awk_code(call: &Call<'_>, program: &Word, out: &mut Outcome) {
-    let text = program.text.as_str();
+    let plain = without_patterns(&program.text);
+    let text = plain.as_str();
     let is_more = [
         "system", "getline", "|", "/inet", ">", "@load", "ENVIRON", "@include",
     ]
@@ -491,6 +502,53 @@ fn awk_code(call: &Call<'_>, program: &Word, out: &mut Outcome) {
     {
         run_text(call.cx, "awk", text, out);
     }
+}
+
+/// A program of awk without its patterns between slashes, which are data. Where it is not certain that one begins, it stays.
+fn without_patterns(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut before = '{';
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {
+                out.push(c);
+                while let Some(c) = chars.next() {
+                    out.push(c);
+                    if c == '\\' {
+                        out.extend(chars.next());
+                    } else if c == '"' {
+                        break;
+                    }
+                }
+            }
+            '/' if matches!(before, '{' | '}' | '(' | ',' | '!' | '~' | '&' | '|' | ';') => {
+                let rest = chars.as_str();
+                let mut is_escaped = false;
+                let end = rest.find(|c: char| {
+                    let is_end = c == '/' && !is_escaped;
+                    is_escaped = c == '\\' && !is_escaped;
+                    is_end
+                });
+                let Some(pattern) = end.and_then(|end| rest.get(..end)) else {
+                    return text.to_owned();
+                };
+                // A slash in brackets ends none.
+                if pattern.contains(['[', '\n', '#']) {
+                    return text.to_owned();
+                }
+                out.push('1');
+                chars = rest.get(pattern.len() + 1..).unwrap_or_default().chars();
+            }
+            // What is behind it is no program.
+            '#' => return text.to_owned(),
+            _ => out.push(c),
+        }
+        if !c.is_whitespace() {
+            before = if c == '/' { '1' } else { c };
+        }
+    }
+    out
 }
 
 fn deno<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {

@@ -24,6 +24,7 @@ mod argv;
 mod assign;
 mod bound;
 mod braces;
+mod builtins;
 mod cloud;
 mod cmd_exe;
 mod code;
@@ -166,6 +167,11 @@ impl CommandJudge {
             judgement
         })
     }
+}
+
+/// Whether a pattern has the shape of a secret, which nobody looks for otherwise.
+pub(super) fn looks_for_secret(pattern: &str) -> bool {
+    search::is_secret_shape(pattern)
 }
 
 /// The words of a command in which a shell does nothing but split: it needs no parser.

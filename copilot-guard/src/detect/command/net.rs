@@ -50,6 +50,21 @@ pub(super) fn carries(call: &Call<'_>) -> bool {
     call.world.tainted & (Flow::SECRET | Flow::MACHINE | Flow::DATA) != 0
 }
 
+/// `http` posts when there is something to post.
+fn has_vote_method(method: Option<&str>, operands: usize) -> bool {
+    method.map_or(operands > 1, |method| {
+        !matches!(method, "GET" | "HEAD" | "OPTIONS")
+    })
+}
+
+/// Judges what is sent to where people answer: an agent does not vote on what it asked for.
+pub(super) fn vote(url: &Word, out: &mut Outcome) {
+    if hosts::is_vote(&url.text) {
+        out.judgement
+            .block("self-approval/vote", "answers what people are asked");
+    }
+}
+
 /// `wget` and other programs that download to files.
 pub(super) fn wget(call: &Call<'_>, out: &mut Outcome) {
     let short = "OPoaetTwQUABDRlixd";
@@ -98,6 +113,9 @@ pub(super) fn wget(call: &Call<'_>, out: &mut Outcome) {
     {
         sends(call, out);
     }
+    let is_sent = options.has(&["post-file", "post-data", "body-file", "body-data", "method"]);
+    let voted = options.operands.iter().filter(|_| is_sent);
+    voted.for_each(|url| vote(url, out));
     for setting in options.values(&["e", "execute"]) {
         let lower = setting.text.to_ascii_lowercase();
         if lower.contains("proxy") || lower.contains("askpass") {
@@ -158,7 +176,17 @@ pub(super) fn httpie(call: &Call<'_>, out: &mut Outcome) {
     let is_method = |word: &&&Word| word.text.bytes().all(|b| b.is_ascii_uppercase()) && word.text.len() > 2;
     let method = operands.first().filter(is_method).map(|word| word.text.clone());
     let url = operands.get(usize::from(method.is_some()));
-    let is_foreign = url.is_some_and(|url| hosts::is_foreign(call.cx, url));
+    // `:3000/path` is this machine.
+    let is_foreign = url.is_some_and(|url| {
+        let is_local = url
+            .text
+            .strip_prefix(':')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '/'));
+        (!is_local || url.text.contains('@')) && hosts::is_foreign(call.cx, url)
+    });
+    if let Some(url) = url.filter(|_| has_vote_method(method.as_deref(), operands.len())) {
+        vote(url, out);
+    }
     let has_body = operands
         .iter()
         .skip(1 + usize::from(method.is_some()))

@@ -4,8 +4,8 @@ use super::argv::{Call, Outcome};
 use super::flow::Flow;
 use super::words::Note;
 use super::{
-    cloud, containers, curl, database, files, git, gtfo, hosts, literal, net, packages, paths, programs,
-    search, system,
+    builtins, cloud, containers, curl, database, files, git, gtfo, hosts, literal, net, packages, paths,
+    programs, search, system,
 };
 
 /// Judges a command without wrappers.
@@ -27,6 +27,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
             );
         }
     }
+    builtins::judge(call.cx, call.name, call.args, &mut out.judgement);
     gtfo::judge(call, out);
     match call.name {
         "curl" => curl::judge(call, out),
@@ -118,6 +119,26 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
     {
         out.judgement
             .approve("credential-access/environment", "prints a secret");
+    }
+    if matches!(
+        call.name,
+        "grep"
+            | "rg"
+            | "head"
+            | "tail"
+            | "sort"
+            | "uniq"
+            | "tr"
+            | "sed"
+            | "tee"
+            | "cat"
+            | "shuf"
+            | "tac"
+            | "cut"
+    ) && out.out.paths.is_empty()
+        && out.out.text.is_none()
+    {
+        out.out.paths.clone_from(&call.stdin.paths);
     }
     unknown(call, out);
     // What secrets were put into goes where it goes.

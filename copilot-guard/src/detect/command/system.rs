@@ -247,6 +247,12 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                 j.approve("credential-access/memory", "reads the memory of another process");
             }
         }
+        "direnv" | "mise" if has(&["allow", "permit", "grant", "edit", "trust"]) => {
+            j.approve(
+                "persistence/allowed-file",
+                "lets a file run in every shell of a folder",
+            );
+        }
         "strace" | "ltrace" => {}
         "ps" => {
             if any(&|t| !t.starts_with("--") && t.contains('e') && !t.starts_with('-') && t.contains('w')) {

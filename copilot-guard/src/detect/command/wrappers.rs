@@ -76,7 +76,15 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             Peel::Done
         }
         "npx" | "bunx" | "uvx" | "pnpx" => packaged(call, call.args, out),
-        "tmux" | "screen" => {
+        "tmux" | "screen" | "byobu" | "zellij" | "dtach" | "abduco" => {
+            // A command in one word: `tmux new -d 'while …'`.
+            for arg in call
+                .args
+                .iter()
+                .filter(|arg| arg.text.contains([' ', ';', '|', '&', '\n']))
+            {
+                out.script(call, &arg.text);
+            }
             let at = call
                 .args
                 .iter()

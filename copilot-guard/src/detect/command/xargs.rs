@@ -49,6 +49,7 @@ pub(super) fn xargs<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     let incoming: Vec<Word> = match (&call.stdin.text, listed.get(1..)) {
         (_, Some(listed)) => listed.to_vec(),
         (Some(text), None) => text.split_whitespace().take(64).map(Word::known).collect(),
+        (None, None) if !call.stdin.paths.is_empty() => call.stdin.paths.clone(),
         (None, None) => {
             let unknown = Word {
                 text: UNKNOWN.to_string(),
