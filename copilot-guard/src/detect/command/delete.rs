@@ -61,10 +61,13 @@ pub(super) fn is_source(path: &str) -> bool {
 /// Whether a path begins where people write, or anywhere in the project.
 fn is_written(path: &str) -> bool {
     let first = path.split('/').next().unwrap_or_default();
-    matches!(
-        first,
-        "src" | "lib" | "app" | "tests" | "test" | "docs" | "crates" | "packages"
-    ) || first.starts_with(UNKNOWN)
+    let is_far = matches!(first, "" | "~") && !paths::is_temporary(path);
+    is_far
+        || matches!(
+            first,
+            "src" | "lib" | "app" | "tests" | "test" | "docs" | "crates" | "packages"
+        )
+        || first.starts_with(UNKNOWN)
 }
 
 /// Judges that a folder or file is moved: from its place it is gone.

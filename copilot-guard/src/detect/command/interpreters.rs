@@ -164,7 +164,13 @@ fn run_text(cx: &Cx<'_>, language: &str, text: &str, out: &mut Outcome) {
             "cmd" => super::cmd_exe::judge(&inner, text),
             _ => {
                 let mut judgement = code::judge(&inner, language, text);
-                if language == "node" && text.contains("child_process") && judgement.findings.is_empty() {
+                if language == "node"
+                    && text.contains("child_process")
+                    && ["require", "import", "process.binding"]
+                        .iter()
+                        .any(|word| text.contains(word))
+                    && judgement.findings.is_empty()
+                {
                     judgement.approve("unclear/process", "code that starts programs");
                 }
                 judgement
@@ -425,7 +431,16 @@ fn python_module<'a>(call: &Call<'a>, module: &[Word], out: &mut Outcome) -> Pee
                         "--bind=127.0.0.1" | "--bind=localhost" | "--bind=::1" | "-b127.0.0.1"
                     )
                 });
-            if !is_local {
+            // One folder by name, for this machine alone, is a look at what was built.
+            let is_named = module.windows(2).any(|pair| {
+                matches!(pair, [flag, folder] if matches!(flag.text.as_str(), "--directory" | "-d")
+                    && !folder.dynamic
+                    && folder.text.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            });
+            if is_local && !is_named {
+                out.judgement
+                    .approve("exfiltration/server", "serves files of this machine");
+            } else if !is_local {
                 out.judgement.block(
                     "exfiltration/server",
                     "serves files of this machine to the network",
@@ -476,6 +491,7 @@ fn awk<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         out.out.add(bits);
     }
     out.out.add(Flow::DATA | call.stdin.bits());
+    out.out.paths.clone_from(&call.stdin.paths);
     Peel::Done
 }
 
