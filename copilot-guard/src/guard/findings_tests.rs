@@ -48,7 +48,7 @@ action = "block"
 groups = ["research"]
 rules = ["no-falcon"]
 reason = "studies birds"
-expires = "2027-01-02"
+expires = "2027-06-01"
 "#;
 
 fn policy(text: &str) -> Policy {
