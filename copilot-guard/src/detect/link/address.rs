@@ -128,6 +128,8 @@ fn host(text: &str) -> Target {
         _ if is_holder => Target::Placeholder,
         Ok(url) if url.has_host() => Target::Odd,
         Ok(_) => Target::Unknown,
+        // Browsers differ about what stands for an ASCII letter or a slash.
+        Err(_) if !authority.is_ascii() => Target::Odd,
         // No browser opens it.
         Err(_) => Target::Placeholder,
     }

@@ -301,6 +301,10 @@ impl Finder<'_> {
                 _ => break,
             }
         }
+        // `[https://…](https://…)`: the text of a link ends where its address begins.
+        if let Some(end) = rest.get(..len).and_then(|r| memchr::memmem::find(r, b"](")) {
+            len = end;
+        }
         // `[text](https://…)` without its brackets in sight: the first parenthesis that nothing opened ends it.
         let mut depth = 0i32;
         for (at, byte) in rest.iter().enumerate().take(len) {

@@ -240,11 +240,12 @@ fn uses_images(text: &str, at: usize) -> bool {
     text.get(low..at).is_some_and(|before| before.contains("!["))
 }
 
-/// Hosts that stand for any in documentation (RFC 2606, section 3). Below them anybody's name could stand.
+/// Hosts that stand for any in documentation (RFC 2606, section 3), below which anybody's name could stand; and those of
+/// names of vocabularies, which nobody opens.
 fn is_documentation(host: &str) -> bool {
     matches!(
         host.strip_prefix("www.").unwrap_or(host),
-        "example.com" | "example.net" | "example.org"
+        "example.com" | "example.net" | "example.org" | "w3.org" | "json-schema.org" | "schemas.xmlsoap.org"
     )
 }
 
