@@ -106,7 +106,7 @@ async fn the_turn_after_a_block_succeeds() {
                 EventKind::Opened(opening) => Some(*opening),
                 _ => None,
             });
-            let last = opened.last().unwrap();
+            let last = opened.collect::<Vec<_>>().pop().unwrap();
             assert!(
                 !last.request.to_lowercase().contains("falcon"),
                 "{}",

@@ -355,13 +355,12 @@ pub(super) fn forge(call: &Call<'_>, out: &mut Outcome) {
         if matches!(
             arg.text.as_str(),
             "--body-file" | "-F" | "--notes-file" | "--input"
-        ) {
-            if let Some(file) = call.args.get(at + 1) {
-                let bits = paths::read(&mut out.judgement, call.world.folder, file);
-                if bits & Flow::SECRET != 0 {
-                    out.judgement
-                        .block("exfiltration/secret", "sends a file with secrets");
-                }
+        ) && let Some(file) = call.args.get(at + 1)
+        {
+            let bits = paths::read(&mut out.judgement, call.world.folder, file);
+            if bits & Flow::SECRET != 0 {
+                out.judgement
+                    .block("exfiltration/secret", "sends a file with secrets");
             }
         }
     }

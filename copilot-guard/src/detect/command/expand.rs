@@ -48,10 +48,10 @@ impl Fields {
     /// Text that is split into fields.
     fn split(&mut self, text: &str, separators: &str) {
         let mut parts = text.split(|c| separators.contains(c));
-        if let Some(first) = parts.next() {
-            if !first.is_empty() {
-                self.text(first);
-            }
+        if let Some(first) = parts.next()
+            && !first.is_empty()
+        {
+            self.text(first);
         }
         for part in parts {
             self.done.extend(self.word.take());

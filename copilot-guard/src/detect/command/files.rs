@@ -214,11 +214,11 @@ fn read(call: &Call<'_>, out: &mut Outcome) {
         .filter(|(at, arg)| !arg.text.starts_with('-') && Some(*at) != filter)
         .map(|(_, arg)| arg)
         .collect();
-    if let (true, [file]) = (matches!(call.name, "cat" | "tac"), operands.as_slice()) {
-        if let Some(flow) = call.world.files.get(paths::plain(&file.text)) {
-            out.out.join(flow.clone());
-            return;
-        }
+    if let (true, [file]) = (matches!(call.name, "cat" | "tac"), operands.as_slice())
+        && let Some(flow) = call.world.files.get(paths::plain(&file.text))
+    {
+        out.out.join(flow.clone());
+        return;
     }
     out.out.text = out.out.text.take().filter(|_| operands.is_empty());
     if !operands.is_empty() {

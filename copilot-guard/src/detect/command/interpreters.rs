@@ -477,10 +477,11 @@ fn awk<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     let files = options.values(&["f", "file", "i", "include"]);
     let sources = options.values(&["e", "source"]);
     let mut operands = options.operands.iter();
-    if files.is_empty() && sources.is_empty() {
-        if let Some(program) = operands.next() {
-            awk_code(call, program, out);
-        }
+    if files.is_empty()
+        && sources.is_empty()
+        && let Some(program) = operands.next()
+    {
+        awk_code(call, program, out);
     }
     sources.iter().for_each(|program| awk_code(call, program, out));
     for file in files {

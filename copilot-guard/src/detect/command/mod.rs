@@ -111,10 +111,10 @@ impl CommandJudge {
             judgement.block("unclear/nul", "a byte that ends commands early");
             return judgement;
         }
-        if shell == Shell::Bash {
-            if let Some(words) = plain_words(command) {
-                return self.judge_words(words);
-            }
+        if shell == Shell::Bash
+            && let Some(words) = plain_words(command)
+        {
+            return self.judge_words(words);
         }
         let clean = words::visible(command, &mut judgement);
         let network = Arc::clone(&self.network);

@@ -26,10 +26,10 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         if call.name == "runuser" && !scripts_of(call, out) {
             return Peel::Done;
         }
-        if call.name == "capsh" {
-            if let Some(at) = call.args.iter().position(|arg| arg.text == "--") {
-                return Peel::Owned(with("bash", call.args.get(at + 1..).unwrap_or_default()), 0);
-            }
+        if call.name == "capsh"
+            && let Some(at) = call.args.iter().position(|arg| arg.text == "--")
+        {
+            return Peel::Owned(with("bash", call.args.get(at + 1..).unwrap_or_default()), 0);
         }
         let inner = inner(call.args, short, long, *skip);
         if inner.is_empty() && matches!(call.name, "sudo" | "nsenter" | "unshare" | "chroot") {

@@ -246,7 +246,7 @@ impl Call<'_> {
         let has_command = ["command", "cmd", "commands", "argv"]
             .iter()
             .any(|name| object.get(name).is_some());
-        if !has_command || !(self.tool.does() == Does::Run || !self.tool.is_known()) {
+        if !has_command || self.tool.does() != Does::Run && self.tool.is_known() {
             return;
         }
         for name in ["env", "environment"] {
