@@ -1,6 +1,6 @@
 //! What policy says of commands, links and encoded secrets in answers, which other engines find.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
+#![expect(clippy::panic, reason = "a test ends where it fails")]
 
 use std::collections::BTreeSet;
 
