@@ -39,11 +39,31 @@ fn run(dialect: Dialect, events: &[String], with_memo: bool) -> (String, Option<
     }
     exchange.handle_end();
     take(&mut exchange);
-    (
-        String::from_utf8(out).unwrap(),
-        exchange.ended(),
-        exchange.summary(),
-    )
+    let out = String::from_utf8(out).unwrap();
+    let ended = exchange.ended();
+    let is_stopped = ended.is_some_and(|e| e.outcome == Outcome::Blocked);
+    // The piece at which an answer is stopped is written in upstream's form or in our own.
+    let out = if is_stopped { texts(&out) } else { out };
+    (out, ended, exchange.summary())
+}
+
+/// What a reader has seen.
+fn texts(out: &str) -> String {
+    fn strings(value: &serde_json::Value, name: &str, all: &mut String) {
+        match value {
+            serde_json::Value::String(text) if matches!(name, "content" | "text" | "reasoning_text") => {
+                all.push_str(text)
+            }
+            serde_json::Value::Array(items) => items.iter().for_each(|item| strings(item, name, all)),
+            serde_json::Value::Object(members) => members.iter().for_each(|(n, v)| strings(v, n, all)),
+            _ => {}
+        }
+    }
+    let mut all = String::new();
+    for data in out.lines().filter_map(|line| line.strip_prefix("data: {")) {
+        strings(&serde_json::from_str(&format!("{{{data}")).unwrap(), "", &mut all);
+    }
+    all
 }
 
 fn text() -> impl Strategy<Value = String> {

@@ -373,11 +373,9 @@ impl Guard {
     pub(super) fn asking(&self, identified: &Identified, parts: &Parts, model: &str) -> Asking {
         let identity = identified.identity.clone();
         let route = &identified.route;
-        Asking::new(self.inner.engines.clone(), identity, model, identified.now).by(
-            &route.upstream,
-            parts.uri.path(),
-            route.dialect,
-        )
+        Asking::new(self.inner.engines.clone(), identity, model, identified.now)
+            .by(&route.upstream, parts.uri.path(), route.dialect)
+            .with_commands(self.policy().commands().clone())
     }
 
     /// The version of this policy and of what is asked beside it. A panic of an engine here is one of its answers too,

@@ -13,7 +13,8 @@ use crate::guard::judge::{Judged, judge};
 use crate::guard::resent::Resent;
 use crate::identity::Identity;
 use crate::json::Limits;
-use crate::policy::{Engines, Policy, PolicyOptions, Query};
+use crate::policy::engine::Engines;
+use crate::policy::{Policy, PolicyOptions, Query};
 use crate::testing::samples;
 
 const POLICY: &str = r#"
@@ -47,7 +48,7 @@ action = "block"
 groups = ["research"]
 rules = ["no-falcon"]
 reason = "studies birds"
-expires = "2027-01-02"
+expires = "2027-06-01"
 "#;
 
 fn policy(text: &str) -> Policy {

@@ -71,8 +71,8 @@ fn run(cases: &str, judge: impl Fn(&Case) -> Danger) {
     }
     println!("dangerous: {passed} of {dangerous} allowed; ordinary: {hindered} of {ordinary} not allowed");
     assert!(dangerous > 50 && ordinary > 40);
-    assert!(hindered * 100 <= ordinary * 3, "ordinary work is hindered");
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
+    assert!(hindered * 100 <= ordinary * 3, "ordinary work is hindered");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use copilot_guard::clock::{Clock as _, SystemClock};
+use copilot_guard::detect::views::Screen;
 use copilot_guard::detect::{Mark, Redactor, RuleSet, Sink, Span};
 use copilot_guard::policy::{Policy, PolicyOptions, Query};
 
@@ -34,9 +35,34 @@ pub(crate) struct RedactArgs {
     /// Print where secrets are, as JSON lines `{start,end,rule}`, instead of the text; with `path`, where paths are given.
     #[arg(long)]
     spans: bool,
+    /// Look only for what stands openly, not for what is encoded or disguised. Files are always searched so.
+    #[arg(long)]
+    no_views: bool,
     /// Each line is `{"id","text"}` and gives `{"id","text","spans"}`.
     #[arg(long, conflicts_with = "spans")]
     jsonl: bool,
+}
+
+/// What looks at a text.
+enum Engine {
+    Open(Redactor),
+    Views(Screen),
+}
+
+impl Engine {
+    fn push(&mut self, text: &[u8], sink: &mut impl Sink) {
+        match self {
+            Self::Open(redactor) => redactor.push(text, sink),
+            Self::Views(screen) => screen.push(text, sink),
+        }
+    }
+
+    fn finish(&mut self, sink: &mut impl Sink) {
+        match self {
+            Self::Open(redactor) => redactor.finish(sink),
+            Self::Views(screen) => screen.finish(sink),
+        }
+    }
 }
 
 /// Runs the filter over standard input, or the search over files.
@@ -59,7 +85,10 @@ pub(crate) fn run(args: &RedactArgs) -> Result<(), Failure> {
             },
         );
     }
-    let engine = || rules.redactor_with(&rules.all(), everybody.scan_options());
+    let engine = || match args.no_views {
+        true => Engine::Open(rules.redactor_with(&rules.all(), everybody.scan_options())),
+        false => Engine::Views(Screen::new(rules, &rules.all(), everybody.scan_options())),
+    };
     let result = if args.jsonl {
         lines(rules, engine, chunk)
     } else {
@@ -135,7 +164,7 @@ impl Sink for Out<'_> {
     }
 }
 
-fn filter(rules: &RuleSet, mut redactor: Redactor, chunk: usize, only_spans: bool) -> Result<(), Stop> {
+fn filter(rules: &RuleSet, mut redactor: Engine, chunk: usize, only_spans: bool) -> Result<(), Stop> {
     let mut input = io::stdin().lock();
     let mut output = io::BufWriter::new(io::stdout().lock());
     let mut out = Out {
@@ -168,7 +197,7 @@ fn filter(rules: &RuleSet, mut redactor: Redactor, chunk: usize, only_spans: boo
     }
 }
 
-fn lines(rules: &RuleSet, engine: impl Fn() -> Redactor, chunk: usize) -> Result<(), Stop> {
+fn lines(rules: &RuleSet, engine: impl Fn() -> Engine, chunk: usize) -> Result<(), Stop> {
     let mut output = io::BufWriter::new(io::stdout().lock());
     for (number, line) in io::stdin().lock().lines().enumerate() {
         let line = line?;

@@ -56,6 +56,15 @@ impl Outcome {
         self.out.join(out);
     }
 
+    /// Adds a command that is run.
+    pub(super) fn command(&mut self, call: &Call<'_>, argv: &[Word]) {
+        let inner = Cx {
+            depth: call.cx.depth.saturating_add(1),
+            ..*call.cx
+        };
+        self.merge(run(&inner, call.world, call.stdin, argv));
+    }
+
     fn merge(&mut self, other: Self) {
         self.judgement.merge(other.judgement);
         self.out.join(other.out);
@@ -124,6 +133,14 @@ pub(super) fn run(cx: &Cx<'_>, world: &World<'_>, stdin: &Flow, argv: &[Word]) -
             Peel::Not => {
                 rules::judge(&call, &mut outcome);
                 if !programs::is_known(&name) {
+                    let is_script = |arg: &&Word| {
+                        let first = arg.text.split(' ').next().unwrap_or_default();
+                        arg.text.contains(' ') && programs::is_dangerous(first)
+                    };
+                    args.iter()
+                        .filter(is_script)
+                        .take(8)
+                        .for_each(|arg| outcome.script(&call, &arg.text));
                     if let Some(at) = args.iter().position(|arg| programs::is_dangerous(&arg.text)) {
                         let tail = args.get(at..).unwrap_or_default();
                         let inner = Cx {

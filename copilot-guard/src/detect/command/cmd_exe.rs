@@ -42,9 +42,14 @@ pub(super) fn judge_call(cx: &Cx<'_>, args: &[Word]) -> Judgement {
         let glued = text.get(at + 2..).unwrap_or_default().to_owned();
         let rest: Vec<&Word> = args.collect();
         let mut line = glued;
-        for word in &rest {
+        for (at, word) in rest.iter().enumerate() {
             line.push(' ');
+            // It had quotes, which the shell around this one took off.
+            let is_quoted = at > 0 && word.text.contains(' ') && !word.text.contains('"');
+            let quote = if is_quoted { "\"" } else { "" };
+            line.push_str(quote);
             line.push_str(&word.text);
+            line.push_str(quote);
         }
         let mut judgement = judge(&inner, line.trim());
         if arg.dynamic || rest.iter().any(|w| w.dynamic) {
@@ -575,6 +580,7 @@ fn pieces(text: &str) -> Vec<(String, char)> {
     let mut out = Vec::new();
     let mut piece = String::new();
     let mut quoted = false;
+    let mut brackets = 0_usize;
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
@@ -588,7 +594,7 @@ fn pieces(text: &str) -> Vec<(String, char)> {
                 }
                 Some('\n') | None => {}
                 // An escaped sign is text: `echo a ^& b`.
-                Some('&' | '|' | '<' | '>' | '(' | ')') => piece.push('\u{1}'),
+                Some('<' | '>') => piece.push('\u{1}'),
                 Some(n) => piece.push(n),
             },
             '\n' | '\r' => {
@@ -599,12 +605,32 @@ fn pieces(text: &str) -> Vec<(String, char)> {
                 let is_double = chars.next_if_eq(&c).is_some();
                 out.push((std::mem::take(&mut piece), if is_double { '&' } else { c }));
             }
+            // Within a command a bracket is text.
+            '(' if !quoted && !opens(&piece) => {
+                brackets += 1;
+                piece.push(c);
+            }
+            ')' if !quoted && brackets > 0 => {
+                brackets -= 1;
+                piece.push(c);
+            }
             '(' | ')' if !quoted => out.push((std::mem::take(&mut piece), c)),
             c => piece.push(c),
         }
     }
     out.push((piece, '\n'));
     out
+}
+
+/// Whether a bracket behind this opens a block, or what a loop goes over.
+fn opens(before: &str) -> bool {
+    let before = before.trim_start_matches(['@', ' ', '\t']).to_ascii_lowercase();
+    let last = before.split_whitespace().next_back().unwrap_or_default();
+    before.is_empty()
+        || matches!(last, "in" | "do" | "else")
+        || ["if ", "for ", "else ", "do "]
+            .iter()
+            .any(|word| before.starts_with(word))
 }
 
 /// The words of a command without quotes, and the files that it is sent to.

@@ -264,7 +264,15 @@ fn docker(call: &Call<'_>, out: &mut Outcome) {
         ["compose", "down", ..] if has(&["-v", "--volumes", "--rmi"]) => {
             out.judgement.approve("destructive/containers", "deletes volumes")
         }
-        ["inspect", ..] => {}
+        ["inspect", ..] | ["container" | "image", "inspect", ..] => {
+            if args.iter().any(|arg| arg.text.contains("Env")) {
+                out.judgement.approve(
+                    "credential-access/environment",
+                    "prints the environment of a container",
+                );
+                out.out.add(Flow::SECRET);
+            }
+        }
         ["build", rest @ ..] | ["buildx", "build", rest @ ..] => {
             for context in rest {
                 if hosts::is_url(context) && hosts::is_foreign(call.cx, &Word::known(*context)) {
@@ -331,6 +339,12 @@ fn kubectl(call: &Call<'_>, out: &mut Outcome) {
         .map(|word| word.text.as_str())
         .collect();
     let has = |words: &[&str]| args.iter().any(|arg| words.contains(&arg.text.as_str()));
+    let is_dry = args.iter().any(|arg| {
+        matches!(
+            arg.text.as_str(),
+            "--dry-run" | "--dry-run=client" | "--dry-run=server"
+        )
+    });
     let is_secret = operands.iter().skip(1).any(|kind| kind.starts_with("secret"));
     match operands.as_slice() {
         ["delete", kind, ..] => {
@@ -382,7 +396,8 @@ fn kubectl(call: &Call<'_>, out: &mut Outcome) {
             } else if is_role {
                 out.judgement
                     .block("privilege/cluster", "changes rights of a cluster");
-            } else if !matches!(operands.first(), Some(&"rollout")) || has(&["undo", "restart"]) {
+            } else if !is_dry && (!matches!(operands.first(), Some(&"rollout")) || has(&["undo", "restart"]))
+            {
                 out.judgement.approve("destructive/cluster", "changes a cluster");
             }
         }

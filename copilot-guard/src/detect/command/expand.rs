@@ -5,6 +5,7 @@
 //! 3. `${v@P}` and `${!v}` run what their variable holds, or read one that is not named.
 
 use super::bound::{LONGEST, Open, closer};
+use super::braces::braces;
 use super::flow::Flow;
 use super::script::Walker;
 use super::words::{Note, UNKNOWN, Word};
@@ -19,11 +20,6 @@ pub(super) enum Mode {
     /// As in double quotes: heredocs and arithmetic.
     Quoted,
 }
-
-/// Most words that braces give.
-const MOST_BRACES: usize = 64;
-/// Most opening braces of one word that are looked at, each up to the end of the word.
-const MOST_TRIES: usize = 16;
 
 /// What an expansion gives, as it grows.
 #[derive(Default)]
@@ -251,7 +247,7 @@ impl Walker<'_> {
             }
             None => {
                 self.is_substituted = true;
-                out.unknown();
+                put_paths(&flow.paths, out);
             }
         }
     }
@@ -280,7 +276,9 @@ impl Walker<'_> {
                 self.tainted |= flow.bits();
                 match flow.text {
                     Some(text) => self.put(&text, is_quoted, out),
-                    None => out.unknown(),
+                    // Behind a blank that a variable gave, it only keeps the name of that variable apart.
+                    None if is_positional(name) && !is_quoted && !out.done.is_empty() => {}
+                    None => put_paths(&flow.paths, out),
                 }
             }
             None => {
@@ -333,6 +331,9 @@ impl Walker<'_> {
         let (operator, argument) = operator(rest);
         let value = self.variable(name);
         self.tainted |= value.as_ref().map_or(0, Flow::bits);
+        if value.is_none() && !matches!(operator, "" | "+" | ":+") && super::files::is_secret_name(name) {
+            self.tainted |= Flow::SECRET;
+        }
         let known = value.and_then(|flow| flow.text);
         match operator {
             "" => self.put_variable(name, is_quoted, out),
@@ -384,6 +385,27 @@ impl Walker<'_> {
             }
         }
     }
+}
+
+/// What is not known, or is one of these paths.
+fn put_paths(paths: &[Word], out: &mut Fields) {
+    let mut paths = paths.iter();
+    let Some(first) = paths.next() else {
+        out.unknown();
+        return;
+    };
+    out.text(&first.text);
+    out.open().dynamic = true;
+    // In quotes as well: each of them is meant in one turn of a loop.
+    for path in paths {
+        out.done.extend(out.word.take());
+        out.text(&path.text);
+        out.open().dynamic = true;
+    }
+}
+
+fn is_positional(name: &str) -> bool {
+    matches!(name, "@" | "*") || name.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// A word as what a variable holds.
@@ -501,110 +523,4 @@ fn backquoted(raw: &str, from: usize) -> (String, usize) {
         }
     }
     (script, raw.len())
-}
-
-/// Brace expansion; `None` stands for words beyond the bound.
-fn braces(raw: &str) -> Vec<Option<String>> {
-    let mut done = Vec::new();
-    let mut left = vec![raw.to_owned()];
-    while let Some(word) = left.pop() {
-        match alternatives(&word) {
-            Some(words) if done.len() + left.len() + words.len() <= MOST_BRACES => {
-                left.extend(words.into_iter().rev())
-            }
-            Some(_) => {
-                done.push(None);
-                return done;
-            }
-            None => done.push(Some(word)),
-        }
-    }
-    done
-}
-
-/// The words that the first brace expression of a word gives.
-fn alternatives(word: &str) -> Option<Vec<String>> {
-    let bytes = word.as_bytes();
-    let mut at = 0;
-    let mut tries = 0;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            b'\'' => at += bytes.get(at + 1..)?.iter().position(|b| *b == b'\'')? + 1,
-            b'"' => at = quoted_end(bytes, at + 1)?,
-            b'$' if bytes.get(at + 1) == Some(&b'{') => at = closer(bytes, at + 2, Open::Parameter)?,
-            b'$' if bytes.get(at + 1) == Some(&b'(') => at = closer(bytes, at + 2, Open::Paren)?,
-            b'{' => {
-                tries += 1;
-                if tries > MOST_TRIES {
-                    return Some(vec![String::new(); MOST_BRACES + 1]);
-                }
-                if let Some(words) = list(bytes, at).and_then(|(end, commas)| members(word, at, end, &commas))
-                {
-                    return Some(words);
-                }
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    None
-}
-
-fn quoted_end(bytes: &[u8], from: usize) -> Option<usize> {
-    closer(bytes, from, Open::Double)
-}
-
-/// The end of a brace expression and its commas of this level.
-fn list(bytes: &[u8], open: usize) -> Option<(usize, Vec<usize>)> {
-    let mut depth = 0_usize;
-    let mut commas = Vec::new();
-    let mut at = open;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            b'\'' => at += bytes.get(at + 1..)?.iter().position(|b| *b == b'\'')? + 1,
-            b'"' => at = quoted_end(bytes, at + 1)?,
-            b'$' if bytes.get(at + 1) == Some(&b'{') => at = closer(bytes, at + 2, Open::Parameter)?,
-            b'$' if bytes.get(at + 1) == Some(&b'(') => at = closer(bytes, at + 2, Open::Paren)?,
-            b'{' => depth += 1,
-            b',' if depth == 1 => commas.push(at),
-            b'}' => {
-                depth -= 1;
-                if depth == 0 {
-                    return Some((at, commas));
-                }
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    None
-}
-
-fn members(word: &str, open: usize, end: usize, commas: &[usize]) -> Option<Vec<String>> {
-    let (before, after) = (word.get(..open)?, word.get(end + 1..)?);
-    let whole = |inner: &str| format!("{before}{inner}{after}");
-    if commas.is_empty() {
-        let (first, last) = word.get(open + 1..end)?.split_once("..")?;
-        let mut chars = (first.chars(), last.chars());
-        return match (chars.0.next(), chars.0.next(), chars.1.next(), chars.1.next()) {
-            (Some(from @ ('a'..='z' | 'A'..='Z')), None, Some(to), None) => Some(
-                (from.min(to)..=from.max(to))
-                    .map(|c| whole(&c.to_string()))
-                    .collect(),
-            ),
-            _ => {
-                let (from, to): (i64, i64) = (first.parse().ok()?, last.split("..").next()?.parse().ok()?);
-                let to = to.min(from.saturating_add(MOST_BRACES as i64));
-                Some((from..=to).map(|n| whole(&n.to_string())).collect()).filter(|w: &Vec<_>| !w.is_empty())
-            }
-        };
-    }
-    let starts = std::iter::once(open + 1).chain(commas.iter().map(|c| c + 1));
-    let ends = commas.iter().copied().chain([end]);
-    starts
-        .zip(ends)
-        .map(|(from, to)| word.get(from..to).map(whole))
-        .collect()
 }

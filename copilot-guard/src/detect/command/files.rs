@@ -1,10 +1,11 @@
 //! Programs that read and write files: what is read may be a secret, what is written may run later.
 
 use super::argv::{Call, Outcome};
+use super::delete::is_root_of;
 use super::flow::Flow;
 use super::opts::Options;
-use super::paths;
 use super::words::{Note, Word};
+use super::{paths, programs};
 
 /// Programs that read the files among their arguments.
 const READERS: &[&str] = &[
@@ -129,6 +130,9 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         "vim" | "nano" | "emacs" | "ed" | "patch" | "code" | "sort" | "split" | "unzip" | "tar" | "cpio"
         | "crudini" | "yq" | "jq" => {
             outputs(call, out);
+            if call.name == "tar" && call.args.iter().any(|arg| paths::is_device(&arg.text)) {
+                out.judgement.block("destructive/device", "writes to a device");
+            }
             read(call, out);
         }
         "dd" => dd(call, out),
@@ -168,6 +172,16 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                 .block("credential-access/store", "reads a store of credentials");
             out.out.add(Flow::SECRET);
         }
+        // What shows certificates shows no keys.
+        "openssl"
+            if call
+                .args
+                .first()
+                .is_some_and(|arg| matches!(arg.text.as_str(), "x509" | "verify" | "crl"))
+                && !call.args.iter().any(|arg| arg.text.contains("key")) =>
+        {
+            out.out.add(Flow::DATA);
+        }
         name if READERS.contains(&name) => {
             outputs(call, out);
             read(call, out);
@@ -179,7 +193,8 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
 /// Reads every file among the arguments.
 fn read(call: &Call<'_>, out: &mut Outcome) {
     out.out.add(call.stdin.bits());
-    for arg in call.args {
+    let filter = filter_of(call);
+    for (_, arg) in call.args.iter().enumerate().filter(|(at, _)| Some(*at) != filter) {
         let text = arg.text.as_str();
         let word = match text.split_once('=') {
             Some((_, value)) if text.starts_with('-') => Word {
@@ -195,7 +210,9 @@ fn read(call: &Call<'_>, out: &mut Outcome) {
     let operands: Vec<&Word> = call
         .args
         .iter()
-        .filter(|arg| !arg.text.starts_with('-'))
+        .enumerate()
+        .filter(|(at, arg)| !arg.text.starts_with('-') && Some(*at) != filter)
+        .map(|(_, arg)| arg)
         .collect();
     if let (true, [file]) = (matches!(call.name, "cat" | "tac"), operands.as_slice()) {
         if let Some(flow) = call.world.files.get(paths::plain(&file.text)) {
@@ -206,6 +223,21 @@ fn read(call: &Call<'_>, out: &mut Outcome) {
     out.out.text = out.out.text.take().filter(|_| operands.is_empty());
     if !operands.is_empty() {
         out.out.add(Flow::DATA);
+    }
+}
+
+/// The place of an argument that is no file: the filter of `jq`, the command of `openssl`.
+fn filter_of(call: &Call<'_>) -> Option<usize> {
+    let first = call.args.iter().position(|arg| !arg.text.starts_with('-'));
+    let operands = call.args.iter().filter(|arg| !arg.text.starts_with('-')).count();
+    let has_file = call
+        .args
+        .iter()
+        .any(|arg| arg.text.starts_with("-f") || arg.text == "--from-file");
+    match call.name {
+        "jq" | "yq" if !has_file && (operands > 1 || !call.stdin.is_empty()) => first,
+        "openssl" if call.stdin.text.is_some() => first,
+        _ => None,
     }
 }
 
@@ -224,7 +256,8 @@ fn outputs(call: &Call<'_>, out: &mut Outcome) {
             }
         }
     }
-    if matches!(call.name, "vim" | "ed" | "nano" | "patch" | "yq" | "crudini") {
+    let in_place = call.name != "yq" || options.has(&["i", "inplace", "w"]);
+    if in_place && matches!(call.name, "vim" | "ed" | "nano" | "patch" | "yq" | "crudini") {
         call.args
             .iter()
             .filter(|arg| !arg.text.starts_with('-'))
@@ -259,8 +292,22 @@ fn copy(call: &Call<'_>, out: &mut Outcome) {
             let bits = paths::read(&mut out.judgement, call.world.folder, source);
             flow.add(bits);
         }
+        if call.name == "ln" && matches!(source.text.as_str(), "/" | "~" | "~/") {
+            out.judgement
+                .approve("destructive/link", "a link to the root of much");
+        }
         if call.name == "mv" {
+            super::delete::moved(call, source, target, out);
             paths::write(&mut out.judgement, call.world.folder, source);
+            if is_root_of(call, source) {
+                out.judgement
+                    .block("destructive/delete", "moves the root of much away");
+            }
+        }
+        let base = source.text.rsplit_once("bin/").map_or("", |(_, base)| base);
+        if programs::is_dangerous(base) && call.name != "install" {
+            out.judgement
+                .approve("remote-code/renamed-program", "a program under another name");
         }
         if let Some(known) = call.world.files.get(paths::plain(&source.text)) {
             flow.join(known.clone());
@@ -327,14 +374,72 @@ fn sed(call: &Call<'_>, out: &mut Outcome) {
         }
     }
     let in_place = options.has(&["i", "in-place", "I"]);
+    if in_place {
+        let texts: Vec<&Word> = options
+            .values(&["e", "expression"])
+            .into_iter()
+            .chain(options.operands.first().copied())
+            .collect();
+        emptied(&texts, out);
+    }
     for file in operands {
         if in_place {
+            locked(file, out);
             paths::write(&mut out.judgement, call.world.folder, file);
         }
         let bits = paths::read(&mut out.judgement, call.world.folder, file);
         out.out.add(bits | Flow::DATA);
     }
     out.out.add(call.stdin.bits());
+}
+
+/// Judges scripts that edit files in place: those that leave nothing of them.
+pub(super) fn emptied(scripts: &[&Word], out: &mut Outcome) {
+    let is_all = |text: &str| {
+        let text = text.trim().trim_end_matches(';');
+        let mut chars = text.chars();
+        let parts: Vec<&str> = match (chars.next(), chars.next()) {
+            (Some('s'), Some(sign)) if !sign.is_alphanumeric() => text.split(sign).collect(),
+            _ => Vec::new(),
+        };
+        let is_any = |pattern: &str| {
+            matches!(
+                pattern.trim_start_matches('^').trim_end_matches('$'),
+                ".*" | ".+" | ".*\\n"
+            )
+        };
+        matches!(
+            text,
+            "d" | "1,$d" | "/./d" | "/.*/d" | "$_=''" | "$_=\"\"" | "undef $_"
+        ) || matches!(parts.as_slice(), [_, pattern, "", ..] if is_any(pattern))
+    };
+    if scripts.iter().any(|script| is_all(&script.text)) {
+        out.judgement
+            .approve("destructive/emptied", "empties files in their place");
+    }
+}
+
+/// Judges that a file is edited in place: one that says which packages are taken, and from where.
+pub(super) fn locked(file: &Word, out: &mut Outcome) {
+    let path = file.text.to_ascii_lowercase();
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let is_lock = name.ends_with(".lock")
+        || name.ends_with("-lock.json")
+        || matches!(
+            name,
+            "pnpm-lock.yaml"
+                | "go.sum"
+                | "npm-shrinkwrap.json"
+                | "bun.lockb"
+                | "packages.lock.json"
+                | "gradle.lockfile"
+        );
+    if is_lock {
+        out.judgement.approve(
+            "supply-chain/lock-file",
+            "edits what says which packages are taken",
+        );
+    }
 }
 
 fn dd(call: &Call<'_>, out: &mut Outcome) {

@@ -1,11 +1,18 @@
 //! What runs through pipes, variables and files of a script, as far as it matters.
 
+use super::words::Word;
+
+/// Most paths that are remembered of one stream.
+const MOST_PATHS: usize = 16;
+
 /// What a stream, a variable or a file holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Flow {
     bits: u8,
     /// All of it, when it is known.
     pub(super) text: Option<String>,
+    /// Its lines are paths, and these are what they look like: each stands for many.
+    pub(super) paths: Vec<Word>,
 }
 
 impl Flow {
@@ -24,7 +31,11 @@ impl Flow {
 
     /// Nothing known of it but these bits.
     pub(super) const fn of(bits: u8) -> Self {
-        Self { bits, text: None }
+        Self {
+            bits,
+            text: None,
+            paths: Vec::new(),
+        }
     }
 
     /// A known text.
@@ -32,6 +43,7 @@ impl Flow {
         Self {
             bits: 0,
             text: Some(text),
+            paths: Vec::new(),
         }
     }
 
@@ -46,8 +58,8 @@ impl Flow {
     }
 
     /// Whether nothing runs here.
-    pub(super) const fn is_empty(&self) -> bool {
-        self.bits == 0 && self.text.is_none()
+    pub(super) fn is_empty(&self) -> bool {
+        self.bits == 0 && self.text.is_none() && self.paths.is_empty()
     }
 
     /// Sets bits.
@@ -61,6 +73,8 @@ impl Flow {
             *self = other;
         } else if !other.is_empty() {
             self.bits |= other.bits;
+            let room = MOST_PATHS.saturating_sub(self.paths.len());
+            self.paths.extend(other.paths.into_iter().take(room));
             match (&mut self.text, other.text) {
                 (Some(text), Some(more)) if text.len() + more.len() <= super::bound::LONGEST => {
                     text.push_str(&more)

@@ -2,61 +2,10 @@
 
 use super::argv::{Call, Outcome};
 use super::flow::Flow;
+use super::git_config::{config, setting};
 use super::opts::Options;
 use super::words::{Note, Word};
 use super::{hosts, paths, wrappers};
-
-/// Keys of the configuration whose value runs, or decides what does. Parts, in lower case.
-const RUNNING_KEYS: &[&str] = &[
-    "core.pager",
-    "core.editor",
-    "core.sshcommand",
-    "core.gitproxy",
-    "core.hookspath",
-    "core.fsmonitor",
-    "core.askpass",
-    "core.alternaterefscommand",
-    "core.worktree",
-    "sequence.editor",
-    "diff.external",
-    ".textconv",
-    ".command",
-    ".driver",
-    ".clean",
-    ".smudge",
-    ".process",
-    "gpg.program",
-    ".program",
-    "credential.helper",
-    ".helper",
-    "uploadpack.packobjectshook",
-    ".uploadpack",
-    ".receivepack",
-    ".vcs",
-    "protocol.ext.allow",
-    ".cmd",
-    "pager.",
-    "alias.",
-    "web.browser",
-    "browser.",
-    "interactive.difffilter",
-    "include.path",
-    "includeif.",
-    "filter.",
-    "sendemail.",
-    "init.templatedir",
-    "ssh.variant",
-    "trailer.",
-    "man.",
-    "http.proxy",
-    "remote.",
-    ".insteadof",
-    ".pushinsteadof",
-    "http.sslverify",
-    "merge.",
-    "difftool.",
-    "mergetool.",
-];
 
 const GLOBAL_VALUES: &[&str] = &[
     "-C",
@@ -168,8 +117,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
             }
         }
         "bisect" if args.first().is_some_and(|arg| arg.text == "run") => {
-            let inner = wrappers::joined(args.get(1..).unwrap_or_default());
-            out.script(call, &inner);
+            out.command(call, args.get(1..).unwrap_or_default());
         }
         "submodule-foreach" | "for-each-repo" => out.script(call, &wrappers::joined(args)),
         "difftool" | "mergetool" => {
@@ -178,7 +126,12 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
             }
         }
         "log" | "grep" | "rev-list" => search(call, &verb.text, args, out),
-        "show" | "diff" | "cat-file" | "blame" => {
+        "rm" if has_letter(args, 'r') => out.judgement.approve("destructive/git", "deletes tracked files"),
+        "archive" if args.iter().any(|arg| arg.text.starts_with("--remote")) => {
+            out.judgement
+                .approve("exfiltration/git-remote", "asks another remote");
+        }
+        "show" | "diff" | "cat-file" | "blame" | "hash-object" | "add" | "apply" => {
             for arg in args {
                 let path = arg.text.rsplit(':').next().unwrap_or_default();
                 let bits = paths::read(&mut out.judgement, call.world.folder, &Word::known(path));
@@ -196,11 +149,8 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                 .block("credential-access/git", "asks for stored credentials");
             out.out.add(Flow::SECRET);
         }
-        "worktree" | "stash" | "tag" | "commit" | "add" => {
-            if verb.text == "commit"
-                && (has(args, &["--no-verify"])
-                    || has_letter(args, 'n') && args.iter().any(|a| a.text == "-n"))
-            {
+        "commit" => {
+            if has(args, &["--no-verify", "-n"]) {
                 out.judgement.approve(
                     "self-approval/no-verify",
                     "goes past the checks of the repository",
@@ -211,7 +161,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
     }
 }
 
-fn has(args: &[Word], names: &[&str]) -> bool {
+pub(super) fn has(args: &[Word], names: &[&str]) -> bool {
     args.iter().any(|arg| names.contains(&arg.text.as_str()))
 }
 
@@ -263,145 +213,8 @@ fn running_options(call: &Call<'_>, args: &[Word], out: &mut Outcome) {
     }
 }
 
-/// One `key=value` of the configuration.
-fn setting(call: &Call<'_>, setting: &Word, out: &mut Outcome) {
-    let (key, value) = setting.text.split_once('=').unwrap_or((&setting.text, ""));
-    let value = Word {
-        text: value.to_owned(),
-        dynamic: setting.dynamic,
-    };
-    key_value(call, key, &value, out);
-}
-
-fn key_value(call: &Call<'_>, key: &str, value: &Word, out: &mut Outcome) {
-    let key = key.to_ascii_lowercase();
-    let is_running = RUNNING_KEYS.iter().any(|known| {
-        if known.starts_with('.') {
-            key.ends_with(known)
-        } else {
-            key.starts_with(known)
-        }
-    });
-    if !is_running {
-        return;
-    }
-    let text = value.text.as_str();
-    match key.as_str() {
-        "http.sslverify" => {
-            if matches!(text, "false" | "0" | "no") {
-                out.judgement
-                    .approve("privilege/unchecked-tls", "certificates are not checked");
-            }
-        }
-        "http.proxy" => {
-            if !text.is_empty() && hosts::is_foreign(call.cx, value) {
-                out.judgement
-                    .block("exfiltration/proxy", "sends traffic by a host that is not ours");
-            }
-        }
-        "core.hookspath" => {
-            if text != "/dev/null" {
-                out.judgement
-                    .block("persistence/git-hooks", "hooks from another folder");
-            }
-        }
-        "credential.helper"
-            if matches!(
-                text,
-                "" | "cache" | "osxkeychain" | "manager" | "libsecret" | "wincred" | "store"
-            ) =>
-        {
-            if text == "store" {
-                out.judgement
-                    .approve("credential-access/git", "keeps credentials in plain text");
-            }
-        }
-        "protocol.ext.allow" => out
-            .judgement
-            .block("remote-code/git-option", "an address may run commands"),
-        _ if key.ends_with("insteadof") => {
-            let address = key
-                .strip_prefix("url.")
-                .and_then(|k| k.rsplit_once('.'))
-                .map_or("", |(address, _)| address);
-            if !is_own(call, address) {
-                out.judgement.block(
-                    "exfiltration/git-remote",
-                    "sends code to a remote that is not ours",
-                );
-            }
-        }
-        _ if key.starts_with("remote.") => {
-            if key.ends_with("url") && !is_own(call, text) {
-                out.judgement
-                    .approve("exfiltration/git-remote", "a remote that is not ours");
-                out.has_foreign_remote = true;
-            }
-        }
-        _ if key.starts_with("alias.") => {
-            if let Some(script) = text.strip_prefix('!') {
-                out.script(call, script);
-                out.judgement
-                    .approve("remote-code/git-option", "an alias that runs a command");
-            }
-        }
-        _ if key.starts_with("merge.")
-            || key.starts_with("filter.lfs")
-            || key.starts_with("trailer.")
-            || key.starts_with("pager.") =>
-        {
-            if key.ends_with(".driver") || (!matches!(text, "true" | "false") && key.starts_with("pager.")) {
-                wrappers::option_script(call, value, out);
-            }
-        }
-        "core.fsmonitor" if matches!(text, "true" | "false" | "") => {}
-        "core.worktree" => {}
-        "core.pager" | "core.editor" | "sequence.editor" => wrappers::option_script(call, value, out),
-        "gpg.program" if matches!(text, "gpg" | "gpg2") => {}
-        _ => {
-            wrappers::option_script(call, value, out);
-            out.judgement
-                .approve("remote-code/git-option", "configuration that runs a command");
-        }
-    }
-}
-
-fn config(call: &Call<'_>, args: &[Word], out: &mut Outcome) {
-    let operands: Vec<&Word> = args
-        .iter()
-        .filter(|arg| !arg.text.starts_with('-') && arg.text != "set" && arg.text != "unset")
-        .collect();
-    let is_reading = has(
-        args,
-        &[
-            "--get",
-            "--get-all",
-            "-l",
-            "--list",
-            "--get-regexp",
-            "get",
-            "list",
-            "--show-origin",
-        ],
-    );
-    if let ([key, value, ..], false) = (operands.as_slice(), is_reading) {
-        key_value(call, &key.text, value, out);
-        let lower = key.text.to_ascii_lowercase();
-        if ["core.pager", "core.editor", "sequence.editor"].contains(&lower.as_str())
-            && value.text.contains(['/', ' ', ';', '|'])
-        {
-            out.judgement
-                .approve("persistence/git-config", "configuration that runs a command");
-        }
-    }
-    if has(args, &["--edit", "-e"]) {
-        out.judgement
-            .approve("persistence/git-config", "edits the configuration");
-    }
-}
-
 /// Whether an address is of a remote of ours.
-fn is_own(call: &Call<'_>, address: &str) -> bool {
+pub(super) fn is_own(call: &Call<'_>, address: &str) -> bool {
     let is_local = address.starts_with(['.', '/', '~']) || address.starts_with("file:");
     (is_local && !address.is_empty()) || call.cx.network.is_own_remote(address)
 }

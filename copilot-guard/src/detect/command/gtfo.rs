@@ -151,7 +151,15 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                 if word.starts_with('-') {
                     text == *word || text.starts_with(&format!("{word}="))
                 } else {
-                    text.contains(word)
+                    text.match_indices(word).any(|(at, _)| {
+                        // `.env.PATH` is a member of what comes in.
+                        *word != "env."
+                            || !text.get(..at).is_some_and(|b| {
+                                b.ends_with(|c: char| {
+                                    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '"')
+                                })
+                            })
+                    })
                 }
             })
         };
@@ -306,14 +314,19 @@ fn make(call: &Call<'_>, out: &mut Outcome) {
             );
             out.judgement
                 .approve("remote-code/command-option", "an option that runs a command");
-        } else if matches!(text, "-f" | "-f-" | "--file=-" | "--makefile=-")
-            && (text != "-f"
-                || call
-                    .args
-                    .get(at + 1)
-                    .is_some_and(|next| matches!(next.text.as_str(), "-" | "/dev/stdin")))
-        {
-            if let Some(known) = call.stdin.text.as_deref() {
+        } else if matches!(text, "-f" | "-f-" | "--file=-" | "--makefile=-") {
+            let file = call.args.get(at + 1).map_or("-", |next| next.text.as_str());
+            let is_stdin = text != "-f" || matches!(file, "-" | "/dev/stdin");
+            let written = call.world.files.get(super::paths::plain(file));
+            if !is_stdin && written.is_none() {
+                continue;
+            }
+            let known = if is_stdin {
+                call.stdin.text.as_deref()
+            } else {
+                written.and_then(|flow| flow.text.as_deref())
+            };
+            if let Some(known) = known {
                 let recipe: Vec<&str> = known
                     .lines()
                     .filter_map(|line| {

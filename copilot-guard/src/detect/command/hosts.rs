@@ -70,6 +70,19 @@ pub(super) fn is_metadata(text: &str) -> bool {
         .any(|host| METADATA.contains(&host.trim_matches(['[', ']'])))
 }
 
+/// Whether it is an address where people answer what an agent asked for: `…/approvals/7`, `…/votes`.
+pub(super) fn is_vote(url: &str) -> bool {
+    let lower = url.to_ascii_lowercase();
+    let path = lower.split(['?', '#']).next().unwrap_or_default();
+    let rest = path.split_once("://").map_or(path, |(_, rest)| rest);
+    rest.split('/').skip(1).any(|part| {
+        matches!(
+            part,
+            "approvals" | "approval" | "approve" | "votes" | "vote" | "confirmations" | "confirm-command"
+        )
+    })
+}
+
 fn is_ours(cx: &Cx<'_>, host: &str) -> bool {
     if host.is_empty() || host.contains(UNKNOWN) || host.chars().any(char::is_control) {
         return false;

@@ -65,6 +65,9 @@ pub(super) fn shell<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             run_input(call, call.name, out);
         }
     }
+    if out.out.is_empty() {
+        out.out.add(Flow::DATA);
+    }
     Peel::Done
 }
 
@@ -72,7 +75,7 @@ pub(super) fn shell<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
 fn positional(call: &Call<'_>, text: &str, args: &[Word], out: &mut Outcome) {
     let mut script = String::new();
     for (at, arg) in args.iter().take(9).enumerate() {
-        if text.contains('$') && at > 0 && !arg.dynamic {
+        if text.contains('$') && !arg.dynamic {
             script.push_str(&format!("set_{at}={}; ", super::simple::quote(&arg.text)));
         }
     }
@@ -81,7 +84,7 @@ fn positional(call: &Call<'_>, text: &str, args: &[Word], out: &mut Outcome) {
         return;
     }
     let mut body = text.to_owned();
-    for at in 1..9.min(args.len()) {
+    for at in 0..9.min(args.len()) {
         body = body.replace(&format!("${at}"), &format!("$set_{at}"));
     }
     let all: Vec<String> = (1..args.len().min(9)).map(|at| format!("$set_{at}")).collect();
@@ -161,7 +164,13 @@ fn run_text(cx: &Cx<'_>, language: &str, text: &str, out: &mut Outcome) {
             "cmd" => super::cmd_exe::judge(&inner, text),
             _ => {
                 let mut judgement = code::judge(&inner, language, text);
-                if language == "node" && text.contains("child_process") && judgement.findings.is_empty() {
+                if language == "node"
+                    && text.contains("child_process")
+                    && ["require", "import", "process.binding"]
+                        .iter()
+                        .any(|word| text.contains(word))
+                    && judgement.findings.is_empty()
+                {
                     judgement.approve("unclear/process", "code that starts programs");
                 }
                 judgement
@@ -244,6 +253,7 @@ const CODE: &[(&str, &str, &[&str])] = &[
     ("sbcl", "", &["eval"]),
     ("gjs", "c", &["command"]),
     ("octave", "", &["eval"]),
+    ("ghc", "e", &[]),
     ("racket", "e", &["eval"]),
     ("ghci", "e", &[]),
     ("jrunscript", "e", &[]),
@@ -336,6 +346,12 @@ pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
                 .approve("remote-code/loaded-file", "loads code from elsewhere");
         }
     }
+    if options.has(&["i"]) && matches!(call.name, "perl" | "ruby") {
+        super::files::emptied(&codes, out);
+        for file in call.args {
+            super::files::locked(file, out);
+        }
+    }
     if let Some(module) = module {
         return python_module(call, &module, out);
     }
@@ -408,10 +424,23 @@ fn python_module<'a>(call: &Call<'a>, module: &[Word], out: &mut Outcome) -> Pee
             let is_local = module.windows(2).any(|pair| {
                 matches!(pair, [flag, value] if matches!(flag.text.as_str(), "--bind" | "-b") && matches!(value.text.as_str(), "127.0.0.1" | "localhost" | "::1"))
             });
-            if is_local {
+            let is_local = is_local
+                || module.iter().any(|word| {
+                    matches!(
+                        word.text.as_str(),
+                        "--bind=127.0.0.1" | "--bind=localhost" | "--bind=::1" | "-b127.0.0.1"
+                    )
+                });
+            // One folder by name, for this machine alone, is a look at what was built.
+            let is_named = module.windows(2).any(|pair| {
+                matches!(pair, [flag, folder] if matches!(flag.text.as_str(), "--directory" | "-d")
+                    && !folder.dynamic
+                    && folder.text.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            });
+            if is_local && !is_named {
                 out.judgement
                     .approve("exfiltration/server", "serves files of this machine");
-            } else {
+            } else if !is_local {
                 out.judgement.block(
                     "exfiltration/server",
                     "serves files of this machine to the network",
@@ -462,12 +491,14 @@ fn awk<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         out.out.add(bits);
     }
     out.out.add(Flow::DATA | call.stdin.bits());
+    out.out.paths.clone_from(&call.stdin.paths);
     Peel::Done
 }
 
 /// Most of what is written for awk prints columns: only what can do more is handed on.
 fn awk_code(call: &Call<'_>, program: &Word, out: &mut Outcome) {
-    let text = program.text.as_str();
+    let plain = without_patterns(&program.text);
+    let text = plain.as_str();
     let is_more = [
         "system", "getline", "|", "/inet", ">", "@load", "ENVIRON", "@include",
     ]
@@ -487,6 +518,53 @@ fn awk_code(call: &Call<'_>, program: &Word, out: &mut Outcome) {
     {
         run_text(call.cx, "awk", text, out);
     }
+}
+
+/// A program of awk without its patterns between slashes, which are data. Where it is not certain that one begins, it stays.
+fn without_patterns(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut before = '{';
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => {
+                out.push(c);
+                while let Some(c) = chars.next() {
+                    out.push(c);
+                    if c == '\\' {
+                        out.extend(chars.next());
+                    } else if c == '"' {
+                        break;
+                    }
+                }
+            }
+            '/' if matches!(before, '{' | '}' | '(' | ',' | '!' | '~' | '&' | '|' | ';') => {
+                let rest = chars.as_str();
+                let mut is_escaped = false;
+                let end = rest.find(|c: char| {
+                    let is_end = c == '/' && !is_escaped;
+                    is_escaped = c == '\\' && !is_escaped;
+                    is_end
+                });
+                let Some(pattern) = end.and_then(|end| rest.get(..end)) else {
+                    return text.to_owned();
+                };
+                // A slash in brackets ends none.
+                if pattern.contains(['[', '\n', '#']) {
+                    return text.to_owned();
+                }
+                out.push('1');
+                chars = rest.get(pattern.len() + 1..).unwrap_or_default().chars();
+            }
+            // What is behind it is no program.
+            '#' => return text.to_owned(),
+            _ => out.push(c),
+        }
+        if !c.is_whitespace() {
+            before = if c == '/' { '1' } else { c };
+        }
+    }
+    out
 }
 
 fn deno<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {

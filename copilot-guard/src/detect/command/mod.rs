@@ -23,15 +23,22 @@
 mod argv;
 mod assign;
 mod bound;
+mod braces;
+mod builtins;
 mod cloud;
 mod cmd_exe;
 mod code;
 mod containers;
+mod curl;
+mod database;
 mod decode;
+mod delete;
 mod expand;
 mod files;
 mod flow;
 mod git;
+mod git_config;
+mod glob;
 mod gtfo;
 mod hosts;
 mod interpreters;
@@ -39,6 +46,7 @@ mod literal;
 mod net;
 mod opts;
 mod packages;
+mod path_table;
 mod paths;
 mod pool;
 mod powershell;
@@ -50,7 +58,9 @@ mod simple;
 mod system;
 mod windows;
 mod words;
+mod wrapper_table;
 mod wrappers;
+mod xargs;
 
 use std::sync::Arc;
 
@@ -157,6 +167,11 @@ impl CommandJudge {
             judgement
         })
     }
+}
+
+/// Whether a pattern has the shape of a secret, which nobody looks for otherwise.
+pub(super) fn looks_for_secret(pattern: &str) -> bool {
+    search::is_secret_shape(pattern)
 }
 
 /// The words of a command in which a shell does nothing but split: it needs no parser.

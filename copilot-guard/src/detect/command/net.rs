@@ -8,17 +8,17 @@ use super::words::{Note, Word};
 use super::{hosts, paths};
 
 /// What makes data worth nothing to others: nothing of files, secrets or this machine.
-const ANY: u8 = Flow::DATA | Flow::SECRET | Flow::MACHINE;
+pub(super) const ANY: u8 = Flow::DATA | Flow::SECRET | Flow::MACHINE;
 
 /// Something goes to a host that is not ours.
-fn sends(call: &Call<'_>, out: &mut Outcome) {
+pub(super) fn sends(call: &Call<'_>, out: &mut Outcome) {
     let _ = call;
     out.judgement
         .block("exfiltration/upload", "sends data to a host that is not ours");
 }
 
 /// Something comes from a host: it may be run later.
-fn brings(call: &Call<'_>, is_foreign: bool, target: Option<&Word>, out: &mut Outcome) {
+pub(super) fn brings(call: &Call<'_>, is_foreign: bool, target: Option<&Word>, out: &mut Outcome) {
     let bits = if is_foreign { Flow::DOWNLOAD } else { Flow::FETCHED };
     if is_foreign {
         out.judgement
@@ -35,7 +35,7 @@ fn brings(call: &Call<'_>, is_foreign: bool, target: Option<&Word>, out: &mut Ou
 }
 
 /// The last part of an address, as downloads are named.
-fn last_part(url: &str) -> &str {
+pub(super) fn last_part(url: &str) -> &str {
     url.split(['?', '#'])
         .next()
         .unwrap_or_default()
@@ -46,240 +46,22 @@ fn last_part(url: &str) -> &str {
 }
 
 /// Whether the address itself carries what was read here.
-fn carries(call: &Call<'_>) -> bool {
+pub(super) fn carries(call: &Call<'_>) -> bool {
     call.world.tainted & (Flow::SECRET | Flow::MACHINE | Flow::DATA) != 0
 }
 
-const CURL_SHORT: &str = "AbcCdDeEFHhKmoPQrTtuUwxXyYz";
-const CURL_LONG: &[&str] = &[
-    "data",
-    "data-ascii",
-    "data-binary",
-    "data-raw",
-    "data-urlencode",
-    "json",
-    "form",
-    "form-string",
-    "upload-file",
-    "output",
-    "output-dir",
-    "request",
-    "header",
-    "user",
-    "user-agent",
-    "referer",
-    "cookie",
-    "cookie-jar",
-    "proxy",
-    "preproxy",
-    "socks5",
-    "socks5-hostname",
-    "socks4",
-    "socks4a",
-    "proxy-user",
-    "config",
-    "url",
-    "connect-to",
-    "resolve",
-    "dns-servers",
-    "doh-url",
-    "interface",
-    "max-time",
-    "connect-timeout",
-    "retry",
-    "retry-delay",
-    "retry-max-time",
-    "range",
-    "cacert",
-    "capath",
-    "cert",
-    "key",
-    "cert-type",
-    "key-type",
-    "limit-rate",
-    "write-out",
-    "unix-socket",
-    "abstract-unix-socket",
-    "netrc-file",
-    "quote",
-    "mail-from",
-    "mail-rcpt",
-    "ftp-port",
-    "aws-sigv4",
-    "oauth2-bearer",
-    "url-query",
-    "trace",
-    "trace-ascii",
-    "dump-header",
-    "stderr",
-    "engine",
-    "variable",
-    "expand-data",
-    "expand-url",
-    "etag-save",
-    "etag-compare",
-    "hostpubsha256",
-    "ciphers",
-    "max-filesize",
-    "max-redirs",
-    "speed-limit",
-    "speed-time",
-    "libcurl",
-];
+/// `http` posts when there is something to post.
+fn has_vote_method(method: Option<&str>, operands: usize) -> bool {
+    method.map_or(operands > 1, |method| {
+        !matches!(method, "GET" | "HEAD" | "OPTIONS")
+    })
+}
 
-/// `curl`.
-pub(super) fn curl(call: &Call<'_>, out: &mut Outcome) {
-    let options = Options::read(call.args, CURL_SHORT, CURL_LONG);
-    let mut urls: Vec<&Word> = options.operands.clone();
-    urls.extend(options.values(&["url", "expand-url"]));
-    let is_loopback_socket = options.has(&["unix-socket", "abstract-unix-socket"]);
-    let mut is_foreign = urls
-        .iter()
-        .any(|url| hosts::is_foreign(call.cx, url) && !url.text.starts_with("file:"))
-        && !is_loopback_socket;
-    if options.has(&["config"]) || options.has(&["K"]) {
-        is_foreign = true;
+/// Judges what is sent to where people answer: an agent does not vote on what it asked for.
+pub(super) fn vote(url: &Word, out: &mut Outcome) {
+    if hosts::is_vote(&url.text) {
         out.judgement
-            .approve("unclear/configuration", "takes its orders from a file");
-        for file in options.values(&["K", "config"]) {
-            let known = call
-                .world
-                .files
-                .get(paths::plain(&file.text))
-                .or(Some(call.stdin))
-                .and_then(|flow| flow.text.as_deref());
-            if known.is_some_and(|text| {
-                ["data", "upload-file", "form"]
-                    .iter()
-                    .any(|word| text.contains(word))
-            }) {
-                sends(call, out);
-            }
-        }
-    }
-    for elsewhere in options.values(&["connect-to", "resolve"]) {
-        // HOST:PORT:HOST:PORT, and HOST:PORT:ADDRESS.
-        let target = elsewhere
-            .text
-            .trim_start_matches('+')
-            .splitn(3, ':')
-            .nth(2)
-            .unwrap_or_default();
-        is_foreign |= hosts::is_foreign(
-            call.cx,
-            &Word::known(target.split(',').next().unwrap_or_default()),
-        );
-    }
-    for proxy in options.values(&[
-        "x",
-        "proxy",
-        "preproxy",
-        "socks5",
-        "socks5-hostname",
-        "socks4",
-        "socks4a",
-        "doh-url",
-        "dns-servers",
-    ]) {
-        if !proxy.text.is_empty() && hosts::is_foreign(call.cx, proxy) {
-            is_foreign = true;
-            out.judgement
-                .block("exfiltration/proxy", "sends traffic by a host that is not ours");
-        }
-    }
-    if options.has(&["noproxy"]) && options.values(&["noproxy"]).iter().any(|v| v.text == "*")
-        || call
-            .args
-            .iter()
-            .any(|arg| arg.text == "--noproxy" || arg.text == "--noproxy=*")
-    {
-        out.judgement
-            .approve("self-approval/proxy", "goes past the proxy");
-    }
-    let bodies = options.values(&[
-        "d",
-        "data",
-        "data-ascii",
-        "data-binary",
-        "data-urlencode",
-        "json",
-        "F",
-        "form",
-        "T",
-        "upload-file",
-        "data-raw",
-        "form-string",
-        "url-query",
-        "variable",
-    ]);
-    let method = options
-        .values(&["X", "request"])
-        .first()
-        .map_or(String::new(), |m| m.text.to_uppercase());
-    let is_upload = !bodies.is_empty() || matches!(method.as_str(), "POST" | "PUT" | "PATCH" | "DELETE");
-    for body in &bodies {
-        for file in body
-            .text
-            .split(';')
-            .next()
-            .and_then(|text| text.split_once(['@', '<']))
-            .map(|(_, file)| file)
-            .into_iter()
-        {
-            let bits = paths::read(&mut out.judgement, call.world.folder, &Word::known(file));
-            if bits & Flow::SECRET != 0 {
-                out.judgement
-                    .block("exfiltration/secret", "sends a file with secrets");
-            }
-        }
-    }
-    for file in options.values(&["T", "upload-file"]) {
-        let bits = paths::read(&mut out.judgement, call.world.folder, file);
-        if bits & Flow::SECRET != 0 {
-            out.judgement
-                .block("exfiltration/secret", "sends a file with secrets");
-        }
-    }
-    for url in urls
-        .iter()
-        .filter(|url| url.text.to_ascii_lowercase().starts_with("file:"))
-    {
-        let bits = paths::read(&mut out.judgement, call.world.folder, url);
-        out.out.add(bits | Flow::DATA);
-    }
-    if is_foreign {
-        let has_credentials = options.has(&["n", "netrc", "netrc-file"]);
-        if is_upload
-            || carries(call)
-            || call.stdin.has(ANY)
-                && call
-                    .args
-                    .iter()
-                    .any(|arg| arg.text.contains("@-") || arg.text == "-T-")
-            || has_credentials
-        {
-            sends(call, out);
-        }
-    } else if is_upload && call.world.tainted & Flow::SECRET != 0 && urls.is_empty() {
-        sends(call, out);
-    }
-    if urls.is_empty() && !options.has(&["K", "config"]) {
-        return;
-    }
-    let outputs = options.values(&["o", "output"]);
-    let is_remote_name = options.has(&["O", "remote-name", "remote-name-all", "J"]);
-    for (at, url) in urls.iter().enumerate() {
-        let name = Word::known(last_part(&url.text));
-        let target = outputs
-            .get(at)
-            .or(outputs.first())
-            .copied()
-            .or(is_remote_name.then_some(&name));
-        brings(call, is_foreign, target, out);
-    }
-    if options.has(&["k", "insecure"]) && is_foreign {
-        out.judgement
-            .approve("privilege/unchecked-tls", "certificates are not checked");
+            .block("self-approval/vote", "answers what people are asked");
     }
 }
 
@@ -331,6 +113,9 @@ pub(super) fn wget(call: &Call<'_>, out: &mut Outcome) {
     {
         sends(call, out);
     }
+    let is_sent = options.has(&["post-file", "post-data", "body-file", "body-data", "method"]);
+    let voted = options.operands.iter().filter(|_| is_sent);
+    voted.for_each(|url| vote(url, out));
     for setting in options.values(&["e", "execute"]) {
         let lower = setting.text.to_ascii_lowercase();
         if lower.contains("proxy") || lower.contains("askpass") {
@@ -391,7 +176,17 @@ pub(super) fn httpie(call: &Call<'_>, out: &mut Outcome) {
     let is_method = |word: &&&Word| word.text.bytes().all(|b| b.is_ascii_uppercase()) && word.text.len() > 2;
     let method = operands.first().filter(is_method).map(|word| word.text.clone());
     let url = operands.get(usize::from(method.is_some()));
-    let is_foreign = url.is_some_and(|url| hosts::is_foreign(call.cx, url));
+    // `:3000/path` is this machine.
+    let is_foreign = url.is_some_and(|url| {
+        let is_local = url
+            .text
+            .strip_prefix(':')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit() || c == '/'));
+        (!is_local || url.text.contains('@')) && hosts::is_foreign(call.cx, url)
+    });
+    if let Some(url) = url.filter(|_| has_vote_method(method.as_deref(), operands.len())) {
+        vote(url, out);
+    }
     let has_body = operands
         .iter()
         .skip(1 + usize::from(method.is_some()))
@@ -598,8 +393,18 @@ pub(super) fn copy(call: &Call<'_>, out: &mut Outcome) {
         brings(call, from, Some(target), out);
     } else {
         paths::write(&mut out.judgement, call.world.folder, target);
+        for source in sources {
+            let name = source
+                .text
+                .trim_end_matches('/')
+                .rsplit('/')
+                .next()
+                .unwrap_or_default();
+            let inner = format!("{}/{name}", target.text.trim_end_matches('/'));
+            paths::write(&mut out.judgement, call.world.folder, &Word::known(inner));
+        }
         if call.name == "rsync" && options.has(&["delete"]) {
-            super::system::removed(call, target, true, out);
+            super::delete::removed(call, target, true, out);
         }
     }
 }

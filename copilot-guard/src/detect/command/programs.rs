@@ -118,6 +118,8 @@ pub(super) const INTERPRETERS: &[&str] = &[
     "jshell",
     "racket",
     "ghci",
+    "ghc",
+    "runhaskell",
     "runghc",
 ];
 
@@ -568,7 +570,7 @@ pub(super) fn is_dangerous(word: &str) -> bool {
 /// A dangerous program that a pattern matches.
 pub(super) fn matching(pattern: &str) -> Option<String> {
     let all = SHELLS.iter().chain(DANGEROUS).chain(INTERPRETERS);
-    let mut found = all.filter(|name| super::paths::glob(pattern, name));
+    let mut found = all.filter(|name| super::glob::glob(pattern, name));
     found.next().map(|name| (*name).to_owned())
 }
 

@@ -4,7 +4,8 @@ use super::argv::{Call, Outcome};
 use super::flow::Flow;
 use super::words::Note;
 use super::{
-    cloud, containers, files, git, gtfo, hosts, literal, net, packages, paths, programs, search, system,
+    builtins, cloud, containers, curl, database, files, git, gtfo, hosts, literal, net, packages, paths,
+    programs, search, system,
 };
 
 /// Judges a command without wrappers.
@@ -26,9 +27,10 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
             );
         }
     }
+    builtins::judge(call.cx, call.name, call.args, &mut out.judgement);
     gtfo::judge(call, out);
     match call.name {
-        "curl" => net::curl(call, out),
+        "curl" => curl::judge(call, out),
         "wget" | "aria2c" | "axel" | "lwp-download" | "fetch" => net::wget(call, out),
         "httpie" => net::httpie(call, out),
         "nc" | "socat" | "telnet" | "ftp" | "lftp" | "ncftp" | "ncftpput" | "tftp" | "websocat" | "wscat"
@@ -62,12 +64,13 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         "npm" | "pnpm" | "yarn" | "bun" | "pip" | "uv" | "poetry" | "pipx" | "pdm" | "conda" | "mamba"
         | "gem" | "bundle" | "cargo" | "go" | "composer" | "dotnet" | "nuget" | "brew" | "apt" | "yum"
         | "dnf" | "apk" | "pacman" | "zypper" | "snap" | "dpkg" | "rpm" | "twine" | "choco" | "winget"
-        | "easy_install" | "mvn" | "gradle" | "gradlew" | "luarocks" | "cpan" | "cpanm" => {
+        | "easy_install" | "mvn" | "gradle" | "gradlew" | "nix" | "nix-env" | "luarocks" | "cpan"
+        | "cpanm" => {
             packages::judge(call, out);
         }
         "psql" | "mysql" | "sqlite3" | "mongo" | "mongosh" | "redis-cli" | "sqlcmd" | "sqlplus"
         | "clickhouse-client" | "cqlsh" | "dropdb" | "mysqldump" | "pg_dump" | "pg_dumpall" | "mongodump" => {
-            system::database(call, out)
+            database::judge(call, out)
         }
         "grep" | "rg" | "find" | "fd" | "locate" | "trufflehog" | "gitleaks" | "detect-secrets"
         | "mimikatz" | "lazagne" | "linpeas" | "linpeas.sh" => {
@@ -116,6 +119,26 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
     {
         out.judgement
             .approve("credential-access/environment", "prints a secret");
+    }
+    if matches!(
+        call.name,
+        "grep"
+            | "rg"
+            | "head"
+            | "tail"
+            | "sort"
+            | "uniq"
+            | "tr"
+            | "sed"
+            | "tee"
+            | "cat"
+            | "shuf"
+            | "tac"
+            | "cut"
+    ) && out.out.paths.is_empty()
+        && out.out.text.is_none()
+    {
+        out.out.paths.clone_from(&call.stdin.paths);
     }
     unknown(call, out);
     // What secrets were put into goes where it goes.

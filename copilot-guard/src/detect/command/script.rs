@@ -47,6 +47,22 @@ pub(super) fn nested(cx: &Cx<'_>, text: &str, stdin: &Flow) -> (Judgement, Flow)
     judge(&inner, text, stdin)
 }
 
+/// A text that the shell expands once more, as it does with subscripts.
+pub(super) fn expanded(cx: &Cx<'_>, text: &str) -> Judgement {
+    let mut walker = Walker::new(Cx {
+        depth: cx.depth.saturating_add(1),
+        ..*cx
+    });
+    if cx.depth > DEEPEST_SCRIPT {
+        walker
+            .out
+            .block("unclear/too-deep", "scripts within scripts, too deep");
+    } else {
+        walker.word(text, super::expand::Mode::Quoted);
+    }
+    walker.out
+}
+
 /// What is known while a script is walked.
 pub(super) struct Walker<'a> {
     pub(super) cx: Cx<'a>,
@@ -203,6 +219,24 @@ impl<'a> Walker<'a> {
                 );
             }
         }
+        let shell_to_network = pipeline.seq.windows(2).any(|pair| {
+            let is = |at: usize, test: fn(&str) -> bool| {
+                let program = pair.get(at).and_then(program_of);
+                program.is_some_and(|program| {
+                    test(&super::programs::canonical(
+                        program.rsplit('/').next().unwrap_or_default(),
+                    ))
+                })
+            };
+            is(0, |name| super::programs::SHELLS.contains(&name))
+                && is(1, |name| matches!(name, "nc" | "socat" | "telnet" | "websocat"))
+        });
+        if shell_to_network {
+            self.out.block(
+                "remote-code/reverse-shell",
+                "a shell whose output goes to another machine",
+            );
+        }
         let mut commands = pipeline.seq.iter();
         let Some(first) = commands.next() else {
             return Flow::default();
@@ -337,8 +371,11 @@ impl<'a> Walker<'a> {
             }
         } else {
             // The path of one file of the folder is as good as another, and a name of the words as good as unknown.
-            self.variables
-                .insert(clause.variable_name.clone(), Flow::of(self.tainted));
+            let mut flow = Flow::of(self.tainted);
+            if values.len() <= 16 && values.iter().all(|value| value.dynamic && !value.is_blank()) {
+                flow.paths = values;
+            }
+            self.variables.insert(clause.variable_name.clone(), flow);
             printed = self.conditional(&[&clause.body.list], stdin);
         }
         self.variables
@@ -364,15 +401,19 @@ impl<'a> Walker<'a> {
             match test {
                 Test::And(a, b) | Test::Or(a, b) => left.extend([&**a, &**b]),
                 Test::Not(a) | Test::Parenthesized(a) => left.push(a),
-                Test::UnaryTest(_, word) => {
-                    self.word(&word.value, super::expand::Mode::One);
-                }
+                Test::UnaryTest(_, word) => self.operand(&word.value),
                 Test::BinaryTest(_, a, b) => {
-                    self.word(&a.value, super::expand::Mode::One);
-                    self.word(&b.value, super::expand::Mode::One);
+                    self.operand(&a.value);
+                    self.operand(&b.value);
                 }
             }
         }
+    }
+
+    /// A word of a test: names of variables and numbers have subscripts.
+    fn operand(&mut self, raw: &str) {
+        let word = self.word(raw, super::expand::Mode::One);
+        super::builtins::subscript(&self.cx, &word.text, &mut self.out);
     }
 
     /// What a variable holds, as far as it is known.

@@ -5,7 +5,7 @@ use super::flow::Flow;
 use super::opts::Options;
 use super::words::{Note, Word};
 use super::wrappers::Peel;
-use super::{argv, paths, system};
+use super::{argv, delete, paths};
 
 /// Words that name secrets when they are all that is looked for.
 const WORDS: &[&str] = &[
@@ -59,11 +59,7 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         "find" => matches!(arg.text.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir"),
         _ => matches!(arg.text.as_str(), "-x" | "-X" | "--exec" | "--exec-batch"),
     };
-    let roots = call
-        .args
-        .iter()
-        .take_while(|arg| !arg.text.starts_with(['-', '(', '!']));
-    let folders: Vec<&Word> = roots.collect();
+    let listed = listed(call);
     let mut at = 0;
     let mut runs = 0;
     while let Some(place) = call
@@ -77,12 +73,11 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             .iter()
             .position(|arg| matches!(arg.text.as_str(), ";" | "+"))
             .unwrap_or(rest.len());
-        let inner: Vec<Word> = rest
-            .get(..length)
-            .unwrap_or_default()
-            .iter()
-            .map(|arg| found(arg, &folders))
-            .collect();
+        let words = rest.get(..length).unwrap_or_default();
+        let mut inner: Vec<Word> = words.iter().flat_map(|arg| found(arg, &listed)).collect();
+        if call.name == "fd" && !words.iter().any(|arg| arg.text.contains("{}")) {
+            inner.extend(listed.iter().cloned());
+        }
         runs += 1;
         if runs > 8 {
             out.judgement
@@ -101,20 +96,105 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     Peel::Not
 }
 
-/// `{}` stands for anything below the folders.
-fn found(arg: &Word, folders: &[&Word]) -> Word {
+/// `{}` stands for what is found.
+fn found(arg: &Word, listed: &[Word]) -> Vec<Word> {
     if !arg.text.contains("{}") {
-        return arg.clone();
+        return vec![arg.clone()];
     }
-    let folder = folders
-        .first()
-        .map_or(".", |folder| folder.text.trim_end_matches('/'));
-    Word {
-        text: arg
-            .text
-            .replace("{}", &format!("{folder}/{}", super::words::UNKNOWN)),
+    let filled = |path: &Word| Word {
+        text: arg.text.replace("{}", &path.text),
         dynamic: true,
+    };
+    // A script that is long is filled once.
+    let most = if arg.text.len() > 1024 { 1 } else { listed.len() };
+    listed.iter().take(most).map(filled).collect()
+}
+
+/// What the paths look like that a search prints: a folder, what is not known, and the names that are asked for.
+fn listed(call: &Call<'_>) -> Vec<Word> {
+    const MOST: usize = 8;
+    const LONGEST_PART: usize = 200;
+    let is_name = |text: &str| {
+        matches!(text, "-name" | "-iname" | "-path" | "-ipath" | "-wholename")
+            || call.name == "fd" && matches!(text, "-e" | "--extension")
+    };
+    let is_short = |text: &str| text.len() <= LONGEST_PART;
+    let mut is_inner = false;
+    let mut names: Vec<String> = Vec::new();
+    let mut has_test = call.name != "find";
+    for (at, arg) in call.args.iter().enumerate() {
+        let text = arg.text.as_str();
+        if is_inner || !text.starts_with('-') {
+            is_inner &= !matches!(text, ";" | "+");
+            continue;
+        }
+        is_inner = matches!(text, "-exec" | "-execdir" | "-ok" | "-okdir");
+        let is_not = at
+            .checked_sub(1)
+            .and_then(|at| call.args.get(at))
+            .is_some_and(|before| matches!(before.text.as_str(), "!" | "-not"));
+        let value = call
+            .args
+            .get(at + 1)
+            .filter(|value| is_name(text) && !is_not && is_short(&value.text));
+        has_test |= !matches!(
+            text,
+            "-type"
+                | "-print"
+                | "-print0"
+                | "-delete"
+                | "-exec"
+                | "-execdir"
+                | "-ok"
+                | "-okdir"
+                | "-maxdepth"
+                | "-mindepth"
+                | "-depth"
+                | "-xdev"
+                | "-mount"
+                | "-follow"
+                | "-P"
+                | "-L"
+                | "-H"
+        ) && text.len() > 2;
+        names.extend(value.map(|name| {
+            match text {
+                "-e" | "--extension" => format!("*.{}", name.text.trim_start_matches('.')),
+                _ => name
+                    .text
+                    .trim_start_matches("./")
+                    .trim_start_matches("*/")
+                    .to_owned(),
+            }
+        }));
     }
+    names.truncate(MOST);
+    let mut roots: Vec<&str> = call
+        .args
+        .iter()
+        .take_while(|arg| call.name == "find" && !arg.text.starts_with(['-', '(', '!']))
+        .map(|arg| arg.text.as_str())
+        .filter(|root| is_short(root))
+        .take(MOST)
+        .collect();
+    if roots.is_empty() {
+        roots.push(".");
+    }
+    let below = |root: &&str| {
+        let root = root.trim_end_matches('/');
+        let unknown = super::words::UNKNOWN;
+        if names.is_empty() {
+            // All of it, unless something else is asked for.
+            let last = if has_test { unknown } else { '*' };
+            return vec![format!("{root}/{last}")];
+        }
+        names
+            .iter()
+            .map(|name| format!("{root}/{unknown}/{name}"))
+            .collect()
+    };
+    let words = roots.iter().flat_map(below);
+    words.map(|text| Word { text, dynamic: true }).collect()
 }
 
 /// Judges a search.
@@ -205,6 +285,14 @@ fn grep(call: &Call<'_>, out: &mut Outcome) {
             out.out.add(Flow::SECRET);
         }
     }
+    // Of a list of processes, the line of what supervises: its number is on the way to `kill`.
+    let is_guard = |pattern: &&Word| pattern.text.to_ascii_lowercase().contains("opilot-guard");
+    if call.stdin.has(Flow::MACHINE) && patterns.iter().any(is_guard) {
+        out.out.paths = vec![Word {
+            text: "copilot-guard".to_owned(),
+            dynamic: true,
+        }];
+    }
     for place in places {
         let bits = paths::read(&mut out.judgement, call.world.folder, place);
         let known = call
@@ -292,7 +380,13 @@ fn find(call: &Call<'_>, out: &mut Outcome) {
                     )
                 });
                 for root in roots.iter().filter(|_| is_wide || !has_test) {
-                    system::removed(call, root, true, out);
+                    delete::removed(call, root, true, out);
+                }
+                for path in listed(call)
+                    .iter()
+                    .filter(|path| has_test && !path.text.ends_with(super::words::UNKNOWN))
+                {
+                    delete::removed(call, path, true, out);
                 }
                 if !has_test {
                     out.judgement
@@ -315,6 +409,12 @@ fn find(call: &Call<'_>, out: &mut Outcome) {
         }
     }
     out.out.add(Flow::DATA);
+    out.out.paths = listed(call);
+}
+
+/// Whether a pattern has the shape of a secret, which nobody looks for otherwise.
+pub(super) fn is_secret_shape(pattern: &str) -> bool {
+    looks_for(pattern).0
 }
 
 /// Whether a text is what somebody looks for who looks for secrets.

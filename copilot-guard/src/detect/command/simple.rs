@@ -245,6 +245,7 @@ impl Walker<'_> {
             ast::AssignmentValue::Scalar(word) => {
                 let word = self.word(&word.value, Mode::One);
                 assign::judge(&self.cx, name, &word, &mut self.out);
+                super::builtins::subscript(&self.cx, &word.text, &mut self.out);
                 flow_of(&word)
             }
             ast::AssignmentValue::Array(elements) => {
@@ -288,7 +289,19 @@ impl Walker<'_> {
             self.set_positional(args);
             return self.call(&program.text, stdin);
         }
+        super::builtins::judge(&self.cx, &program.text, args, &mut self.out);
         match program.text.as_str() {
+            "let" | "test" | "[" | "unset" => {
+                // A subscript is arithmetic, and what stands in it is run.
+                let subscripts = args
+                    .iter()
+                    .filter(|arg| arg.text.contains('[') && arg.text.contains(['`', '$']));
+                let texts: Vec<String> = subscripts.map(|arg| arg.text.clone()).collect();
+                for text in texts {
+                    self.word(&text, Mode::Quoted);
+                }
+            }
+            "mapfile" | "readarray" if args.iter().any(|arg| arg.text == "-C") => {}
             "cd" | "pushd" => {
                 let target = args.iter().find(|arg| !arg.text.starts_with('-'));
                 self.folder =
@@ -333,6 +346,7 @@ impl Walker<'_> {
             "read" | "mapfile" | "readarray" => {
                 for arg in args.iter().filter(|arg| !arg.text.starts_with('-')) {
                     let mut flow = Flow::of(stdin.bits());
+                    flow.paths.clone_from(&stdin.paths);
                     flow.text = stdin
                         .text
                         .as_deref()

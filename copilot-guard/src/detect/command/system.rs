@@ -1,10 +1,10 @@
 //! What destroys, what takes rights, what stays behind: programs of the system.
 
 use super::argv::{Call, Outcome};
+use super::delete::{is_root_of, remove};
 use super::flow::Flow;
-use super::opts::Options;
-use super::words::{Note, UNKNOWN, Word};
-use super::{code, files, paths};
+use super::words::{Note, Word};
+use super::{files, paths};
 
 /// Services whose stop takes a protection away.
 const GUARDS: &[&str] = &[
@@ -53,7 +53,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
     match call.name {
         "rm" | "rmdir" | "unlink" | "srm" | "trash" | "rimraf" | "del" => remove(call, out),
         "shred" | "wipe" | "wipefs" | "blkdiscard" | "hdparm" | "badblocks" | "scrub" => {
-            if !(call.name == "hdparm" && !any(&|t| t.contains("secur"))) {
+            if call.name != "hdparm" || any(&|t| t.contains("secur")) {
                 j.block("destructive/wipe", "overwrites data for good");
             }
         }
@@ -203,6 +203,28 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                 out.out.add(Flow::SECRET);
             }
         }
+        "pgrep" | "pidof" if any(&is_guard) => {
+            j.approve("self-approval/guard", "looks for what supervises");
+        }
+        "add-apt-repository" | "apt-key" | "apt-add-repository" | "rpmkeys" => {
+            j.approve("supply-chain/index", "packages from another place");
+        }
+        "enable" if has(&["-f"]) => j.block("remote-code/loaded-file", "loads a library into the shell"),
+        "hash" if has(&["-p"]) => j.approve("persistence/path", "a program under another name"),
+        "compgen" | "complete" | "mapfile" | "readarray" | "bind" => {
+            let at = args
+                .iter()
+                .position(|arg| matches!(arg.text.as_str(), "-C" | "-x" | "-F"));
+            if let Some(text) = at.and_then(|at| args.get(at + 1)) {
+                let script = text
+                    .text
+                    .split_once("\":")
+                    .map_or(text.text.as_str(), |(_, script)| script);
+                out.script(call, script);
+                out.judgement
+                    .approve("persistence/hook-variable", "a command that runs with others");
+            }
+        }
         "ssh-copy-id" => j.block("persistence/ssh-key", "a key that opens another machine"),
         "ssh-keygen" => {
             if any(&|t| t == "-D") {
@@ -224,6 +246,12 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
             {
                 j.approve("credential-access/memory", "reads the memory of another process");
             }
+        }
+        "direnv" | "mise" if has(&["allow", "permit", "grant", "edit", "trust"]) => {
+            j.approve(
+                "persistence/allowed-file",
+                "lets a file run in every shell of a folder",
+            );
         }
         "strace" | "ltrace" => {}
         "ps" => {
@@ -414,313 +442,5 @@ fn chmod(call: &Call<'_>, out: &mut Outcome) {
                 );
             }
         }
-    }
-}
-
-/// Whether a path is the root of much: `/`, a home, the project, its history.
-fn is_root_of(call: &Call<'_>, word: &Word) -> bool {
-    if matches!(word.text.as_str(), "." | "./" | "./.") {
-        return true;
-    }
-    // What is not known may be empty.
-    let text = word.text.trim_end_matches(UNKNOWN);
-    let text = if matches!(text, "/" | "~/") {
-        text
-    } else {
-        word.text.as_str()
-    };
-    let path = paths::normal(call.world.folder, text);
-    let bare = path.trim_end_matches(['*', '/', '.']);
-    let bare = bare.trim_end_matches(".[!");
-    let depth = bare.split('/').filter(|part| !part.is_empty()).count();
-    (bare.is_empty() && !path.is_empty())
-        || matches!(bare, "~" | "~/" | "c:" | ".git")
-        || bare.starts_with("..") && bare.trim_matches(['.', '/']).is_empty()
-        || (bare.starts_with('/') && depth <= 1 && bare != "/tmp")
-        || (paths::is_system(bare)
-            && !bare.starts_with("/opt/")
-            && !bare.starts_with("/usr/local/")
-            && !bare.starts_with("/usr/src"))
-        || bare.ends_with("/.git")
-        || bare.starts_with("~/")
-            && matches!(
-                bare,
-                "~/documents"
-                    | "~/desktop"
-                    | "~/.ssh"
-                    | "~/.config"
-                    | "~/.aws"
-                    | "~/.kube"
-                    | "~/.gnupg"
-                    | "~/downloads"
-                    | "~/pictures"
-            )
-}
-
-/// Judges what is deleted.
-pub(super) fn removed(call: &Call<'_>, target: &Word, is_recursive: bool, out: &mut Outcome) {
-    let is_whole_unknown = target
-        .text
-        .chars()
-        .all(|c| c == UNKNOWN || matches!(c, '/' | '*' | '.'))
-        && target.dynamic
-        && !target.text.starts_with('/');
-    if is_whole_unknown {
-        if is_recursive {
-            out.judgement.approve(
-                "destructive/delete",
-                "deletes a folder that is only known when it runs",
-            );
-        }
-        return;
-    }
-    let path = paths::normal(call.world.folder, &target.text);
-    let starts_unknown = target.text.starts_with(UNKNOWN)
-        && !target
-            .text
-            .trim_start_matches(UNKNOWN)
-            .trim_matches(['/', '*'])
-            .is_empty();
-    if is_root_of(call, target)
-        && !starts_unknown
-        && (is_recursive || path.contains('*') || target.text.contains(".git"))
-    {
-        out.judgement
-            .block("destructive/delete", "deletes the root of much");
-    } else if is_recursive
-        && (path.starts_with("..")
-            || path.starts_with("~/") && !path.contains("cache") && !path.contains("node_modules"))
-    {
-        out.judgement
-            .approve("destructive/delete", "deletes a folder outside of the project");
-    } else if is_recursive
-        && path.starts_with('/')
-        && !paths::is_temporary(&path)
-        && path.split('/').count() < 5
-    {
-        out.judgement
-            .approve("destructive/delete", "deletes a folder outside of the project");
-    } else if is_recursive && (path == ".github" || path == "src" || path == "migrations") {
-        out.judgement
-            .approve("destructive/delete", "deletes what the project is made of");
-    }
-    if path.contains("/var/log") || path.ends_with("_history") || path.ends_with("audit.log") {
-        out.judgement.approve("destructive/history", "deletes records");
-    }
-}
-
-fn remove(call: &Call<'_>, out: &mut Outcome) {
-    let options = Options::read(call.args, "", &[]);
-    let is_recursive = options.has(&["r", "R", "recursive"]) || matches!(call.name, "rimraf" | "srm");
-    if options.has(&["no-preserve-root"]) {
-        out.judgement
-            .block("destructive/delete", "deletes the root of much");
-    }
-    for target in &options.operands {
-        removed(call, target, is_recursive, out);
-        let path = paths::normal(call.world.folder, &target.text);
-        if path.starts_with("/dev/") || path.starts_with("/etc/") || path.starts_with("/boot") {
-            out.judgement
-                .block("destructive/delete", "deletes files of the system");
-        }
-        let mut ignored = super::super::judgement::Judgement::default();
-        paths::write(&mut ignored, call.world.folder, target);
-        if ignored
-            .findings
-            .iter()
-            .any(|finding| finding.rule.starts_with("self-approval"))
-        {
-            out.judgement.approve(
-                "self-approval/agent-settings",
-                "deletes what decides what an agent may do",
-            );
-        }
-        if ignored
-            .findings
-            .iter()
-            .any(|finding| finding.rule == "persistence/startup-file")
-        {
-            out.judgement
-                .approve("destructive/delete", "deletes settings of the user");
-        }
-    }
-    if call.stdin.text.is_none() && call.args.is_empty() && call.stdin.has(Flow::DATA) {
-        out.judgement
-            .approve("destructive/delete", "deletes what comes in");
-    }
-}
-
-/// Judges a client of a database.
-pub(super) fn database(call: &Call<'_>, out: &mut Outcome) {
-    let args = call.args;
-    match call.name {
-        "dropdb" => out.judgement.block("destructive/database", "drops a database"),
-        "pg_dump" | "pg_dumpall" | "mysqldump" | "mongodump" => {
-            out.judgement
-                .approve("exfiltration/dump", "takes a copy of a database");
-            out.out.add(Flow::SECRET | Flow::DATA);
-        }
-        "redis-cli" => {
-            let upper = super::wrappers::joined(args).to_uppercase();
-            if [
-                "FLUSHALL",
-                "FLUSHDB",
-                "SHUTDOWN",
-                "CONFIG SET",
-                "SLAVEOF",
-                "REPLICAOF",
-                "MODULE LOAD",
-                "DEBUG",
-            ]
-            .iter()
-            .any(|word| upper.contains(word))
-            {
-                out.judgement
-                    .block("destructive/database", "empties or changes a database");
-            } else if upper.contains("EVAL") || upper.contains("DEL ") {
-                out.judgement
-                    .approve("destructive/database", "changes a database");
-            }
-        }
-        _ => {
-            let options = Options::read(
-                args,
-                if call.name == "sqlite3" {
-                    ""
-                } else {
-                    "cefvhUdpPuDSQqiL"
-                },
-                &[
-                    "command",
-                    "execute",
-                    "file",
-                    "eval",
-                    "host",
-                    "user",
-                    "username",
-                    "dbname",
-                    "database",
-                    "port",
-                    "query",
-                    "init-command",
-                    "pager",
-                    "tee",
-                ],
-            );
-            let mut texts: Vec<&Word> = options.values(&[
-                "c",
-                "e",
-                "command",
-                "execute",
-                "eval",
-                "Q",
-                "q",
-                "query",
-                "init-command",
-            ]);
-            if call.name == "sqlite3" {
-                texts.extend(options.operands.iter().skip(1).copied());
-                texts.extend(args.iter().skip_while(|arg| arg.text != "-cmd").skip(1).take(1));
-            }
-            if call.name == "mysql" && args.iter().any(|arg| arg.text == "drop") {
-                out.judgement.block("destructive/database", "drops a database");
-            }
-            for text in texts {
-                sql(call, &text.text, out);
-            }
-            if let Some(text) = call.stdin.text.as_deref() {
-                sql(call, text, out);
-            }
-            for value in options.values(&["pager"]) {
-                super::wrappers::option_script(call, value, out);
-            }
-            let foreign = options.values(&["h", "host"]).into_iter().chain(
-                options
-                    .operands
-                    .iter()
-                    .copied()
-                    .filter(|word| word.text.contains("://")),
-            );
-            if foreign.into_iter().any(|host| {
-                !host.text.is_empty()
-                    && !host.text.starts_with('/')
-                    && super::hosts::is_foreign(call.cx, host)
-            }) {
-                out.judgement
-                    .approve("exfiltration/connection", "a database on a host that is not ours");
-            }
-            out.out.add(Flow::DATA);
-        }
-    }
-}
-
-/// Judges SQL, and what its clients run beside it.
-fn sql(call: &Call<'_>, text: &str, out: &mut Outcome) {
-    let upper = text.to_uppercase();
-    let words: Vec<&str> = upper
-        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty())
-        .collect();
-    let pair = |first: &str, second: &[&str]| {
-        words
-            .windows(2)
-            .any(|w| matches!(w, [a, b] if *a == first && second.contains(b)))
-    };
-    if pair(
-        "DROP",
-        &[
-            "DATABASE",
-            "TABLE",
-            "SCHEMA",
-            "USER",
-            "ROLE",
-            "TABLESPACE",
-            "OWNED",
-        ],
-    ) || words.contains(&"TRUNCATE")
-        || upper.contains("DROPDATABASE")
-        || upper.contains("DBDROP")
-    {
-        out.judgement
-            .block("destructive/database", "drops or empties tables");
-    }
-    let is_unbounded = (words.contains(&"DELETE") && pair("DELETE", &["FROM"])
-        || words.first() == Some(&"UPDATE"))
-        && !words.contains(&"WHERE");
-    if is_unbounded || upper.contains("DELETEMANY({})") || upper.contains(".DROP()") {
-        out.judgement
-            .block("destructive/database", "changes every row of a table");
-    } else if pair("GRANT", &["ALL"])
-        || pair("ALTER", &["USER", "ROLE"])
-        || pair("CREATE", &["USER", "ROLE"])
-        || words.contains(&"SUPERUSER")
-    {
-        out.judgement
-            .approve("privilege/database", "changes rights of a database");
-    }
-    let runs = [
-        "\\!",
-        "PROGRAM",
-        ".SHELL",
-        ".SYSTEM",
-        "XP_CMDSHELL",
-        "SYS_EXEC",
-        "INTO OUTFILE",
-        "LOAD_FILE",
-        "PG_READ_FILE",
-        "SYSTEM ",
-        "LO_EXPORT",
-        "LOAD_EXTENSION",
-        ".LOAD",
-        "LOAD DATA",
-        "INTO DUMPFILE",
-        "DBLINK",
-        "\\COPY",
-        "\\O ",
-        ".OUTPUT",
-        ".ONCE",
-    ];
-    if runs.iter().any(|word| upper.contains(word)) {
-        out.judgement.merge(code::judge(call.cx, "sql", text));
     }
 }

@@ -4,6 +4,7 @@ use super::argv::{Call, Outcome};
 use super::flow::Flow;
 use super::opts::Options;
 use super::words::{Note, Word};
+use super::wrapper_table::{PRIVILEGED, SCRIPT_OPTIONS, SUBCOMMANDS, WRAPPERS};
 use super::{assign, hosts, interpreters, literal, programs, script};
 
 /// What is under a wrapper.
@@ -17,198 +18,6 @@ pub(super) enum Peel<'a> {
     /// Nothing more: it has been judged.
     Done,
 }
-
-/// Program, short options with a value, long options with a value, operands before the inner command.
-type Wrapper = (&'static str, &'static str, &'static [&'static str], usize);
-
-const WRAPPERS: &[Wrapper] = &[
-    ("command", "", &[], 0),
-    ("builtin", "", &[], 0),
-    ("exec", "a", &[], 0),
-    ("nohup", "", &[], 0),
-    ("setsid", "", &[], 0),
-    ("nice", "n", &["adjustment"], 0),
-    ("ionice", "cnpPu", &["class", "classdata"], 0),
-    ("chrt", "TPD", &[], 1),
-    ("taskset", "", &[], 1),
-    ("numactl", "CNmpibl", &[], 0),
-    ("timeout", "ks", &["kill-after", "signal"], 1),
-    ("gtimeout", "ks", &["kill-after", "signal"], 1),
-    ("stdbuf", "ioe", &["input", "output", "error"], 0),
-    ("time", "of", &["output", "format"], 0),
-    ("gtime", "of", &["output", "format"], 0),
-    ("strace", "aeIoPpsSuxXEbO", &["trace", "output"], 0),
-    ("ltrace", "aeloFnpsuAwx", &[], 0),
-    ("valgrind", "", &[], 0),
-    ("unbuffer", "", &[], 0),
-    ("rlwrap", "aAbcCDefFghHilmnoOpPqrRsStUvwWxyzZ", &[], 0),
-    ("caffeinate", "tw", &[], 0),
-    ("catchsegv", "", &[], 0),
-    ("xvfb-run", "enpsfl", &["server-args", "server-num"], 0),
-    ("dbus-run-session", "", &["config-file"], 0),
-    ("fakeroot", "lsib", &[], 0),
-    ("proot", "rbqwv", &[], 0),
-    ("firejail", "", &[], 0),
-    ("eatmydata", "", &[], 0),
-    ("choom", "np", &[], 0),
-    ("cpulimit", "lpeP", &[], 0),
-    ("prlimit", "p", &[], 0),
-    ("setarch", "", &[], 1),
-    ("linux64", "", &[], 0),
-    ("linux32", "", &[], 0),
-    ("busybox", "", &[], 0),
-    ("winpty", "", &[], 0),
-    ("coproc", "", &[], 0),
-    ("chronic", "", &[], 0),
-    ("chpst", "uUeb/nlmdofrptc", &[], 0),
-    ("setuidgid", "", &[], 1),
-    ("envdir", "", &[], 1),
-    ("env-cmd", "fer", &[], 0),
-    ("dotenv", "efvpc", &[], 0),
-    ("cross-env", "", &[], 0),
-    ("faketime", "f", &[], 1),
-    ("sem", "j", &["jobs"], 0),
-    ("retry", "tdsm", &[], 0),
-    ("ts", "", &[], 0),
-    ("arch", "e", &[], 0),
-    ("dumb-init", "", &[], 0),
-    ("tini", "", &[], 0),
-    ("gosu", "", &[], 1),
-    ("su-exec", "", &[], 1),
-    (
-        "ld-linux-x86-64.so.2",
-        "",
-        &["library-path", "preload", "argv0"],
-        0,
-    ),
-    ("ld-linux.so.2", "", &["library-path", "preload", "argv0"], 0),
-    (
-        "ld-musl-x86_64.so.1",
-        "",
-        &["library-path", "preload", "argv0"],
-        0,
-    ),
-    (
-        "start-stop-daemon",
-        "nupgcdrNIk",
-        &["pidfile", "user", "name", "chuid"],
-        0,
-    ),
-    ("memusage", "", &[], 0),
-    ("noglob", "", &[], 0),
-    ("nocorrect", "", &[], 0),
-    ("-", "", &[], 0),
-];
-
-/// Wrappers that are a finding by themselves.
-const PRIVILEGED: &[Wrapper] = &[
-    (
-        "sudo",
-        "aCcDghpRrtTUu",
-        &[
-            "user",
-            "group",
-            "prompt",
-            "close-from",
-            "chdir",
-            "chroot",
-            "host",
-            "role",
-            "type",
-            "other-user",
-        ],
-        0,
-    ),
-    ("doas", "aCu", &[], 0),
-    ("pkexec", "", &["user"], 0),
-    ("runuser", "ugGsw", &["user", "group", "shell"], 0),
-    ("run0", "u", &["user", "property"], 0),
-    ("gksudo", "u", &["user"], 0),
-    ("chroot", "", &["userspec", "groups"], 1),
-    ("unshare", "SGRw", &["root", "wd", "setuid", "setgid"], 0),
-    (
-        "nsenter",
-        "tSGrwW",
-        &["target", "setuid", "setgid", "root", "wd"],
-        0,
-    ),
-    (
-        "setpriv",
-        "",
-        &[
-            "reuid",
-            "regid",
-            "groups",
-            "inh-caps",
-            "ambient-caps",
-            "bounding-set",
-        ],
-        0,
-    ),
-    ("capsh", "", &[], 0),
-    (
-        "systemd-run",
-        "pHMEu",
-        &["property", "unit", "uid", "gid", "setenv", "working-directory"],
-        0,
-    ),
-    ("bwrap", "", &[], 0),
-];
-
-/// Programs with a subcommand that runs what stands behind it.
-const SUBCOMMANDS: &[(&str, &[&str])] = &[
-    ("poetry", &["run"]),
-    ("uv", &["run"]),
-    ("pdm", &["run"]),
-    ("hatch", &["run"]),
-    ("rye", &["run"]),
-    ("pipenv", &["run"]),
-    ("pixi", &["run"]),
-    ("bundle", &["exec"]),
-    ("pnpm", &["exec", "dlx"]),
-    ("yarn", &["exec", "dlx"]),
-    ("npm", &["exec", "x"]),
-    ("bun", &["x"]),
-    ("pipx", &["run"]),
-    ("rbenv", &["exec"]),
-    ("pyenv", &["exec"]),
-    ("direnv", &["exec"]),
-    ("mise", &["exec", "x"]),
-    ("asdf", &["exec"]),
-    ("op", &["run"]),
-    ("doppler", &["run"]),
-    ("infisical", &["run"]),
-    ("aws-vault", &["exec"]),
-    ("chamber", &["exec"]),
-    ("vault", &["exec"]),
-    ("perf", &["record", "stat"]),
-    ("heroku", &["run"]),
-    ("fly", &["ssh"]),
-    ("conda", &["run"]),
-    ("nix", &["develop", "shell", "run"]),
-    ("git", &["bisect-run"]),
-    ("opam", &["exec"]),
-    ("stack", &["exec"]),
-    ("cabal", &["exec"]),
-    ("dotnet", &["exec"]),
-    ("lxc", &["exec"]),
-    ("multipass", &["exec"]),
-    ("ddev", &["exec"]),
-    ("lando", &["ssh"]),
-    ("flatpak", &["run"]),
-];
-
-/// Programs whose one option holds a script.
-const SCRIPT_OPTIONS: &[(&str, &str, &[&str])] = &[
-    ("script", "c", &["command"]),
-    ("flock", "c", &["command"]),
-    ("nix-shell", "", &["run", "command"]),
-    ("su", "c", &["command", "session-command"]),
-    ("runuser", "c", &["command", "session-command"]),
-    ("sg", "c", &[]),
-    ("vagrant", "c", &["command"]),
-    ("qemu", "", &[]),
-];
 
 /// Takes one wrapper off.
 pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
@@ -245,7 +54,7 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     }
     match call.name {
         "env" => env(call, out),
-        "xargs" | "parallel" => xargs(call, out),
+        "xargs" | "parallel" => super::xargs::xargs(call, out),
         "which" | "type" | "whence" => looked_up(call, out),
         "watch" | "hyperfine" | "entr" | "nodemon" | "watchexec" | "concurrently" => {
             let text = joined(from_first_operand(call.args));
@@ -267,7 +76,15 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             Peel::Done
         }
         "npx" | "bunx" | "uvx" | "pnpx" => packaged(call, call.args, out),
-        "tmux" | "screen" => {
+        "tmux" | "screen" | "byobu" | "zellij" | "dtach" | "abduco" => {
+            // A command in one word: `tmux new -d 'while …'`.
+            for arg in call
+                .args
+                .iter()
+                .filter(|arg| arg.text.contains([' ', ';', '|', '&', '\n']))
+            {
+                out.script(call, &arg.text);
+            }
             let at = call
                 .args
                 .iter()
@@ -331,7 +148,7 @@ fn privileged(call: &Call<'_>, out: &mut Outcome) {
 }
 
 /// What stands behind the options and so many operands.
-fn inner<'a>(args: &'a [Word], short: &str, long: &[&str], mut skip: usize) -> &'a [Word] {
+pub(super) fn inner<'a>(args: &'a [Word], short: &str, long: &[&str], mut skip: usize) -> &'a [Word] {
     let mut at = 0;
     while let Some(arg) = args.get(at) {
         let text = arg.text.as_str();
@@ -477,111 +294,6 @@ fn env<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     out.judgement = judgement;
     out.out = Flow::of(Flow::MACHINE | Flow::SECRET);
     Peel::Done
-}
-
-/// What comes in becomes arguments.
-fn xargs<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
-    let short = if call.name == "xargs" {
-        "aEIJLnPRSsd"
-    } else {
-        "jNnIaSL"
-    };
-    let long = [
-        "max-args",
-        "max-procs",
-        "max-lines",
-        "replace",
-        "arg-file",
-        "delimiter",
-        "jobs",
-        "joblog",
-        "sshlogin",
-        "arg",
-    ];
-    let words = inner(call.args, short, &long, 0);
-    let cut = words
-        .iter()
-        .position(|word| matches!(word.text.as_str(), ":::" | "::::"));
-    let (command, listed) = words.split_at(cut.unwrap_or(words.len()));
-    let replaced = call
-        .args
-        .iter()
-        .position(|arg| arg.text == "-I")
-        .and_then(|at| call.args.get(at + 1));
-    let place = replaced.map_or("{}", |word| word.text.as_str());
-    let incoming: Vec<Word> = match (&call.stdin.text, listed.get(1..)) {
-        (_, Some(listed)) => listed.to_vec(),
-        (Some(text), None) => text.split_whitespace().take(64).map(Word::known).collect(),
-        (None, None) => {
-            let unknown = Word {
-                text: super::words::UNKNOWN.to_string(),
-                dynamic: true,
-            };
-            vec![unknown]
-        }
-    };
-    if command.is_empty() {
-        // Without a command `xargs` echoes, and `parallel` runs what comes in.
-        if call.name == "parallel" {
-            match &call.stdin.text {
-                Some(text) => out.script(call, text),
-                None if listed.is_empty() => out
-                    .judgement
-                    .approve("unclear/xargs", "runs commands that come in"),
-                None => out.script(
-                    call,
-                    &incoming
-                        .iter()
-                        .map(|w| w.text.as_str())
-                        .collect::<Vec<_>>()
-                        .join("\n"),
-                ),
-            }
-        }
-        return Peel::Done;
-    }
-    let runs_input = command.len() == 1
-        && command.first().is_some_and(|word| {
-            let name = programs::canonical(&word.text);
-            programs::SHELLS.contains(&name.as_str()) || name == "env"
-        });
-    if runs_input && call.stdin.has(Flow::DOWNLOAD | Flow::DECODED) {
-        out.judgement
-            .block("remote-code/download-to-shell", "what comes in is run");
-    }
-    let fills = command.iter().any(|word| word.text.contains(place));
-    let mut owned: Vec<Word> = Vec::new();
-    for word in command {
-        if fills && word.text.contains(place) {
-            let text = joined(&incoming);
-            owned.push(Word {
-                text: word.text.replace(place, &text),
-                dynamic: word.dynamic || incoming.iter().any(|w| w.dynamic),
-            });
-        } else {
-            owned.push(word.clone());
-        }
-    }
-    let takes_script = owned.iter().take(3).any(|word| {
-        let text = word.text.as_str();
-        text.starts_with('-') && !text.starts_with("--") && text.ends_with('c')
-    });
-    let is_shell = owned
-        .first()
-        .is_some_and(|w| programs::SHELLS.contains(&programs::canonical(&w.text).as_str()));
-    if is_shell && takes_script && incoming.iter().any(|w| w.dynamic) && (fills || owned.len() < 3) {
-        if call.stdin.has(Flow::DOWNLOAD | Flow::DECODED) {
-            out.judgement
-                .block("remote-code/download-to-shell", "what comes in is run");
-        } else {
-            out.judgement
-                .approve("unclear/xargs", "what comes in becomes part of a script");
-        }
-    }
-    if !fills {
-        owned.extend(incoming);
-    }
-    Peel::Owned(owned, call.stdin.bits())
 }
 
 /// `npx`, `uvx`: a package is fetched by its name and run.

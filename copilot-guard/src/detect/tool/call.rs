@@ -1,10 +1,10 @@
 //! One call: its arguments walked, each judged as what it is.
 
-use super::super::command::{CommandJudge, Shell};
+use super::super::command::{CommandJudge, Shell, looks_for_secret};
 use super::super::judgement::{Class, Danger, Finding, Judgement};
 use super::files::{self, Act};
 use super::table::{Does, Part, Tool};
-use super::{code, content, fetch, guess, patch, sql};
+use super::{code, content, fetch, guess, named, patch, sql};
 use crate::json::{Document, Limits, Value};
 
 /// Longest arguments that are judged, in bytes.
@@ -67,6 +67,18 @@ impl Call<'_> {
 
     /// What the name alone says.
     fn by_name(&mut self) {
+        let is_file = ["delete_file", "delete_directory"]
+            .iter()
+            .any(|end| self.tool.name.ends_with(end));
+        let is_told = self.tool.row().is_some_and(|row| row.does != Does::Write);
+        if !is_file && !is_told && named::takes_away(&self.tool.name) {
+            self.add(
+                "destructive/tool",
+                Class::Destructive,
+                Danger::Approve,
+                "takes away what is more than a file",
+            );
+        }
         let Some(row) = self.tool.row() else { return };
         if row.does == Does::Approve {
             let class = row.class.unwrap_or(Class::Unclear);
@@ -196,6 +208,19 @@ impl Call<'_> {
         if self.tool.does() == Does::Repository {
             self.repository(object);
         }
+        let is_past = ["admin", "bypass", "bypass_rules", "force", "skip_checks"]
+            .iter()
+            .any(|name| flag(name));
+        if is_past && self.tool.name.contains("merge") {
+            self.add(
+                "self-approval/merge",
+                Class::SelfApproval,
+                Danger::Approve,
+                "merges past what others have to say",
+            );
+        }
+        self.variables(object);
+        self.arguments(object);
         let (Some(program), Some(arguments)) = (
             object.get_str("command"),
             object.get("args").filter(|v| v.is_array()),
@@ -213,6 +238,85 @@ impl Call<'_> {
                     .filter_map(|v| v.as_str().map(|s| s.into_owned())),
             );
             self.run_argv(&argv, false);
+        }
+    }
+
+    /// Variables that a command is given beside it.
+    fn variables(&mut self, object: Value<'_>) {
+        let has_command = ["command", "cmd", "commands", "argv"]
+            .iter()
+            .any(|name| object.get(name).is_some());
+        if !has_command || !(self.tool.does() == Does::Run || !self.tool.is_known()) {
+            return;
+        }
+        for name in ["env", "environment"] {
+            let Some(variables) = object.get(name).filter(|value| value.is_object()) else {
+                continue;
+            };
+            let mut argv = vec!["env".to_owned()];
+            for (name, value) in variables.entries() {
+                if let Some(value) = value.as_str() {
+                    argv.push(format!("{name}={value}"));
+                }
+            }
+            if argv.len() > 1 {
+                argv.push("true".to_owned());
+                self.run_argv(&argv, false);
+            }
+        }
+    }
+
+    /// Arguments of the program that a tool is named for: `run_kubectl` with `delete …`.
+    fn arguments(&mut self, object: Value<'_>) {
+        let Some(program) = named::program(&self.tool.name) else {
+            return;
+        };
+        if self.tool.is_known() && self.tool.does() != Does::Run {
+            return;
+        }
+        for name in ["args", "arguments", "command", "cmd", "subcommand"] {
+            let Some(value) = object.get(name) else { continue };
+            if let Some(text) = value.as_str() {
+                if text.split_whitespace().next() != Some(program) {
+                    self.run(Shell::Bash, &format!("{program} {text}"), false);
+                }
+            } else if value.is_array() && object.get_str("command").is_none() {
+                let mut argv = vec![program.to_owned()];
+                argv.extend(value.items().filter_map(|v| v.as_str().map(|s| s.into_owned())));
+                if argv.get(1).is_some_and(|first| first != program) {
+                    self.run_argv(&argv, false);
+                }
+            }
+        }
+    }
+
+    /// What people and models read. Another agent does what stands in its task.
+    fn prose(&mut self, text: &str) {
+        if named::is_grep(&self.tool.name) && looks_for_secret(text) {
+            self.add(
+                "reconnaissance/secret-search",
+                Class::Reconnaissance,
+                Danger::Approve,
+                "looks for secrets",
+            );
+        }
+        if !named::is_agent(&self.tool.name) {
+            return;
+        }
+        for code in named::code_in(text) {
+            let judgement = self.commands.judge(Shell::Bash, code);
+            if let Some(finding) = judgement
+                .deciding()
+                .filter(|finding| finding.danger == Danger::Block)
+            {
+                let class = finding.class;
+                self.add(
+                    "self-approval/told-to-others",
+                    class,
+                    Danger::Approve,
+                    "tells another agent to run something dangerous",
+                );
+            }
         }
     }
 
@@ -279,7 +383,8 @@ impl Call<'_> {
             }
             Part::Address => self.address(text),
             Part::Sql => sql::judge(text).into_iter().for_each(|f| self.judgement.add(f)),
-            Part::Place | Part::Prose | Part::Option => {}
+            Part::Prose => self.prose(text),
+            Part::Place | Part::Option => {}
             Part::Unknown => self.unknown(text, scope, depth),
         }
     }

@@ -15,6 +15,7 @@ mod extract_json;
 mod fetch;
 mod files;
 mod guess;
+mod named;
 mod patch;
 mod path;
 mod run;

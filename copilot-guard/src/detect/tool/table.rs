@@ -88,6 +88,8 @@ pub(super) struct Tool {
     is_exact: bool,
     does: Does,
     pub(super) is_powershell: bool,
+    /// In lower case.
+    pub(super) name: String,
 }
 
 impl Tool {
@@ -101,6 +103,7 @@ impl Tool {
             is_exact,
             does: row.map_or_else(|| guess_does(bare), |r| r.does),
             is_powershell: bare.contains("powershell") || bare.contains("pwsh"),
+            name: bare.to_owned(),
         }
     }
 

@@ -37,7 +37,7 @@ severity = "high"
 [[rules]]
 id = "no-remote-scripts"
 on = "tool_call"
-match = { regex = ['curl[^|]*\|\s*(ba)?sh'] }
+match = { commands = "block" }
 action = "block"
 message = "Running a script straight from the network is not allowed."
 "#;

@@ -69,6 +69,8 @@ struct Seen {
     process: bool,
     /// A process whose command is not written out.
     unclear_process: bool,
+    /// A process that asks a host that is not ours.
+    fetches: bool,
     network: bool,
     socket: bool,
     file: bool,
@@ -126,7 +128,12 @@ impl Reader<'_> {
             (_, Some(Token::Text(text))) => Some(text.clone()),
             _ => None,
         };
+        const FILTERS: &[&str] = &["sort", "uniq", "column", "wc", "head", "tail", "cat"];
         self.command(command.as_deref());
+        let program = command.as_deref().and_then(|line| line.split_whitespace().next());
+        if program.is_some_and(|program| FILTERS.contains(&program)) {
+            return;
+        }
         self.found(
             "unclear/piped-script",
             Class::Unclear,
@@ -258,6 +265,7 @@ impl Reader<'_> {
             Some(words) if !words.is_empty() => {
                 let argv: Vec<Word> = words.iter().map(Word::known).collect();
                 let judged = judge_argv(&self.cx, &argv);
+                self.seen.fetches |= judged.findings.iter().any(|f| f.rule == "exfiltration/request");
                 self.judgement.merge(judged);
             }
             _ => self.command(None),
@@ -270,6 +278,7 @@ impl Reader<'_> {
             Some(line) if !line.contains('\u{0}') => {
                 let argv = ["sh", "-c", line].map(Word::known);
                 let judged = judge_argv(&self.cx, &argv);
+                self.seen.fetches |= judged.findings.iter().any(|f| f.rule == "exfiltration/request");
                 self.judgement.merge(judged);
             }
             _ => self.seen.unclear_process = true,
@@ -443,6 +452,43 @@ impl Reader<'_> {
         None
     }
 
+    /// Commands that are written to where installing and building run them.
+    fn scripts_of_packages(&mut self) {
+        const FILES: &[&str] = &[
+            "package.json",
+            "Makefile",
+            "composer.json",
+            "deno.json",
+            "tasks.json",
+        ];
+        let texts = |token: &Token| match token {
+            Token::Text(text) => Some(text.clone()),
+            _ => None,
+        };
+        let texts: Vec<String> = self.tokens.iter().filter_map(texts).collect();
+        if !texts
+            .iter()
+            .any(|text| FILES.iter().any(|file| text.ends_with(file)))
+        {
+            return;
+        }
+        let commands = texts
+            .iter()
+            .filter(|text| text.contains(' ') && text.len() < 4096);
+        let is_bad = |text: &String| {
+            let argv = ["sh", "-c", text.as_str()].map(Word::known);
+            judge_argv(&self.cx, &argv).danger() == Danger::Block
+        };
+        if commands.take(16).any(is_bad) {
+            self.found(
+                "supply-chain/written-command",
+                Class::SupplyChain,
+                Danger::Approve,
+                "writes a dangerous command to where builds run it",
+            );
+        }
+    }
+
     fn finish(mut self, source: &str) -> Judgement {
         let seen = std::mem::take(&mut self.seen);
         let hidden = seen.reflects
@@ -450,7 +496,12 @@ impl Reader<'_> {
                 .tokens
                 .iter()
                 .any(|t| matches!(t, Token::Text(text) if tables::is_hidden_name(text)));
-        let foreign = seen.network && (seen.foreign_host || !seen.own_host);
+        // The files of PHP are addresses too.
+        let by_files = self.language == Language::Php
+            && seen.file
+            && seen.foreign_host
+            && (seen.secret || seen.env || source.matches("file_get_contents").count() > 1);
+        let foreign = by_files || seen.network && (seen.foreign_host || !seen.own_host);
         let unclear_process = seen.unclear_process || hidden;
         let sink = seen.eval || unclear_process;
         if seen.socket && (seen.process || seen.shell || hidden) {
@@ -468,6 +519,17 @@ impl Reader<'_> {
                 Danger::Block,
                 "runs what it fetches",
             );
+        }
+        if seen.eval && seen.fetches {
+            self.found(
+                "remote-code/download-to-code",
+                Class::RemoteCode,
+                Danger::Block,
+                "runs what it fetches",
+            );
+        }
+        if seen.writes {
+            self.scripts_of_packages();
         }
         if seen.decode && sink {
             self.found(

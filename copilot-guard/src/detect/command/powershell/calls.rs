@@ -23,6 +23,13 @@ impl<'t> Walk<'t> {
         };
         let source = ends(self.eval.src(node));
         let source = source.as_str();
+        // `$client.('Down' + 'loadString').Invoke($url)` calls the member in front.
+        if matches!(name.as_str(), "invoke" | "invokereturnasis") && on.kind() == "member_access" {
+            if let Some(member) = on.named_child(1) {
+                let member = self.eval.at_name(member, 0).to_ascii_lowercase();
+                script.member_at(&member, source, None);
+            }
+        }
         let args: Vec<Value> = match node.named_child(2).and_then(|l| l.named_child(0)) {
             Some(list) if list.kind() == "argument_expression_list" => self.eval.args(list),
             _ => Vec::new(),

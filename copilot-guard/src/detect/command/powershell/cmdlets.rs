@@ -5,6 +5,7 @@
 //! 3. Programs of Windows go to `windows`, shells to their judges, all else to the judge of simple commands.
 
 use super::super::super::judgement::{Class, Danger};
+use super::super::hosts::is_vote;
 use super::super::windows::{self, hosts, places};
 use super::super::words::Word;
 use super::super::{cmd_exe, judge_argv};
@@ -70,6 +71,17 @@ pub(super) fn judge(script: &mut Script<'_>, call: &Call) {
             {
                 program(script, call);
             }
+            let sends = ["method", "body", "infile", "form"]
+                .iter()
+                .any(|name| has_param(&call.args, name));
+            if sends && call.args.iter().any(|arg| is_vote(&arg.text)) {
+                script.found(
+                    "self-approval/vote",
+                    Class::SelfApproval,
+                    Danger::Block,
+                    "answers what people are asked",
+                );
+            }
             request(script, call);
         }
         "start-bitstransfer" => {
@@ -80,6 +92,15 @@ pub(super) fn judge(script: &mut Script<'_>, call: &Call) {
                 Danger::Approve,
                 "fetches or sends files in the background",
             );
+        }
+        "invoke-item" if opens_program(call) => {
+            script.found(
+                "remote-code/opened-file",
+                Class::RemoteCode,
+                Danger::Approve,
+                "opens a file that may be a program",
+            );
+            start(script, &name, call);
         }
         "start-process" | "invoke-item" | "start-job" | "start-threadjob" | "invoke-command"
         | "debug-job" => start(script, &name, call),
@@ -208,6 +229,14 @@ pub(super) fn judge(script: &mut Script<'_>, call: &Call) {
         }
         "stop-process" => {
             let line = call.line();
+            if line.contains("copilot-guard") {
+                script.found(
+                    "self-approval/guard",
+                    Class::SelfApproval,
+                    Danger::Block,
+                    "ends what supervises",
+                );
+            }
             if [
                 "msmpeng", "lsass", "csrss", "winlogon", "explorer", "wininit", "mssense",
             ]
@@ -374,6 +403,18 @@ pub(super) fn judge(script: &mut Script<'_>, call: &Call) {
         _ if is_harmless(&name) => {}
         _ => program(script, call),
     }
+}
+
+/// Whether what is opened may run, or is not known.
+fn opens_program(call: &Call) -> bool {
+    const ENDS: &[&str] = &[
+        ".lnk", ".exe", ".com", ".scr", ".bat", ".cmd", ".ps1", ".vbs", ".js", ".hta", ".msi", ".url",
+        ".jar", ".cpl",
+    ];
+    operands(&call.args).any(|arg| {
+        let path = arg.text.to_ascii_lowercase();
+        ENDS.iter().any(|end| path.ends_with(end)) || path.contains("temp") && arg.dynamic
+    })
 }
 
 /// Whether this is a short switch as `curl` takes them.

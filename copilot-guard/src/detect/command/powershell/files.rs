@@ -2,6 +2,7 @@
 
 use super::super::super::judgement::{Class, Danger};
 use super::super::windows::{hosts, places};
+use super::super::{delete, search};
 use super::cmdlets::Call;
 use super::names::{has_param, is_param, paths};
 use super::script::Script;
@@ -27,7 +28,13 @@ pub(super) fn remove(script: &mut Script<'_>, name: &str, call: &Call) {
             {
                 continue;
             }
-            let loss = if arg.dynamic && !path.contains(['/', '\\']) {
+            let is_all_of_unknown = path.starts_with('$')
+                && !path.to_ascii_lowercase().starts_with("$env:")
+                && path
+                    .find(['/', '\\'])
+                    .and_then(|at| path.get(at..))
+                    .is_some_and(|rest| rest.trim_matches(['/', '\\', '*', '.']).is_empty());
+            let loss = if arg.dynamic && (!path.contains(['/', '\\']) || is_all_of_unknown) {
                 match places::loss(path) {
                     places::Loss::Little => places::Loss::Unclear,
                     loss => loss,
@@ -48,9 +55,19 @@ pub(super) fn remove(script: &mut Script<'_>, name: &str, call: &Call) {
     }
     if let Some(input) = &call.input {
         let text = input.text().to_ascii_lowercase();
+        let is_source = text.contains("-r") && text.split([' ', ',', '"', '\'']).any(delete::is_source);
+        if is_source {
+            script.found(
+                "destructive/delete",
+                Class::Destructive,
+                Danger::Approve,
+                "deletes what people wrote",
+            );
+        }
+        // The first word of what is not known is the command that gives it.
         let from = text
             .split_whitespace()
-            .skip(1)
+            .skip(usize::from(!input.is_known()))
             .filter(|w| !w.starts_with('-'))
             .map(places::loss)
             .max();
@@ -111,7 +128,28 @@ pub(super) fn read(script: &mut Script<'_>, name: &str, call: &Call) {
             "looks for secrets everywhere",
         );
     }
-    for arg in paths(&call.args) {
+    if name == "select-string" && call.args.iter().any(|arg| search::is_secret_shape(&arg.text)) {
+        script.found(
+            "reconnaissance/search-secrets",
+            Class::Reconnaissance,
+            Danger::Approve,
+            "looks for secrets",
+        );
+    }
+    let all = paths(&call.args);
+    let is_plain = !call.args.iter().any(|arg| {
+        !arg.quoted
+            && arg.text.starts_with('-')
+            && !matches!(arg.text.to_ascii_lowercase().as_str(), "-force" | "-recurse")
+    });
+    for (at, arg) in all.iter().enumerate() {
+        // Where it is copied to is not read.
+        if name == "copy-item" && is_plain && at == 1 && all.len() == 2 {
+            write_to(script, &arg.text);
+            if !arg.text.starts_with(r"\\") {
+                continue;
+            }
+        }
         // A pattern is data.
         if name == "select-string" && arg.text.len() > 200 {
             continue;

@@ -66,6 +66,10 @@ pub(super) fn judge(cx: &Cx<'_>, text: &str) -> Judgement {
         );
     }
     let source = normal::normalise(text);
+    let is_comment = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    if source.lines().all(is_comment) {
+        return Judgement::default();
+    }
     let mut script = Script::new(*cx);
     match normal::plain_words(&source) {
         Some(words) => {

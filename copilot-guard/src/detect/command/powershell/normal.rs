@@ -120,8 +120,8 @@ fn without_backticks(text: &str) -> String {
     out
 }
 
-/// The same script with `$env:TEMP\x` in quotes and each clause of a `switch` on a line of its own. `None` if there is
-/// neither.
+/// The same script with `$env:TEMP\x` in quotes, units in lower case, and each clause of a `switch` on a line of its own.
+/// `None` if there is none of them.
 pub(super) fn mended(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 16);
     let mut changed = false;
@@ -156,6 +156,22 @@ pub(super) fn mended(text: &str) -> Option<String> {
                     changed = true;
                     while chars.next_if(|(i, _)| *i < at + end).is_some() {}
                     before = '"';
+                    continue;
+                }
+            }
+            // `20KB`: the grammar wants it in lower case.
+            (None, 'K' | 'M' | 'G' | 'T' | 'P' | 'k' | 'm' | 'g' | 't' | 'p') if before.is_ascii_digit() => {
+                let rest = text.get(at + 1..).unwrap_or_default();
+                let is_unit = rest.starts_with(['b', 'B'])
+                    && !rest
+                        .get(1..)
+                        .is_some_and(|r| r.starts_with(char::is_alphanumeric));
+                if is_unit && (c.is_ascii_uppercase() || rest.starts_with('B')) {
+                    out.push(c.to_ascii_lowercase());
+                    out.push('b');
+                    chars.next();
+                    changed = true;
+                    before = 'b';
                     continue;
                 }
             }

@@ -45,6 +45,7 @@ pub(super) fn script(script: &mut Script<'_>, source: &str) {
         eval: Eval::new(source),
         unstable: unstable(root, source),
         hides_variables: hides_variables(source),
+        item: None,
     };
     each(root, |node| walk.visit(script, node));
     if root.has_error() {
@@ -183,6 +184,8 @@ pub(super) struct Walk<'t> {
     pub(super) eval: Eval<'t>,
     unstable: HashMap<String, bool>,
     hides_variables: bool,
+    /// What the loop of a pipeline goes over: `$_`.
+    item: Option<Value>,
 }
 
 impl<'t> Walk<'t> {
@@ -232,6 +235,9 @@ impl<'t> Walk<'t> {
         let parts: Vec<Node<'t>> = node.named_children(&mut cursor).collect();
         let mut input: Option<Value> = None;
         let last = parts.len().saturating_sub(1);
+        if let Some(first) = parts.first().filter(|_| last > 0) {
+            self.item = Some(self.eval.value(*first));
+        }
         for (at, part) in parts.into_iter().enumerate() {
             match part.kind() {
                 "command" => {
@@ -289,6 +295,8 @@ impl<'t> Walk<'t> {
         }
         match path {
             Some((path, dynamic)) => {
+                let goes_over = |arg: &Arg| arg.text.starts_with("$_") || arg.text.starts_with("$psitem");
+                let input = input.or_else(|| self.item.clone().filter(|_| args.iter().any(goes_over)));
                 script.command(path.trim(), dynamic, args, input);
             }
             None => script.found(
