@@ -125,11 +125,11 @@ impl Look {
                     self.add("logprobs");
                 }
             }
-            "max_tokens" | "max_completion_tokens" | "max_output_tokens" => {
-                // Another form of number (`1e9`) is not known to be small.
-                if value.as_u64().is_none_or(|tokens| tokens > LARGE) {
-                    self.add("large_max_tokens");
-                }
+            // Another form of number (`1e9`) is not known to be small.
+            "max_tokens" | "max_completion_tokens" | "max_output_tokens"
+                if value.as_u64().is_none_or(|tokens| tokens > LARGE) =>
+            {
+                self.add("large_max_tokens");
             }
             "mcp_servers" => self.add("remote_mcp"),
             "web_search_options" => self.add("hosted_tool"),

@@ -205,7 +205,6 @@ impl Guard {
             Action::Block => {
                 let denial = self.policy_denial(
                     &identified,
-                    &notices,
                     request.stream,
                     &request.model,
                     blocked,
@@ -227,7 +226,6 @@ impl Guard {
             Action::RequireApproval if !dialect.can_be_held() => {
                 let denial = self.policy_denial(
                     &identified,
-                    &notices,
                     request.stream,
                     &request.model,
                     "approval_required",
@@ -331,7 +329,6 @@ impl Guard {
                 if approval.state == ApprovalState::Denied {
                     let denial = self.policy_denial(
                         &identified,
-                        &notices,
                         request.stream,
                         &request.model,
                         "approval_denied",
@@ -562,7 +559,6 @@ impl Guard {
     fn policy_denial(
         &self,
         identified: &Identified,
-        notices: &Notices,
         stream: bool,
         model: &str,
         code: &'static str,
@@ -578,7 +574,7 @@ impl Guard {
         policy_denial(
             self.inner.settings.refusal,
             exchange,
-            notices,
+            &self.notices(identified),
             &envelope,
             dialect,
             stream,
@@ -590,6 +586,7 @@ impl Guard {
 }
 
 /// A refusal by policy: 400, or the message as assistant text.
+#[expect(clippy::too_many_arguments, reason = "all that a refusal is written from")]
 pub(super) fn policy_denial(
     form: RefusalForm,
     exchange: ExchangeId,

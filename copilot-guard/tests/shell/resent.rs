@@ -102,11 +102,11 @@ async fn the_turn_after_a_block_succeeds() {
                 .collect();
             assert_eq!(roles, ["user", "assistant", "user"]);
             // Neither is it on record as what went up.
-            let opened = house.record().await.into_iter().filter_map(|e| match e.kind {
+            let mut opened = house.record().await.into_iter().filter_map(|e| match e.kind {
                 EventKind::Opened(opening) => Some(*opening),
                 _ => None,
             });
-            let last = opened.last().unwrap();
+            let last = opened.next_back().unwrap();
             assert!(
                 !last.request.to_lowercase().contains("falcon"),
                 "{}",
