@@ -91,11 +91,11 @@ fn secrets_in_single_characters_of_three_choices() {
 
 #[test]
 fn streams_without_secrets_pass_as_they_came() {
-    let mut noted = chunk(1, "    return a + b\n", Value::Null);
+    let mut noted = chunk(1, "    return first or second\n", Value::Null);
     noted["choices"][0]["copilot_annotations"] = json!({"IPCodeCitations": [{"id": 1, "citations": {"url": "https://example.org/x", "license": "MIT"}}]});
     let stream = stream(&[
         json!({"id": "cmpl-1", "choices": [], "prompt_filter_results": [{"prompt_index": 0}]}),
-        chunk(0, "def add(a, b):\n", Value::Null),
+        chunk(0, "def total(first, second):\n", Value::Null),
         noted,
         chunk(0, "    \"\u{e9}\" ", json!("length")),
         json!({"id": "cmpl-1", "choices": null, "copilot_references": []}),

@@ -122,7 +122,7 @@ async fn the_tunnel_ends_with_its_token() {
             .unwrap();
         assert_eq!(status, 200);
         assert!(
-            body.contains("word7") && body.contains("[DONE]"),
+            body.contains("7 ") && body.contains("[DONE]"),
             "{protocol}: cut off: {body}"
         );
         tokio::time::timeout(SOON, over).await.unwrap().unwrap();
