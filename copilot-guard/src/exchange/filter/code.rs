@@ -102,8 +102,9 @@ impl Code {
                     let inner = held.get(count..held.len() - count).unwrap_or_default();
                     inline(scene, inner, &held, out)?;
                 } else if self.held.len() > LONGEST_INLINE || self.held.ends_with("\n\n") {
+                    // Never closed, or too long: what there is of it is judged all the same.
                     let held = std::mem::take(&mut self.held);
-                    out.push_str(&held);
+                    inline(scene, held.get(count..).unwrap_or_default(), &held, out)?;
                     self.state = if c == '\n' { State::LineStart } else { State::Prose };
                 }
             }
