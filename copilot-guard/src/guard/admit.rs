@@ -583,7 +583,6 @@ impl Guard {
 }
 
 /// A refusal by policy: 400, or the message as assistant text.
-#[expect(clippy::too_many_arguments, reason = "all that a refusal is written from")]
 pub(super) fn policy_denial(
     form: RefusalForm,
     exchange: ExchangeId,
