@@ -1,6 +1,6 @@
 //! Builds JSON Schemas of the files that are read here, for editors.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
@@ -158,7 +158,24 @@ impl Schema {
         }
         map.insert("$schema".to_owned(), DRAFT.into());
         map.insert("title".to_owned(), title.into());
-        format!("{:#}\n", Value::Object(map))
+        format!("{:#}\n", ordered(Value::Object(map)))
+    }
+}
+
+/// Puts the keys in the order of their names, however `serde_json` was built: another crate may switch on its `preserve_order`.
+fn ordered(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let by_name: BTreeMap<_, _> = map.into_iter().collect();
+            Value::Object(
+                by_name
+                    .into_iter()
+                    .map(|(name, value)| (name, ordered(value)))
+                    .collect(),
+            )
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(ordered).collect()),
+        plain => plain,
     }
 }
 
