@@ -33,6 +33,8 @@ enum State {
     Inline(usize),
     /// The line of an opening fence, and its character and length.
     Info(char, usize),
+    /// The rest of such a line, whose beginning was enough.
+    RestOfInfo(Block),
     Block(Block),
 }
 
@@ -109,22 +111,30 @@ impl Code {
                 }
             }
             State::Info(fence, length) => {
+                let (fence, length) = (*fence, *length);
+                if c == '`' && fence == '`' {
+                    // No fence has a backtick behind it: it is inline code.
+                    self.inline_instead(length, out);
+                    return self.take(scene, c, out);
+                }
                 self.held.push(c);
-                if c == '\n' {
-                    let (fence, length) = (*fence, *length);
+                if c == '\n' || self.held.len() > LONGEST_INLINE {
                     let line = std::mem::take(&mut self.held);
-                    let (shell, labelled) = shell_of(line.trim_start().trim_start_matches(fence));
+                    let block = Block::opened_by(&line, fence, length);
                     out.push_str(&line);
-                    self.state = State::Block(Block {
-                        fence,
-                        length,
-                        shell,
-                        labelled,
-                        script: String::new(),
-                    });
-                } else if self.held.len() > LONGEST_INLINE {
-                    out.push_str(&std::mem::take(&mut self.held));
-                    self.state = State::Prose;
+                    self.state = if c == '\n' {
+                        State::Block(block)
+                    } else {
+                        State::RestOfInfo(block)
+                    };
+                }
+            }
+            State::RestOfInfo(_) => {
+                out.push(c);
+                if c == '\n'
+                    && let State::RestOfInfo(block) = std::mem::take(&mut self.state)
+                {
+                    self.state = State::Block(block);
                 }
             }
             State::Block(block) => {
@@ -163,26 +173,23 @@ impl Code {
         if is_fence && length >= 3 {
             self.state = State::Info(fence, length);
             if c == '\n' {
-                let (shell, labelled) = (Some(Shell::Bash), false);
-                out.push_str(&std::mem::take(&mut self.held));
-                self.state = State::Block(Block {
-                    fence,
-                    length,
-                    shell,
-                    labelled,
-                    script: String::new(),
-                });
+                let line = std::mem::take(&mut self.held);
+                self.state = State::Block(Block::opened_by(&line, fence, length));
+                out.push_str(&line);
             }
         } else if fence == '`' {
-            // Inline code at the beginning of a line.
-            let ticks = line.to_owned();
-            let before = self.held.len() - ticks.len();
-            out.push_str(self.held.get(..before).unwrap_or_default());
-            self.held = ticks;
-            self.state = State::Inline(length);
+            self.inline_instead(length, out);
         } else {
             self.prose(c, out);
         }
+    }
+
+    /// What begins the line is inline code.
+    fn inline_instead(&mut self, ticks: usize, out: &mut String) {
+        let code = self.held.trim_start_matches([' ', '>', '\t']).len();
+        let code = self.held.split_off(self.held.len() - code);
+        out.push_str(&std::mem::replace(&mut self.held, code));
+        self.state = State::Inline(ticks);
     }
 
     fn prose(&mut self, c: char, out: &mut String) {
@@ -205,6 +212,21 @@ impl Code {
 }
 
 impl Block {
+    /// The block behind the line of its opening fence.
+    fn opened_by(line: &str, fence: char, length: usize) -> Self {
+        let (shell, labelled) = shell_of(
+            line.trim_start_matches([' ', '>', '\t'])
+                .trim_start_matches(fence),
+        );
+        Self {
+            fence,
+            length,
+            shell,
+            labelled,
+            script: String::new(),
+        }
+    }
+
     fn is_closed_by(&self, line: &str) -> bool {
         let line = line.trim_matches([' ', '>', '\t', '\n', '\r']);
         line.len() >= self.length && line.chars().all(|c| c == self.fence)
