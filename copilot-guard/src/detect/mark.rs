@@ -104,6 +104,11 @@ impl MarkFormat {
         out
     }
 
+    /// Whether a mark that has a tag shows it.
+    pub fn shows_tags(&self) -> bool {
+        self.tagged.0.contains(&Piece::Tag)
+    }
+
     /// How marks begin: with and without a tag.
     pub(super) fn openings(&self) -> [&str; 2] {
         [self.plain.opening(), self.tagged.opening()]
@@ -333,6 +338,7 @@ mod tests {
             .with_tagged("[gone {kind}]")
             .unwrap();
         assert_eq!(bare.render("a", tag), "[gone a]");
+        assert_eq!((own.shows_tags(), bare.shows_tags()), (true, false));
     }
 
     #[test]

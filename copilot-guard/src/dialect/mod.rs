@@ -154,6 +154,11 @@ impl Dialect {
     pub const fn can_be_held(self) -> bool {
         !matches!(self, Self::GhostText)
     }
+
+    /// Whether its answers are read by a person; those of the others are code to insert, or are for programs.
+    pub(crate) const fn is_conversation(self) -> bool {
+        matches!(self, Self::Chat | Self::Responses | Self::Messages)
+    }
 }
 
 impl fmt::Display for Dialect {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::asking::Asking;
+use super::reversal::Reversals;
 use super::scrub::Scrubber;
 use super::watched::{Findings, Scene, Stop, Watched, add_hit};
 use super::{Notices, Summary};
@@ -17,6 +18,19 @@ use crate::policy::CallerPolicy;
 
 /// Most channels of one answer; what opens more is stopped.
 const MAX_CHANNELS: usize = 512;
+
+/// Members of answers that a person reads as they are.
+const PROSE: [&str; 9] = [
+    "content",
+    "text",
+    "refusal",
+    "output_text",
+    "reasoning",
+    "reasoning_content",
+    "reasoning_text",
+    "reasoning_summary_text",
+    "thinking",
+];
 
 /// What a reader is told of a call whose name, or the name of an argument, is (or holds) a secret.
 const UNREADABLE: &str = "A tool call's arguments are not valid JSON; it was left out.";
@@ -58,6 +72,7 @@ pub(super) struct Judge {
     shown: String,
     scrubber: Option<Scrubber>,
     asking: Option<Asking>,
+    reversals: Option<Reversals>,
 }
 
 impl Judge {
@@ -77,7 +92,13 @@ impl Judge {
             shown: String::new(),
             scrubber: None,
             asking: None,
+            reversals: None,
         }
+    }
+
+    /// These marks are taken back in prose from now on.
+    pub(super) fn restore(&mut self, reversals: Reversals) {
+        self.reversals = Some(reversals);
     }
 
     /// Tool calls are judged by these engines too.
@@ -142,7 +163,8 @@ impl Judge {
             if self.channels.len() >= MAX_CHANNELS {
                 return Err(self.stop("The answer has too many parts.", None));
             }
-            let watched = Watched::new(&self.rules, &self.policy, self.scrubber.as_ref(), true);
+            let mut watched = Watched::new(&self.rules, &self.policy, self.scrubber.as_ref(), true);
+            watched.restore(prose_alone(&self.reversals, &channel.name).filter(|_| !channel.signed));
             self.channels.insert(channel.clone(), watched);
         }
         let Some(watched) = self.channels.get_mut(channel) else {
@@ -243,6 +265,7 @@ impl Judge {
         let mut watched = kept
             .take()
             .unwrap_or_else(|| Watched::new(&self.rules, &self.policy, self.scrubber.as_ref(), prose));
+        watched.restore(prose_alone(&self.reversals, place).filter(|_| prose));
         let mut out = std::mem::take(&mut self.shown);
         out.clear();
         let mut scene = Scene {
@@ -266,6 +289,17 @@ impl Judge {
         self.shown = out;
         Ok(None)
     }
+}
+
+/// The marks that are taken back there: only in what a person reads as it is.
+fn prose_alone<'r>(reversals: &'r Option<Reversals>, place: &str) -> Option<&'r Reversals> {
+    let member = place
+        .rsplit('.')
+        .find(|part| !part.starts_with(|c: char| c.is_ascii_digit()));
+    let name = member
+        .and_then(|member| member.split('[').next())
+        .unwrap_or_default();
+    reversals.as_ref().filter(|_| PROSE.contains(&name))
 }
 
 /// Where in the arguments of a call a string stands.

@@ -13,6 +13,7 @@ mod inspection;
 mod judge;
 mod notice;
 mod plain;
+mod reversal;
 mod scrub;
 mod watched;
 
@@ -31,6 +32,7 @@ use judge::Judge;
 pub use judge::{CallAnswer, CallQuestion};
 pub use notice::{NoticeKey, Notices, STOPPED};
 pub use plain::{PlainExchange, PlainStep};
+pub use reversal::{Reversals, Reverser};
 pub use scrub::Scrubber;
 
 /// Longest event of a stream.
@@ -92,6 +94,7 @@ pub struct Summary {
 
 /// One streamed answer.
 pub struct Exchange {
+    dialect: Dialect,
     judge: Judge,
     rewriter: Box<dyn StreamRewriter>,
     decoder: Decoder,
@@ -133,6 +136,7 @@ impl Exchange {
         notices: impl Into<Notices>,
     ) -> Self {
         Self {
+            dialect,
             judge: Judge::new(rules, policy, notices.into()),
             rewriter: dialect.stream(envelope),
             decoder: Decoder::new(MAX_EVENT),
@@ -154,6 +158,14 @@ impl Exchange {
     /// Asks these engines too about every tool call. Call it before the first bytes of upstream's body.
     pub fn ask(&mut self, asking: Asking) {
         self.judge.ask(asking);
+    }
+
+    /// Takes these marks back where the answer is prose. What [`poll`](Self::poll) gives out then still has marks, of another
+    /// kind: [`Reversals::put_back`] makes of it what the client gets. Call it before the first bytes of upstream's body.
+    pub fn restore(&mut self, reversals: Reversals) {
+        if self.dialect.is_conversation() {
+            self.judge.restore(reversals);
+        }
     }
 
     /// Counts tokens, text and masks from now on. Call it before the first bytes of upstream's body.

@@ -1,7 +1,7 @@
 //! One plain (not streamed) answer.
 
 use super::judge::Judge;
-use super::{Asking, CallAnswer, CallQuestion, Notices, Scrubber, Summary};
+use super::{Asking, CallAnswer, CallQuestion, Notices, Reversals, Scrubber, Summary};
 use crate::decision::RuleHit;
 use crate::detect::RuleSet;
 use crate::dialect::{Dialect, Malformed, Plain};
@@ -28,6 +28,7 @@ pub struct PlainExchange {
     answers: Vec<(u32, CallAnswer)>,
     scrubber: Option<Scrubber>,
     asking: Option<Asking>,
+    reversals: Option<Reversals>,
 }
 
 impl PlainExchange {
@@ -43,6 +44,7 @@ impl PlainExchange {
             answers: Vec::new(),
             scrubber: None,
             asking: None,
+            reversals: None,
         }
     }
 
@@ -54,6 +56,11 @@ impl PlainExchange {
     /// Asks these engines too about every tool call.
     pub fn ask(&mut self, asking: Asking) {
         self.asking = Some(asking);
+    }
+
+    /// Takes these marks back where the answer is prose: see [`Exchange::restore`](super::Exchange::restore).
+    pub fn restore(&mut self, reversals: Reversals) {
+        self.reversals = Some(reversals).filter(|_| self.dialect.is_conversation());
     }
 
     /// Judges the body. After [`PlainStep::Ask`] and [`handle_answer`](Self::handle_answer) it is called again.
@@ -68,6 +75,9 @@ impl PlainExchange {
         }
         if let Some(asking) = &self.asking {
             self.judge.ask(asking.clone());
+        }
+        if let Some(reversals) = &self.reversals {
+            self.judge.restore(reversals.clone());
         }
         for (number, answer) in &self.answers {
             self.judge.answer(*number, answer.clone());

@@ -1,12 +1,13 @@
 //! One text of an answer on its way to the client: what of it is shown, masked, or ends the answer.
 //!
 //! Each step sees what the one before left: values that are known for this answer, commands in code blocks, links, the
-//! gate of the views, and the redactors.
+//! gate of the views, the redactors, and what takes marks back.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::filter::{Code, Links};
+use super::filter::{Code, Links, Restore};
+use super::reversal::Reversals;
 use super::scrub::{Scrubber, Scrubbing};
 use crate::budget::Tally;
 use crate::decision::{Action, RuleHit, Stage};
@@ -59,6 +60,11 @@ impl Findings {
 }
 
 impl Scene<'_> {
+    /// Notes that this happened.
+    pub(super) fn note(&mut self, hit: RuleHit) {
+        add_hit(&mut self.findings.hits, hit);
+    }
+
     /// Notes what the rules say of something, and gives the mark that takes its place.
     ///
     /// # Errors
@@ -126,6 +132,8 @@ pub(super) struct Watched {
     code: Option<Box<Code>>,
     links: Option<Box<Links>>,
     gate: Gate,
+    /// Comes after all others: what it shows has been judged with the mark in its place.
+    restore: Option<Box<Restore>>,
     /// What the gate let through of the piece at hand.
     passed: Vec<u8>,
     covers: Vec<Cover>,
@@ -154,9 +162,15 @@ impl Watched {
                 .filter(|_| prose)
                 .map(|links| Box::new(Links::new(links.network()))),
             gate: output.views().gate(),
+            restore: None,
             passed: Vec::new(),
             covers: Vec::new(),
         }
+    }
+
+    /// The text that begins now is prose, in which these marks are taken back; or they stay.
+    pub(super) fn restore(&mut self, reversals: Option<&Reversals>) {
+        self.restore = reversals.map(|reversals| Box::new(Restore::new(reversals.clone())));
     }
 
     /// Its text has ended, and the next begins afresh.
@@ -177,6 +191,23 @@ impl Watched {
     ) -> Result<(), Box<Stop>> {
         let tally = &scene.findings.tally;
         tally.iter().for_each(|tally| tally.add_text(text.len()));
+        let Some(mut restore) = self.restore.take() else {
+            return self.scrub(scene, out, text, is_last);
+        };
+        let mut masked = String::new();
+        let result = self.scrub(scene, &mut masked, text, is_last);
+        restore.run(scene, &masked, is_last || result.is_err(), out);
+        self.restore = Some(restore);
+        result
+    }
+
+    fn scrub(
+        &mut self,
+        scene: &mut Scene<'_>,
+        out: &mut String,
+        text: &str,
+        is_last: bool,
+    ) -> Result<(), Box<Stop>> {
         let Some(mut scrubbing) = self.scrubbing.take() else {
             return self.filter(scene, out, text, is_last);
         };

@@ -22,7 +22,7 @@ use crate::audit::{Actor, AuditEvent, Closing, EventKind, Opening, Outcome};
 use crate::decision::{Action, Stage};
 use crate::detect::TagKey;
 use crate::dialect::{Dialect, Envelope, Traffic};
-use crate::exchange::{Asking, NoticeKey, Notices};
+use crate::exchange::{Asking, NoticeKey, Notices, Reverser};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::json::Limits;
@@ -72,7 +72,10 @@ impl Guard {
                 .of(identified.identity.kind)
                 .with_route(parts.uri.path())
                 .with_parameters(&request.parameters);
-            let key = self.tag_key(&identified.identity, parts, identified.token.expose());
+            let key = self.session_key(&self.inner.tag_key, &identified, parts);
+            let reversible = self.session_key(&self.inner.reversal_key, &identified, parts);
+            let marks = policy.rule_set().marks().clone();
+            let mut reverser = Reverser::new(&reversible, &exchange.to_string(), marks);
             let caller = policy.for_caller(&query).with_tags(Arc::new(key));
             let known = self
                 .inner
@@ -87,6 +90,7 @@ impl Guard {
                 &caller,
                 &asking,
                 known.as_ref(),
+                &mut reverser,
                 body.len(),
                 identified.token.expose(),
             );
@@ -107,9 +111,12 @@ impl Guard {
                 Some(untagged) => Some(request.write(untagged)?),
                 None => None,
             };
-            Ok::<_, crate::dialect::Malformed>((request, caller, asking, judged, written, kept, bound))
+            let reversals = reverser.finish();
+            Ok::<_, crate::dialect::Malformed>((
+                request, caller, asking, judged, written, kept, bound, reversals,
+            ))
         });
-        let (request, caller, asking, mut judged, written, kept, bound) = match judged {
+        let (request, caller, asking, mut judged, written, kept, bound, reversals) = match judged {
             Some(Ok(judged)) => judged,
             Some(Err(error)) => {
                 return self
@@ -198,6 +205,7 @@ impl Guard {
             welcome: self.welcome(identified.identity.clone()),
             notices: notices.clone(),
             scrub: scrub.clone(),
+            reversals,
             spending,
         };
         let upstream_request = upstream_request(parts, &identified, written, &scrub, &self.inner.settings);
@@ -524,16 +532,15 @@ impl Guard {
         }
     }
 
-    /// The key of the tags of this caller's session; of all of the caller's sessions when the client names none.
+    /// The key of this caller's session, made of one of ours; of all of the caller's sessions when the client names none.
     /// An interaction does not count: it is one turn of a conversation, and marks of earlier turns come again.
-    fn tag_key(&self, identity: &Identity, parts: &Parts, token: &str) -> TagKey {
+    fn session_key(&self, of: &TagKey, identified: &Identified, parts: &Parts) -> TagKey {
         let session = SESSION_HEADERS
             .iter()
-            .find_map(|name| text_of(parts, name, token));
+            .find_map(|name| text_of(parts, name, identified.token.expose()));
+        let identity = &identified.identity;
         let subject = [identity.issuer.as_str(), identity.subject.as_str()];
-        self.inner
-            .tag_key
-            .derive("session tags", subject.into_iter().chain(session.as_deref()))
+        of.derive("session tags", subject.into_iter().chain(session.as_deref()))
     }
 
     fn person_key(&self, identity: &Identity) -> TagKey {

@@ -226,6 +226,9 @@ impl Guard {
         let notices = session.notices.clone();
         let mut answer = PlainExchange::new(session.route.dialect, rules, session.caller.clone(), notices);
         answer.ask(session.asking.clone());
+        if let Some(reversals) = &session.reversals {
+            answer.restore(reversals.clone());
+        }
         match self.inner.scrubbers.of(&session.scrub, &session.policy) {
             Ok(scrubber) => scrubber.into_iter().for_each(|s| answer.scrub(s)),
             Err(_) => return self.fail(session, "credential_unscrubbable").await,
@@ -291,7 +294,7 @@ impl Guard {
         if session.ticket.close(events, outcome, code, 503).await.is_err() {
             return not_recorded(&session).into_response().into();
         }
-        let mut response = Response::new(Bytes::from(step));
+        let mut response = Response::new(session.delivered(step.into()));
         *response.headers_mut() = self.down_headers(&session, &reply.headers);
         response
             .headers_mut()

@@ -293,6 +293,7 @@ impl GuardBuilder<Ready> {
             admin,
             routes,
             tag_key,
+            reversal_key: TagKey::new(*random_key()?),
             gateway_tokens,
             settings,
             clock,

@@ -124,6 +124,9 @@ where
         if let Some(spending) = &session.spending {
             exchange.count(spending.tally().clone());
         }
+        if let Some(reversals) = &session.reversals {
+            exchange.restore(reversals.clone());
+        }
         let now = Instant::now();
         let keep_alive_at = now + guard.inner.settings.keep_alive;
         let silence = Box::pin(tokio::time::sleep_until(
@@ -458,12 +461,12 @@ where
         events.push(self.session.ticket.delivered(text));
         if let Some(ended) = self.exchange.ended() {
             return match self.finish(events, ended).await {
-                true => Some(bytes),
+                true => Some(self.session.delivered(bytes)),
                 false => self.unrecorded(),
             };
         }
         match self.record(events, bytes.len()).await {
-            Ok(()) => Some(bytes),
+            Ok(()) => Some(self.session.delivered(bytes)),
             Err(NotRecorded) => self.unrecorded(),
         }
     }

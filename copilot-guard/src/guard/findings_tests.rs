@@ -241,6 +241,7 @@ fn it_is_bounded() {
     let many = Found {
         kept: vec![
             MaskSpan {
+                reversible: false,
                 start: 0,
                 end: 1,
                 kind: "k".into(),

@@ -10,7 +10,7 @@ use crate::decision::{Action, Decision, RuleHit};
 use crate::detect::views::Screen;
 use crate::detect::{MarkFormat, RuleSet, ScanOptions};
 use crate::dialect::ParsedRequest;
-use crate::exchange::Asking;
+use crate::exchange::{Asking, Reverser};
 use crate::policy::{CallerPolicy, MaskSpan, Verdict};
 
 /// What judging a request yields.
@@ -41,6 +41,7 @@ pub(super) fn judge(
     caller: &CallerPolicy,
     asking: &Asking,
     known: Option<&Known>,
+    reverser: &mut Reverser,
     size: usize,
     token: &str,
 ) -> Judged {
@@ -77,6 +78,10 @@ pub(super) fn judge(
         // Most parts are neither copied nor changed.
         let (mut text, mut bare) = (Cow::from(source), Cow::from(source));
         if !verdict.masks.is_empty() {
+            for span in verdict.masks.iter_mut().filter(|span| span.reversible) {
+                let value = source.get(span.start..span.end).unwrap_or_default();
+                span.tag = reverser.tag(&span.kind, value).or(span.tag);
+            }
             text = mask(marks, source, &verdict.masks, true).into();
             bare = mask(marks, source, &verdict.masks, false).into();
             let mut counts = Vec::new();
@@ -213,6 +218,7 @@ impl<'r> Secrets<'r> {
                     end: usize::try_from(found.end).ok()?,
                     kind: kind.to_owned(),
                     tag: found.tag,
+                    reversible: false,
                 })
             })
             .collect()

@@ -84,6 +84,8 @@ struct Inner {
     routes: RouteTable,
     /// Of which every session's key for tags is made.
     tag_key: TagKey,
+    /// Of this process alone, and kept nowhere.
+    reversal_key: TagKey,
     gateway_tokens: GatewayTokens,
     settings: Settings,
     clock: Arc<dyn Clock>,

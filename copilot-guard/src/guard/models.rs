@@ -91,6 +91,7 @@ impl Guard {
                 welcome: self.welcome(identified.identity.clone()),
                 notices: self.notices(&identified),
                 scrub,
+                reversals: None,
                 spending: None,
             },
         })

@@ -15,7 +15,7 @@ use crate::budget::Spending;
 use crate::clock::Timestamp;
 use crate::decision::Action;
 use crate::dialect::{Envelope, Route};
-use crate::exchange::{Asking, Notices};
+use crate::exchange::{Asking, Notices, Reversals};
 use crate::id::{ApprovalId, ExchangeId};
 use crate::identity::Identity;
 use crate::policy::{CallerPolicy, Policy};
@@ -135,4 +135,16 @@ pub(super) struct Session {
     pub(super) spending: Option<Spending>,
     /// What was sent upstream with the request.
     pub(super) scrub: Scrub,
+    /// The marks of the request that the caller may read what stands behind.
+    pub(super) reversals: Option<Reversals>,
+}
+
+impl Session {
+    /// A piece of the answer as the client gets it. It is on record as it was.
+    pub(super) fn delivered(&self, piece: Bytes) -> Bytes {
+        match &self.reversals {
+            Some(reversals) => reversals.put_back(piece),
+            None => piece,
+        }
+    }
 }

@@ -48,6 +48,8 @@ pub struct MaskSpan {
     pub kind: String,
     /// The tag of the mark: equal for equal tokens, where the caller's policy has a key.
     pub tag: Option<Tag>,
+    /// A rule says that the person who sent it may read it in the answer.
+    pub reversible: bool,
 }
 
 /// What people whom the default denies are told.
@@ -141,7 +143,7 @@ impl CallerPolicy {
             }
         };
         let mut verdict = Verdict::default();
-        let mut masks = Vec::new();
+        let (mut masks, mut reversible) = (Vec::new(), Vec::new());
         let mut looked = Looked::new(text);
         if let Some(base) = base {
             let (secrets, encoded) = self.masked(base, stage, place, text, &mut verdict.decision);
@@ -154,12 +156,20 @@ impl CallerPolicy {
         for (rule, found) in self.matching(&sight, stage, &subject) {
             verdict.decision.add(rule.hit(place, found.told()), &rule.message);
             if rule.action == Action::Mask && !rule.observe {
+                if rule.reversible {
+                    let secrets = found.spans.iter().filter(|(_, name)| name.is_some());
+                    reversible.extend(secrets.map(|(range, _)| range.clone()));
+                }
                 let spans = found.spans.into_iter();
                 masks.extend(spans.map(|(range, name)| (range, name.unwrap_or_else(|| Name::new(&rule.id)))));
             }
         }
         self.add_lifted(&sight, stage, place, &subject, &mut verdict.decision);
         verdict.masks = union(text, masks);
+        // Of what overlaps with something else, nobody has said that.
+        for mask in &mut verdict.masks {
+            mask.reversible = reversible.contains(&(mask.start..mask.end));
+        }
         verdict
     }
 
@@ -325,6 +335,7 @@ pub(super) fn union(text: &str, mut spans: Vec<(Range, Name)>) -> Vec<MaskSpan> 
                     end: range.end,
                     kind,
                     tag,
+                    reversible: false,
                 },
                 range.len(),
             )),

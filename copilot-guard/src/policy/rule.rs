@@ -19,6 +19,8 @@ pub(super) struct Rule {
     pub(super) matcher: Matcher,
     pub(super) action: Action,
     pub(super) observe: bool,
+    /// What it masks may be put back where the person reads it.
+    pub(super) reversible: bool,
     /// Whose votes it needs; only for rules that require approval.
     pub(super) requirement: Option<Requirement>,
     pub(super) message: String,

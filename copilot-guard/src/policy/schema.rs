@@ -131,6 +131,10 @@ fn rule() -> Schema {
             "observe",
             Schema::flag("Record what it would do, and do nothing."),
         )
+        .key(
+            "reversible",
+            Schema::flag("Put what it masks back where the answer is prose for the person who sent it."),
+        )
 }
 
 fn conditions() -> Schema {

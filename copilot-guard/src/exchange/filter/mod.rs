@@ -1,7 +1,11 @@
-//! What of the prose of an answer no pattern finds: links, and commands in code blocks. Used where rules ask for it.
+//! What of the prose of an answer no pattern finds: links, and commands in code blocks; and the marks that are taken back in
+//! it. Used where rules ask for it.
 
 mod code;
 mod links;
+mod prose;
+mod restore;
 
 pub(super) use code::Code;
 pub(super) use links::Links;
+pub(super) use restore::Restore;

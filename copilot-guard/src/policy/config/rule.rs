@@ -28,6 +28,8 @@ pub(in crate::policy) struct RuleConfig {
     pub(in crate::policy) observe: bool,
     /// Where that is said, else where the rule begins.
     pub(in crate::policy) observe_at: At,
+    /// What it masks may be put back where the person reads it.
+    pub(in crate::policy) reversible: Option<Located<bool>>,
 }
 
 /// `approvals = { any = [ … ] }`.
@@ -96,6 +98,7 @@ pub(super) fn read(problems: &Problems, mut table: Table<'_>) -> Option<RuleConf
     let severity = table.take("severity").and_then(|v| v.one_of(SEVERITIES));
     let tags = table.take("tags").and_then(Value::strings).unwrap_or_default();
     let observe = table.take("observe").and_then(Value::boolean);
+    let reversible = table.take("reversible").and_then(Value::boolean);
     table.finish();
     Some(RuleConfig {
         id: id?,
@@ -112,6 +115,7 @@ pub(super) fn read(problems: &Problems, mut table: Table<'_>) -> Option<RuleConf
         tags: tags.into_iter().map(|t| t.value).collect(),
         observe_at: observe.as_ref().map_or(at.clone(), |o| o.at.clone()),
         observe: observe.is_some_and(|o| o.value),
+        reversible,
         at,
     })
 }

@@ -53,7 +53,7 @@ pub(super) fn compile(
             "choose another name",
         );
     }
-    places::check(problems, config);
+    places::check(problems, kinds.set.marks(), config);
     let requirement = match &config.approvals {
         Some(approvals) => Some(approvals::alternatives(problems, approvals)),
         None => (config.action.value == Action::RequireApproval).then(|| any_one(&options.reviewer_groups)),
@@ -65,6 +65,10 @@ pub(super) fn compile(
         matcher: conditions::compile(problems, kinds, config),
         action: config.action.value,
         observe: config.observe,
+        reversible: config
+            .reversible
+            .as_ref()
+            .is_some_and(|reversible| reversible.value),
         requirement,
         message: message(config),
         severity: config.severity.as_ref().map(|s| s.value.to_owned()),

@@ -1,14 +1,16 @@
 //! Which conditions and actions can hold where. What can never hold, or never act, is a problem.
 
 use crate::decision::{Action, Stage};
+use crate::detect::MarkFormat;
 use crate::policy::config::{Key, RuleConfig};
 use crate::policy::reader::{At, Problems};
 
 /// Checks a rule's conditions and action against its stage.
-pub(super) fn check(problems: &Problems, config: &RuleConfig) {
+pub(super) fn check(problems: &Problems, marks: &MarkFormat, config: &RuleConfig) {
     check_keys(problems, config);
     check_companions(problems, config);
     check_action(problems, config);
+    check_reversible(problems, marks, config);
     if let Some(approvals) = config
         .approvals
         .as_ref()
@@ -124,6 +126,38 @@ fn check_companions(problems: &Problems, config: &RuleConfig) {
             "keep one key of `match`, or make two rules",
         );
     }
+}
+
+/// Put back is what the person sent: a whole secret, in the open, that was masked on its way up.
+fn check_reversible(problems: &Problems, marks: &MarkFormat, config: &RuleConfig) {
+    let Some(reversible) = config.reversible.as_ref().filter(|reversible| reversible.value) else {
+        return;
+    };
+    let goes_up = matches!(config.on.value, Stage::Prompt | Stage::ToolResult);
+    let (why, mend) = if !goes_up {
+        (
+            "what comes down was never the person's",
+            "write `on = \"prompt\"` or `on = \"tool_result\"`, or leave `reversible` out",
+        )
+    } else if config.action.value != Action::Mask || config.observe {
+        (
+            "only what is masked can be put back",
+            "write `action = \"mask\"`, or leave `reversible` out",
+        )
+    } else if config.matches.secrets.is_none() || config.matches.encoded.is_some() {
+        (
+            "only whole secrets that stand in the open can be put back",
+            "name their kinds in `secrets`, without `encoded`",
+        )
+    } else if !marks.shows_tags() {
+        (
+            "marks show no tag here, by which one is told from another",
+            "write `{tag}` into `tagged` of `[marks]`",
+        )
+    } else {
+        return;
+    };
+    problems.add(&reversible.at, "`reversible` has no effect here", why, mend);
 }
 
 fn check_action(problems: &Problems, config: &RuleConfig) {
