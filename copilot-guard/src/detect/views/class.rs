@@ -4,7 +4,7 @@
 pub(super) const LOWER: u8 = 1;
 pub(super) const UPPER: u8 = 2;
 pub(super) const DIGIT: u8 = 4;
-/// Space and control characters.
+/// Space, tabulators, ends of lines and pages.
 pub(super) const BLANK: u8 = 8;
 /// Punctuation that ordinary words stand in: it begins and ends them.
 pub(super) const AROUND: u8 = 16;
@@ -29,7 +29,9 @@ const fn classes() -> [u8; 256] {
             b'0'..=b'9' => DIGIT,
             // It may be dropped, and then joins what it stood between.
             b'\r' => 0,
-            0..=b' ' => BLANK,
+            b'\t' | b'\n' | 0x0B | 0x0C | b' ' => BLANK,
+            // Nobody sees them.
+            0..=0x1F | 0x7F => ESCAPE,
             b'%' | b'\\' | b'&' => ESCAPE,
             b'"' | b'\'' | b'`' => QUOTE | AROUND,
             b'.' | b',' | b';' | b':' | b'!' | b'?' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'*'

@@ -5,16 +5,16 @@
 
 use std::io::Read as _;
 
+use super::mail;
 use super::mapped::Mapped;
+use super::numbers::{self, SHORTEST, Stretch, hex_value};
 
-/// Shortest text that is worth a look.
-const SHORTEST: usize = 12;
 /// Shortest runs of base64 and base32 that can hold it, and of hexadecimal.
 const SHORTEST_BASE64: usize = 16;
 const SHORTEST_BASE32: usize = 20;
 const SHORTEST_HEX: usize = 24;
-/// Shortest list of numbers.
-const SHORTEST_LIST: usize = 10;
+/// Shortest run of noughts and ones.
+const SHORTEST_BINARY: usize = 96;
 /// Most that is inflated.
 const MOST_INFLATED: u64 = 64 << 10;
 
@@ -33,8 +33,9 @@ pub(super) fn decode(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
             dense(text, &run.places, found);
         }
     }
-    lists(text, found);
-    ascii85(text, found);
+    numbers::lists(text, found);
+    numbers::dump(text, found);
+    mail::uuencoded(text, found);
 }
 
 /// A digit of base64, either alphabet (RFC 4648, sections 4 and 5).
@@ -54,6 +55,12 @@ fn run(text: &Mapped, start: usize) -> Run {
     let bytes = text.text.as_slice();
     let mut places = Vec::new();
     let (mut at, mut line) = (start, 0);
+    // Of prose the last word of a line is no line of base64, a short line by itself may be one.
+    let is_line = start == 0
+        || bytes
+            .get(start - 1)
+            .is_some_and(|b| matches!(b, b'\n' | b' ' | b'\t'));
+    let least = if is_line { 8 } else { 16 };
     loop {
         match bytes.get(at) {
             Some(b) if is_digit(*b) => {
@@ -61,7 +68,7 @@ fn run(text: &Mapped, start: usize) -> Run {
                 line += 1;
                 at += 1;
             }
-            Some(b'\n' | b'\r' | b'\\' | b'"') if line >= 16 => match next_line(bytes, at) {
+            Some(b'\n' | b'\r' | b'\\' | b'"') if line >= least => match next_line(bytes, at) {
                 Some(next) => {
                     at = next;
                     line = 0;
@@ -78,9 +85,16 @@ fn next_line(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
     let rest = rest.get(..24).unwrap_or(rest);
     let mut broken = false;
+    let mut skip = 0;
     for (n, byte) in rest.iter().enumerate() {
+        if n < skip {
+            continue;
+        }
         match byte {
-            b'\n' | b'\r' => broken = true,
+            b'\n' | b'\r' => {
+                broken = true;
+                skip = n + 1 + line_mark(rest.get(n + 1..).unwrap_or_default());
+            }
             // `\n` within a literal.
             b'\\' if matches!(rest.get(n + 1), Some(b'n' | b'r' | b'\n')) => broken = true,
             b'n' | b'r' if n > 0 && rest.get(n - 1) == Some(&b'\\') => {}
@@ -90,6 +104,16 @@ fn next_line(bytes: &[u8], at: usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// The length of what numbers a line, or makes it a comment: `12: `, `// `.
+fn line_mark(line: &[u8]) -> usize {
+    let digits = line.iter().take(3).take_while(|b| b.is_ascii_digit()).count();
+    match line.get(digits..) {
+        Some([b':' | b'.' | b')' | b'|', b' ', ..]) if digits > 0 => digits + 2,
+        Some([b'/', b'/', b' ', ..] | [b'-', b'-', b' ', ..]) if digits == 0 => 3,
+        _ => 0,
+    }
 }
 
 fn dense(text: &Mapped, places: &[usize], found: &mut dyn FnMut(Mapped)) {
@@ -104,9 +128,18 @@ fn dense(text: &Mapped, places: &[usize], found: &mut dyn FnMut(Mapped)) {
         let values = (before..places.len()).map(|n| base64_value(byte_at(n)));
         bits(text, places.get(before..).unwrap_or_default(), values, 6, found);
     }
-    compressed(text, places, found);
+    compressed(text, places, 6, found);
+    let is_binary = |n: &usize| matches!(byte_at(*n), b'0' | b'1');
+    stretches(places.len(), SHORTEST_BINARY, is_binary, |range| {
+        for before in 0..8 {
+            let part = places.get(range.start + before..range.end).unwrap_or_default();
+            let value = |p: &usize| u8::from(text.text.get(*p) == Some(&b'1'));
+            bits(text, part, part.iter().map(value), 1, found);
+        }
+    });
     let hex = |n: &usize| byte_at(*n).is_ascii_hexdigit();
     stretches(places.len(), SHORTEST_HEX, hex, |range| {
+        compressed(text, places.get(range.clone()).unwrap_or_default(), 4, found);
         for before in 0..2 {
             let part = places.get(range.start + before..range.end).unwrap_or_default();
             let value = |p: &usize| hex_value(text.text.get(*p).copied().unwrap_or_default());
@@ -162,13 +195,6 @@ fn base32_value(byte: u8) -> Option<u8> {
     }
 }
 
-fn hex_value(byte: u8) -> u8 {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|d| u8::try_from(d).ok())
-        .unwrap_or_default()
-}
-
 /// Joins digits of so many bits to bytes, and gives the stretches of text among them.
 fn bits(
     text: &Mapped,
@@ -179,6 +205,8 @@ fn bits(
 ) {
     let (mut pool, mut have, mut first) = (0_u32, 0_u32, 0_usize);
     let mut out = Stretch::default();
+    // The same in UTF-16: every other byte is nought.
+    let (mut wide, mut is_odd) = (Stretch::default(), false);
     for (n, (place, value)) in places.iter().zip(values).enumerate() {
         if have == 0 {
             first = n;
@@ -191,68 +219,55 @@ fn bits(
             pool &= (1 << have) - 1;
             let start = places.get(first).copied().unwrap_or(*place);
             out.push(byte, start..place + 1, text, found);
+            match (is_odd, byte) {
+                (true, 0) => is_odd = false,
+                (was_odd, byte) => {
+                    if was_odd {
+                        wide.flush(text, found);
+                    }
+                    wide.push(byte, start..place + 1, text, found);
+                    is_odd = byte != 0;
+                }
+            }
             // What is left of this digit begins the next byte.
             first = n;
         }
     }
     out.flush(text, found);
+    wide.flush(text, found);
 }
 
-/// Decoded bytes, as long as they are text.
-#[derive(Default)]
-struct Stretch(Vec<(u8, std::ops::Range<usize>)>);
-
-impl Stretch {
-    fn push(
-        &mut self,
-        byte: u8,
-        source: std::ops::Range<usize>,
-        text: &Mapped,
-        found: &mut dyn FnMut(Mapped),
-    ) {
-        if matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t') {
-            self.0.push((byte, source));
+/// Base64 or hexadecimal of gzip (RFC 1952) or zlib (RFC 1950): what is inside stands for the whole run.
+fn compressed(text: &Mapped, places: &[usize], width: u32, found: &mut dyn FnMut(Mapped)) {
+    let byte_at = |place: &usize| text.text.get(*place).copied().unwrap_or_default();
+    let value = |byte| {
+        if width == 6 {
+            base64_value(byte)
         } else {
-            self.flush(text, found);
+            hex_value(byte)
         }
-    }
-
-    fn flush(&mut self, text: &Mapped, found: &mut dyn FnMut(Mapped)) {
-        if self.0.len() >= SHORTEST {
-            let mut decoded = Mapped::with_capacity(self.0.len());
-            for (byte, source) in self.0.drain(..) {
-                decoded.push(byte, text, source);
+    };
+    let pack = |places: &[usize]| {
+        let (mut pool, mut have) = (0_u32, 0_u32);
+        let mut packed = Vec::with_capacity(places.len());
+        for place in places {
+            pool = pool << width | u32::from(value(byte_at(place)));
+            have += width;
+            if have >= 8 {
+                have -= 8;
+                packed.push(u8::try_from(pool >> have & 0xFF).unwrap_or_default());
+                pool &= (1 << have) - 1;
             }
-            found(decoded);
         }
-        self.0.clear();
-    }
-}
-
-/// Base64 of gzip (RFC 1952) or zlib (RFC 1950): what is inside stands for the whole run.
-fn compressed(text: &Mapped, places: &[usize], found: &mut dyn FnMut(Mapped)) {
-    let head: Vec<u8> = places
-        .iter()
-        .take(4)
-        .filter_map(|p| text.text.get(*p))
-        .copied()
-        .collect();
-    let is_gzip = head.starts_with(b"H4sI");
-    let is_zlib = matches!(head.as_slice(), [b'e', b'J' | b'N' | b'A' | b'F', ..]);
+        packed
+    };
+    let head = pack(places.get(..4).unwrap_or_default());
+    let is_gzip = head.starts_with(&[0x1F, 0x8B]);
+    let is_zlib = matches!(head.as_slice(), [0x78, 0x01 | 0x5E | 0x9C | 0xDA, ..]);
     if !is_gzip && !is_zlib {
         return;
     }
-    let (mut pool, mut have) = (0_u32, 0_u32);
-    let mut packed = Vec::with_capacity(places.len());
-    for place in places {
-        pool = pool << 6 | u32::from(base64_value(text.text.get(*place).copied().unwrap_or_default()));
-        have += 6;
-        if have >= 8 {
-            have -= 8;
-            packed.push(u8::try_from(pool >> have & 0xFF).unwrap_or_default());
-            pool &= (1 << have) - 1;
-        }
-    }
+    let packed = pack(places);
     let mut plain = Vec::new();
     // What came out before an error counts: a run may be cut.
     let _ = if is_gzip {
@@ -273,128 +288,6 @@ fn compressed(text: &Mapped, places: &[usize], found: &mut dyn FnMut(Mapped)) {
         }
         found(whole);
     }
-}
-
-/// What makes a character of a number.
-const CALLS: &[&[u8]] = &[b"chr", b"char", b"fromcharcode", b"rune", b"unichr", b"chrw"];
-
-/// Lists of numbers that are bytes: `65, 75, 73`, `0x41 0x4b`, `41:4b:49`, `101 113`, `01000001 01001011`.
-fn lists(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
-    let bytes = text.text.as_slice();
-    let mut numbers: Vec<(std::ops::Range<usize>, std::ops::Range<usize>)> = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        let Some(number) = number(bytes, at) else {
-            let rest = bytes.get(at..).unwrap_or_default();
-            let word = rest.iter().take_while(|b| b.is_ascii_alphanumeric()).count();
-            if word > 0 {
-                if !CALLS
-                    .iter()
-                    .any(|call| rest.get(..word).is_some_and(|w| w.eq_ignore_ascii_case(call)))
-                {
-                    list(text, &numbers, found);
-                    numbers.clear();
-                }
-                at += word;
-            } else {
-                at += 1;
-            }
-            continue;
-        };
-        let (whole, digits) = number;
-        if numbers
-            .last()
-            .is_some_and(|(last, _)| whole.start - last.end > 12)
-        {
-            list(text, &numbers, found);
-            numbers.clear();
-        }
-        at = whole.end;
-        numbers.push((whole, digits));
-    }
-    list(text, &numbers, found);
-}
-
-/// A number of at most eight digits that begins here: all of it, and its digits.
-fn number(bytes: &[u8], at: usize) -> Option<(std::ops::Range<usize>, std::ops::Range<usize>)> {
-    let rest = bytes.get(at..)?;
-    let word = rest
-        .iter()
-        .take(12)
-        .take_while(|b| b.is_ascii_alphanumeric())
-        .count();
-    let prefix = match rest {
-        [b'0', b'x' | b'X' | b'b' | b'B' | b'o', ..] if word > 2 => 2,
-        [b'x' | b'u', ..] if word > 1 => 1,
-        _ => 0,
-    };
-    let digits = at + prefix..at + word;
-    let length = digits.len();
-    let all_hex = bytes.get(digits.clone())?.iter().all(u8::is_ascii_hexdigit);
-    (all_hex && (1..=8).contains(&length)).then_some((at..at + word, digits))
-}
-
-fn list(
-    text: &Mapped,
-    numbers: &[(std::ops::Range<usize>, std::ops::Range<usize>)],
-    found: &mut dyn FnMut(Mapped),
-) {
-    if numbers.len() < SHORTEST_LIST {
-        return;
-    }
-    let read = |radix: u32, least: usize, most: usize| {
-        let mut out = Stretch::default();
-        let mut texts = Vec::new();
-        for (whole, digits) in numbers {
-            let digits = text.text.get(digits.clone()).unwrap_or_default();
-            let value = std::str::from_utf8(digits)
-                .ok()
-                .filter(|d| (least..=most).contains(&d.len()))
-                .and_then(|d| u32::from_str_radix(d, radix).ok())
-                .and_then(|v| u8::try_from(v).ok());
-            // A number that is none of these ends the text.
-            out.push(value.unwrap_or_default(), whole.clone(), text, &mut |m| {
-                texts.push(m)
-            });
-        }
-        out.flush(text, &mut |m| texts.push(m));
-        texts
-    };
-    for (radix, least, most) in [(16, 2, 2), (10, 2, 3), (8, 2, 3), (2, 7, 8), (16, 4, 4)] {
-        read(radix, least, most).into_iter().for_each(&mut *found);
-    }
-}
-
-/// Adobe's ascii85, which says where it begins and ends: `<~…~>`.
-fn ascii85(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
-    let bytes = text.text.as_slice();
-    let Some(start) = memchr::memmem::find(bytes, b"<~") else {
-        return;
-    };
-    let inner = bytes.get(start + 2..).unwrap_or_default();
-    let Some(length) = memchr::memmem::find(inner, b"~>") else {
-        return;
-    };
-    let source = start..start + length + 4;
-    let digits: Vec<u8> = inner
-        .iter()
-        .take(length)
-        .copied()
-        .filter(|b| (b'!'..=b'u').contains(b))
-        .collect();
-    let mut out = Stretch::default();
-    for group in digits.chunks(5) {
-        let mut padded = [b'u'; 5];
-        for (to, from) in padded.iter_mut().zip(group) {
-            *to = *from;
-        }
-        let value = padded.iter().fold(0_u64, |v, d| v * 85 + u64::from(d - b'!'));
-        let value = u32::try_from(value).unwrap_or_default().to_be_bytes();
-        for byte in value.into_iter().take(group.len().saturating_sub(1)) {
-            out.push(byte, source.clone(), text, found);
-        }
-    }
-    out.flush(text, found);
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
-//! Escapes of programming languages, addresses, HTML and mail, undone; and markup that stands within words, taken out.
+//! Escapes of programming languages, addresses, HTML, terminals and mail, undone.
 
 use super::mapped::Mapped;
 
-/// The text without escapes; `None` when it has none. `%41`, `\x41`, `\u0041`, `\u{41}`, `\U00000041`, `\101`, `&#65;`,
-/// `&#x41;`, some named entities, `=41` and soft line breaks of quoted-printable, and a backslash before punctuation.
+/// The text without escapes; `None` when it has none. `%41`, `\x41`, `\x{41}`, `\u0041`, `\u{41}`, `\U00000041`, `\101`,
+/// `\000041` (CSS), `\N{DIGIT ONE}`, `&#65;`, `&#x41;`, some named entities, `=41` and soft line breaks of quoted-printable,
+/// a backslash before punctuation, colours and control characters of terminals, and what stands for an argument (`%s`).
 pub(super) fn unescape(text: &Mapped) -> Option<Mapped> {
     let bytes = text.text.as_slice();
-    memchr::memchr3(b'%', b'\\', b'&', bytes).or_else(|| memchr::memchr2(b'=', b'\r', bytes))?;
+    next_introducer(bytes)?;
     let printable = is_quoted_printable(bytes);
     let mut out = Mapped::with_capacity(text.len());
     let (mut at, mut done) = (0, 0);
@@ -35,7 +36,12 @@ pub(super) fn unescape(text: &Mapped) -> Option<Mapped> {
 fn next_introducer(bytes: &[u8]) -> Option<usize> {
     bytes
         .iter()
-        .position(|b| matches!(b, b'%' | b'\\' | b'&' | b'=' | b'\r'))
+        .position(|b| matches!(b, b'%' | b'\\' | b'&' | b'=' | b'`') || is_unseen(*b))
+}
+
+/// A control character that draws nothing, and a carriage return.
+const fn is_unseen(byte: u8) -> bool {
+    matches!(byte, 0..=0x08 | 0x0D..=0x1F | 0x7F)
 }
 
 /// Base64 padding and assignments look like an escape of quoted-printable: one alone is none.
@@ -50,22 +56,42 @@ fn is_quoted_printable(bytes: &[u8]) -> bool {
 /// The escape that begins here: what it stands for (nothing, for what joins), and its length.
 fn read(rest: &[u8], printable: bool) -> Option<(Option<char>, usize)> {
     match rest {
+        [b'%', b's' | b'v', ..] => Some((None, 2)),
         [b'%', a, b, ..] => Some((Some(ascii(hex2(*a, *b)?)?), 3)),
         [b'=', b'\n', ..] => Some((None, 2)),
         [b'=', b'\r', b'\n', ..] => Some((None, 3)),
         // Some clients drop a carriage return that stands alone.
         [b'\r', c, ..] if *c != b'\n' => Some((None, 1)),
+        [b'\r', ..] => None,
+        // A control sequence (ECMA-48): parameters, and the letter that ends it.
+        [0x1B, b'[', more @ ..] => {
+            let end = more.iter().take(16).position(u8::is_ascii_alphabetic)?;
+            Some((None, end + 3))
+        }
+        [unseen, ..] if is_unseen(*unseen) => Some((None, 1)),
         [b'=', a, b, ..] if printable => {
             let byte = hex2(*a, *b).filter(|_| !a.is_ascii_lowercase() && !b.is_ascii_lowercase())?;
             byte.is_ascii_graphic().then_some((Some(char::from(byte)), 3))
         }
-        [b'\\', b'x' | b'X', a, b, ..] => Some((Some(ascii(hex2(*a, *b)?)?), 4)),
-        [b'\\', b'u', b'{', more @ ..] => {
+        // PowerShell has a backtick.
+        [b'\\' | b'`', b'u' | b'x', b'{', more @ ..] => {
             let end = more.iter().take(8).position(|b| *b == b'}')?;
             Some((Some(code(more.get(..end)?, 16)?), 4 + end))
         }
-        [b'\\', b'u', more @ ..] => Some((Some(code(more.get(..4)?, 16)?), 6)),
+        [b'`', ..] => None,
+        [b'\\', b'N', b'{', more @ ..] => {
+            let end = more.iter().take(32).position(|b| *b == b'}')?;
+            Some((Some(named(more.get(..end)?)?), 4 + end))
+        }
+        [b'\\', b'x' | b'X', a, b, ..] => Some((Some(ascii(hex2(*a, *b)?)?), 4)),
+        // Java takes any number of them.
+        [b'\\', b'u', more @ ..] => {
+            let repeats = more.iter().take(8).take_while(|b| **b == b'u').count();
+            let digits = more.get(repeats..repeats + 4)?;
+            Some((Some(code(digits, 16)?), 6 + repeats))
+        }
         [b'\\', b'U', more @ ..] => Some((Some(code(more.get(..8)?, 16)?), 10)),
+        [b'\\', b'0', b'0', b'0', b'0', a, b, ..] => Some((Some(ascii(hex2(*a, *b)?)?), 7)),
         [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7', ..] => {
             let value = u32::from(a - b'0') * 64 + u32::from(b - b'0') * 8 + u32::from(c - b'0');
             Some((char::from_u32(value), 4))
@@ -84,6 +110,12 @@ fn read(rest: &[u8], printable: bool) -> Option<(Option<char>, usize)> {
         [b'&', more @ ..] => {
             let end = more.iter().take(16).position(|b| *b == b';')?;
             let name = more.get(..end)?;
+            // Letters drawn in another way.
+            if let [letter, b'o', b'p', b'f'] | [letter, b's', b'c', b'r'] | [letter, b'f', b'r'] = name
+                && letter.is_ascii_alphabetic()
+            {
+                return Some((Some(char::from(*letter)), end + 2));
+            }
             let (_, to) = ENTITIES.iter().find(|(known, _)| known.as_bytes() == name)?;
             Some((*to, end + 2))
         }
@@ -104,6 +136,32 @@ fn code(digits: &[u8], radix: u32) -> Option<char> {
     let text = std::str::from_utf8(digits).ok()?;
     let is_plain = !text.is_empty() && text.chars().all(|c| c.is_digit(radix));
     char::from_u32(u32::from_str_radix(text, radix).ok().filter(|_| is_plain)?)
+}
+
+/// The Unicode names of letters, digits and some signs.
+fn named(name: &[u8]) -> Option<char> {
+    const DIGITS: [&[u8]; 10] = [
+        b"ZERO", b"ONE", b"TWO", b"THREE", b"FOUR", b"FIVE", b"SIX", b"SEVEN", b"EIGHT", b"NINE",
+    ];
+    if let Some([letter @ b'A'..=b'Z']) = name.strip_prefix(b"LATIN CAPITAL LETTER ") {
+        return Some(char::from(*letter));
+    }
+    if let Some([letter @ b'A'..=b'Z']) = name.strip_prefix(b"LATIN SMALL LETTER ") {
+        return Some(char::from(letter.to_ascii_lowercase()));
+    }
+    if let Some(digit) = name.strip_prefix(b"DIGIT ") {
+        let value = DIGITS.iter().position(|known| *known == digit)?;
+        return char::from_digit(u32::try_from(value).ok()?, 10);
+    }
+    match name {
+        b"LOW LINE" => Some('_'),
+        b"HYPHEN-MINUS" => Some('-'),
+        b"FULL STOP" => Some('.'),
+        b"SOLIDUS" => Some('/'),
+        b"COLON" => Some(':'),
+        b"COMMERCIAL AT" => Some('@'),
+        _ => None,
+    }
 }
 
 fn ascii(byte: u8) -> Option<char> {
@@ -148,107 +206,6 @@ const ENTITIES: &[(&str, Option<char>)] = &[
     ("NoBreak", None),
 ];
 
-/// Longest tag or comment that is taken out.
-const LONGEST_TAG: usize = 512;
-
-/// The text without tags, comments and emphasis; `None` when it has none.
-pub(super) fn strip_markup(text: &Mapped) -> Option<Mapped> {
-    let bytes = text.text.as_slice();
-    let is_mark = |b: &u8| matches!(b, b'<' | b'*' | b'`' | b'~');
-    bytes.iter().position(is_mark)?;
-    let mut out = Mapped::with_capacity(text.len());
-    let (mut at, mut done) = (0, 0);
-    while let Some(found) = bytes.get(at..).and_then(|rest| rest.iter().position(is_mark)) {
-        let start = at + found;
-        let rest = bytes.get(start..).unwrap_or_default();
-        let length = match rest {
-            [b'<', b'!', b'-', b'-', ..] => memchr::memmem::find(within(rest), b"-->").map(|n| n + 3),
-            [b'<', c, ..] if c.is_ascii_alphabetic() || *c == b'/' => {
-                memchr::memchr(b'>', within(rest)).map(|n| n + 1)
-            }
-            [b'<', ..] => None,
-            [b'_', b'_', ..] | [b'~', b'~', ..] => Some(2),
-            [b'~', ..] => None,
-            _ => Some(1),
-        };
-        match length {
-            Some(length) => {
-                out.copy(text, done..start);
-                at = start + length;
-                done = at;
-            }
-            None => at = start + 1,
-        }
-    }
-    if done == 0 {
-        return None;
-    }
-    out.copy(text, done..bytes.len());
-    Some(out)
-}
-
-fn within(rest: &[u8]) -> &[u8] {
-    rest.get(..LONGEST_TAG).unwrap_or(rest)
-}
-
-/// The text with string literals joined that a program would join; `None` when there are none.
-/// `'a' + 'b'`, `"a" "b"`, `"a", "b"`, `"a" . "b"`, `"a" .. "b"`, `"a" & "b"`, `"a" || "b"`, and over lines.
-pub(super) fn join_literals(text: &Mapped) -> Option<Mapped> {
-    let bytes = text.text.as_slice();
-    memchr::memchr3(b'"', b'\'', b'`', bytes)?;
-    let mut out = Mapped::with_capacity(text.len());
-    let (mut at, mut done) = (0, 0);
-    while let Some(found) = bytes
-        .get(at..)
-        .and_then(|rest| memchr::memchr3(b'"', b'\'', b'`', rest))
-    {
-        let start = at + found;
-        match bytes.get(start + 1..).and_then(joint) {
-            Some(length) => {
-                out.copy(text, done..start);
-                at = start + 1 + length;
-                done = at;
-            }
-            None => at = start + 1,
-        }
-    }
-    if done == 0 {
-        return None;
-    }
-    out.copy(text, done..bytes.len());
-    Some(out)
-}
-
-/// What joins as an operator does.
-const CALLS: &[&[u8]] = &[b"append(", b"concat(", b"push_str(", b"push(", b"add(", b"write("];
-
-/// What stands behind a closing quote up to and with the next opening one, when it joins the two.
-fn joint(rest: &[u8]) -> Option<usize> {
-    let rest = rest.get(..64).unwrap_or(rest);
-    let mut at = 0;
-    let mut operators = 0;
-    while let Some(byte) = rest.get(at) {
-        match byte {
-            b'"' | b'\'' | b'`' => return Some(at + 1),
-            b' ' | b'\t' | b'\n' | b'\r' | b'\\' | b'(' | b')' | b'[' | b']' | b'$' => at += 1,
-            b'+' | b'.' | b',' | b'&' | b'|' | b'<' | b'~' | b';' if operators < 2 => {
-                operators += 1;
-                at += 1;
-            }
-            // Prefixes of Python's, Rust's and C++'s literals.
-            b'f' | b'r' | b'b' | b'u' | b'L' if matches!(rest.get(at + 1), Some(b'"' | b'\'')) => at += 1,
-            _ => match CALLS
-                .iter()
-                .find(|call| rest.get(at..).is_some_and(|r| r.starts_with(call)))
-            {
-                Some(call) if operators > 0 => at += call.len(),
-                _ => return None,
-            },
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -266,6 +223,13 @@ mod tests {
             (r"\101\113", Some("AK")),
             ("&#65;&#x4b;&lowbar;", Some("AK_")),
             ("=41=4B=49=\nA", Some("AKIA")),
+            (r"\x{41}`u{4b}\uuu0049\000041", Some("AKIA")),
+            (
+                r"\N{LATIN CAPITAL LETTER A}\N{LATIN SMALL LETTER K}\N{DIGIT TWO}",
+                Some("Ak2"),
+            ),
+            ("&Aopf;&kscr;&Ifr;", Some("AkI")),
+            ("A\u{1b}[1;32mK\u{1b}[0m\u{1}I", Some("AKI")),
             (r"ghp\_x", Some("ghp_x")),
             ("a%zz &unknown; 100% =", None),
             ("key=AKIA", None),
@@ -273,38 +237,6 @@ mod tests {
         ] {
             let found = text_of(unescape(&Mapped::identity(text.as_bytes())));
             assert_eq!(found.as_deref(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn markup_is_taken_out() {
-        for (text, expected) in [
-            ("A**K**I", Some("AKI")),
-            ("A<b>K</b><!-- x -->I", Some("AKI")),
-            ("a < b", None),
-            ("plain", None),
-        ] {
-            let found = text_of(strip_markup(&Mapped::identity(text.as_bytes())));
-            assert_eq!(found.as_deref(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn literals_are_joined() {
-        for (text, expected) in [
-            ("'AK' + 'IA'", Some("'AKIA'")),
-            ("\"AK\"\n  \"IA\"", Some("\"AKIA\"")),
-            ("[\"AK\",\"IA\"].join(\"\")", Some("[\"AKIA.join(")),
-            ("f(\"AK\" + name)", None),
-        ] {
-            let found = text_of(join_literals(&Mapped::identity(text.as_bytes())));
-            match expected {
-                Some(expected) => assert!(
-                    found.is_some_and(|f| f.contains(expected.trim_end_matches(".join("))),
-                    "{text}"
-                ),
-                None => assert_eq!(found, None, "{text}"),
-            }
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::mapped::Mapped;
-use super::{decode, escape, fold, spaced};
+use super::{decode, escape, fold, literals, mail, markup, spaced};
 use crate::detect::rule::{RuleIndex, RuleMask};
 use crate::detect::scan::ScanOptions;
 use crate::detect::set::RuleSet;
@@ -13,6 +13,9 @@ const DEEPEST: u8 = 2;
 /// Most bytes of views for each byte of text, and for short texts.
 const MOST_TIMES: usize = 64;
 const MOST_AT_LEAST: usize = 64 << 10;
+/// Most places within a decoded text that are tried as its beginning, and how far is looked from each.
+const MOST_SEAMS: usize = 24;
+const LONGEST_GLUED: usize = 512;
 /// How far before a secret a disguise still counts as its own: in the name of the field that it stands in.
 const CONTEXT: usize = 64;
 
@@ -41,7 +44,8 @@ impl Finder {
         // A tag says that two tokens are the same; of what is disguised, no such thing is said.
         options.tags = None;
         Self {
-            anchored: rules.narrowed(mask, |info| info.tagged),
+            // A JSON web token begins like no other text does.
+            anchored: rules.narrowed(mask, |info| info.tagged || info.id == "jwt"),
             rules: rules.clone(),
             all: mask.clone(),
             options,
@@ -75,10 +79,15 @@ impl Search<'_> {
         if is_new {
             self.scan(&text, false);
             // What a text was glued to before it was encoded does not save it.
-            for glued in 1..=3.min(text.len()) {
-                self.scan(&text.part(glued..text.len()), true);
+            for glued in (1..=3.min(text.len())).chain(seams(&text.text)) {
+                let end = text.len().min(glued + LONGEST_GLUED);
+                let part = text.part(glued..end);
+                // An address says what it is.
+                let head = part.text.get(..24).unwrap_or(&part.text);
+                self.scan(&part, memchr::memmem::find(head, b"://").is_none());
             }
         }
+        let untouched = memchr::memchr(b'\\', &text.text).map(|_| text.clone());
         let original = fold::has_tags(&text).then(|| text.clone());
         let text = self.step(fold::fold(&text), text);
         let text = self.step(escape::unescape(&text), text);
@@ -88,25 +97,45 @@ impl Search<'_> {
         if let Some(spelled) = original.as_ref().and_then(fold::spelled_in_tags) {
             self.scan(&spelled, false);
         }
-        let joined = escape::join_literals(&text);
-        let stripped = escape::strip_markup(joined.as_ref().unwrap_or(&text));
+        if depth > 0 {
+            // Its signs look like escapes.
+            let mut inner = Vec::new();
+            mail::ascii85(untouched.as_ref().unwrap_or(&text), &mut |m| inner.push(m));
+            inner
+                .into_iter()
+                .for_each(|m| self.explore(m, hints, depth - 1, true));
+        }
+        let joined = literals::join(&text);
+        let stripped = markup::strip_markup(joined.as_ref().unwrap_or(&text));
         for view in [&joined, &stripped].into_iter().flatten() {
             self.scan(view, false);
         }
+        if let Some(assigned) = literals::join_assigned(&text) {
+            self.scan(&assigned, true);
+        }
         let bare = stripped.or(joined);
         if hints.sparse {
-            for view in [Some(&text), bare.as_ref()].into_iter().flatten() {
+            for view in [untouched.as_ref(), Some(&text), bare.as_ref()]
+                .into_iter()
+                .flatten()
+            {
                 let mut spelled = Vec::new();
                 spaced::join(view, &mut |m| spelled.push(m));
                 for word in spelled {
                     self.scan(&word, true);
+                    // It may be turned about too.
+                    let hints = Hints {
+                        turned: true,
+                        ..hints
+                    };
                     self.dense(&word, hints, depth);
                 }
             }
         }
         self.dense(&text, hints, depth);
         if let Some(bare) = bare {
-            self.dense(&bare, hints, depth);
+            let turned = hints.turned || has_long_word(&bare.text);
+            self.dense(&bare, Hints { turned, ..hints }, depth);
         }
     }
 
@@ -167,6 +196,28 @@ impl Search<'_> {
             }
         }
     }
+}
+
+/// Where in what was decoded a text may begin that is glued to the one before: small letters end, or capitals.
+fn seams(text: &[u8]) -> impl Iterator<Item = usize> {
+    let seam = |(n, pair): (usize, &[u8])| {
+        let is_seam = match pair {
+            [a, b] => {
+                a.is_ascii_lowercase() && b.is_ascii_uppercase()
+                    || a.is_ascii_uppercase() && b.is_ascii_lowercase()
+                    || a.is_ascii_digit() && b.is_ascii_alphabetic()
+            }
+            _ => false,
+        };
+        is_seam.then_some(n + 1)
+    };
+    text.windows(2).enumerate().filter_map(seam).take(MOST_SEAMS)
+}
+
+/// Whether there is a run that is long enough to be a token read backwards.
+fn has_long_word(text: &[u8]) -> bool {
+    text.split(|b| !b.is_ascii_alphanumeric())
+        .any(|word| word.len() >= 16)
 }
 
 fn rot13(byte: u8) -> u8 {

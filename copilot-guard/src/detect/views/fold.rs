@@ -79,7 +79,10 @@ const fn is_lookalike_block(code: u32) -> bool {
 const fn is_ignorable(code: u32) -> bool {
     matches!(
         code,
-        0xAD | 0x34F
+        // The first are control characters (C1).
+        0x80..=0x9F
+            | 0xAD
+            | 0x34F
             | 0x61C
             | 0x115F..=0x1160
             | 0x17B4..=0x17B5
@@ -130,22 +133,25 @@ pub(super) fn fold(text: &Mapped) -> Option<Mapped> {
     changed.then_some(out)
 }
 
-/// Whether a text may be spelled in tag characters (U+E0020 to U+E007E, each for an ASCII one).
+/// Whether a text may be spelled in tag characters (U+E0020 to U+E007E, each for an ASCII one), or in variation selectors
+/// (U+E0100 and on, each for a byte from 16).
 pub(super) fn has_tags(text: &Mapped) -> bool {
     memchr::memmem::find(&text.text, b"\xF3\xA0").is_some()
 }
 
-/// What tag characters spell; `None` when there are none.
+/// What tag characters or variation selectors spell; `None` when there are none.
 pub(super) fn spelled_in_tags(text: &Mapped) -> Option<Mapped> {
     let mut out = Mapped::default();
     let mut at = 0;
     for chunk in text.text.utf8_chunks() {
         for c in chunk.valid().chars() {
             let end = at + c.len_utf8();
-            if let Some(byte @ 0x20..=0x7E) = u32::from(c)
-                .checked_sub(0xE0000)
-                .and_then(|n| u8::try_from(n).ok())
-            {
+            let byte = match u32::from(c) {
+                code @ 0xE0020..=0xE007E => code - 0xE0000,
+                code @ 0xE0100..=0xE01EF => code - 0xE0100 + 16,
+                _ => 0,
+            };
+            if let Ok(byte @ 0x20..=0x7E) = u8::try_from(byte) {
                 out.push(byte, text, at..end);
             }
             at = end;

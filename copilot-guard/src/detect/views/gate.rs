@@ -288,7 +288,7 @@ impl Gate {
                 _ => held.token.folded(length, None),
             }
             if let Some(bond) = held.bond
-                && (!held.token.belongs(bond) || held.token_at > bond.longest())
+                && (!held.token.belongs(bond) || held.token_at > bond.longest(held.counts))
             {
                 // The token begins anew, by itself.
                 let mut again = std::mem::take(&mut self.again);
@@ -369,7 +369,7 @@ impl Gate {
         text.extend_from_slice(&self.context);
         text.extend_from_slice(&held.text);
         let hints = Hints {
-            sparse: held.sparse >= 3 || held.counts.letters * 3 <= held.counts.bytes * 2,
+            sparse: held.sparse >= 3 || held.counts.is_parted(),
             turned: held.counts.longest_word >= 16 || held.counts.longest_dense >= 20,
         };
         let found = self.finder.find(&text, hints).into_iter();

@@ -7,9 +7,11 @@
 //! | view | undoes |
 //! | --- | --- |
 //! | `fold` | characters that are not drawn, combining marks, full width, mathematical, circled, look-alikes of other scripts |
-//! | `escape` | `%41`, `\x41`, `\u0041`, `\101`, `&#65;`, quoted-printable; markup within words; literals that a program joins |
+//! | `escape` | `%41`, `\x41`, `\u0041`, `\101`, `&#65;`, quoted-printable, colours of terminals |
+//! | `markup`, `literals` | markup within words; literals that a program joins |
 //! | `spaced` | one character (or group) at a time, with always the same between them; one on each line; numbered |
-//! | `decode` | base64 and its URL form at each place, base32, hexadecimal, lists of numbers, ascii85, gzip and zlib inside |
+//! | `decode`, `numbers` | base64 and its URL form at each place, base32, hexadecimal, lists of numbers, dumps, gzip and zlib inside |
+//! | `mail` | ascii85, uuencode |
 //! | `find` | the text read backwards, rot13; what was decoded once more |
 //!
 //! What letters are moved about in (spaced, backwards, rot13) is looked at for kinds whose form alone is certain: with a
@@ -24,7 +26,11 @@ mod escape;
 mod find;
 mod fold;
 mod gate;
+mod literals;
+mod mail;
 mod mapped;
+mod markup;
+mod numbers;
 mod screen;
 mod spaced;
 mod token;

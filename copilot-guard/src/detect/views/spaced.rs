@@ -1,4 +1,5 @@
-//! Characters (or groups of them) with always the same between them: `A K I A`, `A-K-I-A`, one on each line, numbered.
+//! Characters (or groups of them) with always the same between them: `A K I A`, `A-K-I-A`, one on each line, numbered; single
+//! ones with anything between them; and short lines, or what short lines end with.
 
 use super::mapped::Mapped;
 
@@ -14,6 +15,139 @@ pub(super) fn join(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
     if let Some(bare) = without_list_marks(text) {
         runs(&bare, found);
     }
+    singles(text, found);
+    lines(text, found);
+}
+
+/// Fewest single characters, with anything between them, that are worth to be joined.
+const FEWEST_SINGLES: usize = 16;
+/// Longest piece between two of them.
+const LONGEST_GAP: usize = 4;
+
+/// Single letters and digits with signs and blanks between them that need not be the same.
+fn singles(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
+    let bytes = text.text.as_slice();
+    let is_word = |b: Option<&u8>| b.is_some_and(|b| b.is_ascii_alphanumeric());
+    let mut out = Mapped::default();
+    let mut last = 0;
+    for at in 0..bytes.len() {
+        if !is_word(bytes.get(at)) {
+            // It may be a part of what is spelled, where signs stand around it.
+            if bytes.get(at) == Some(&b'_') && out.len() > 0 {
+                out.copy(text, at..at + 1);
+                last = at;
+            }
+            continue;
+        }
+        let is_single = !is_word(bytes.get(at + 1)) && (at == 0 || !is_word(bytes.get(at - 1)));
+        if !is_single || at - last > LONGEST_GAP {
+            if out.len() >= FEWEST_SINGLES {
+                found(std::mem::take(&mut out));
+            }
+            out = Mapped::default();
+        }
+        if is_single {
+            out.copy(text, at..at + 1);
+            last = at;
+        }
+    }
+    if out.len() >= FEWEST_SINGLES {
+        found(out);
+    }
+}
+
+/// Longest short line.
+const LONGEST_LINE: usize = 24;
+/// Fewest lines that are worth to be joined.
+const FEWEST_LINES: usize = 3;
+
+/// How many lines at the beginning of a row may be none of it.
+const STARTS: usize = 3;
+
+/// Lines that are short: all of each one after the other, and the last word of each; the words also with blanks between them.
+fn lines(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
+    let bytes = text.text.as_slice();
+    let mut at = 0;
+    let mut block = Block::default();
+    for line in bytes.split(|b| *b == b'\n') {
+        let range = at..at + line.len();
+        at = range.end + 1;
+        let word = last_word(line);
+        if line.len() > LONGEST_LINE || word.is_empty() {
+            block.end(found);
+            continue;
+        }
+        let word = range.start + word.start..range.start + word.end;
+        let is_whole = !line.trim_ascii().contains(&b' ');
+        block.count += 1;
+        block.are_whole &= is_whole;
+        if block.count <= STARTS {
+            block
+                .starts
+                .push((block.whole.len(), block.words.len(), block.apart.len()));
+        }
+        block.whole.copy(text, trimmed(line, range.start));
+        block.words.copy(text, word.clone());
+        block.apart.copy(text, word.clone());
+        // A blank of its own place: nothing is masked for it alone.
+        block.apart.push(b' ', text, word);
+    }
+    block.end(found);
+}
+
+/// Short lines in a row.
+struct Block {
+    count: usize,
+    are_whole: bool,
+    whole: Mapped,
+    words: Mapped,
+    apart: Mapped,
+    /// Where the first lines begin in each of these: the row may begin with one that is none of it.
+    starts: Vec<(usize, usize, usize)>,
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self {
+            count: 0,
+            are_whole: true,
+            whole: Mapped::default(),
+            words: Mapped::default(),
+            apart: Mapped::default(),
+            starts: Vec::new(),
+        }
+    }
+}
+
+impl Block {
+    fn end(&mut self, found: &mut dyn FnMut(Mapped)) {
+        let block = std::mem::take(self);
+        if block.count < FEWEST_LINES || block.words.len() < FEWEST {
+            return;
+        }
+        for (whole, word, apart) in &block.starts {
+            let from = |text: &Mapped, start: usize| text.part(start..text.len());
+            if block.are_whole {
+                found(from(&block.whole, *whole));
+            } else {
+                found(from(&block.words, *word));
+            }
+            found(from(&block.apart, *apart));
+        }
+    }
+}
+
+fn trimmed(line: &[u8], at: usize) -> std::ops::Range<usize> {
+    let start = line.len() - line.trim_ascii_start().len();
+    at + start..at + start + line.trim_ascii().len()
+}
+
+/// The last word of a line, without what stands around it.
+fn last_word(line: &[u8]) -> std::ops::Range<usize> {
+    let is_around = |b: &u8| matches!(b, b' ' | b'\t' | b'\r' | b'|' | b'`' | b'"' | b'\'' | b',' | b';');
+    let end = line.iter().rposition(|b| !is_around(b)).map_or(0, |n| n + 1);
+    let start = line.get(..end).unwrap_or_default().iter().rposition(is_around);
+    start.map_or(0, |n| n + 1)..end
 }
 
 fn runs(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
@@ -28,8 +162,11 @@ fn runs(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
         for with_underscores in [true, false] {
             let (spelled, end) = run(text, at, with_underscores);
             if spelled.len() >= FEWEST {
+                // Two words with something between them are no run: the run may begin at the second.
+                if end - at > 4 * (LONGEST_GROUP + LONGEST_BETWEEN) {
+                    next = next.max(end);
+                }
                 found(spelled);
-                next = next.max(end);
             }
         }
         at = next;
@@ -163,6 +300,17 @@ mod tests {
             chars.join("★"),
             numbered.join("\n"),
             "AKIA-2345-67XY-Z".replace('-', " "),
+            format!("the_key = {}", chars.join("-")),
+            chars
+                .iter()
+                .enumerate()
+                .map(|(n, c)| format!("[{n}] = {c}\n"))
+                .collect(),
+            chars
+                .iter()
+                .enumerate()
+                .map(|(n, c)| format!("{n}. `{c}`\n"))
+                .collect(),
         ] {
             let mut found = Vec::new();
             join(&Mapped::identity(text.as_bytes()), &mut |m| found.push(m.text));
@@ -172,6 +320,22 @@ mod tests {
                 plain
             };
             assert!(found.iter().any(|f| f.starts_with(wanted.as_bytes())), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_may_stand_between_single_ones_and_at_the_ends_of_lines() {
+        for (text, wanted) in [
+            ("A.K,I A Q,W~Q / 5/P/V 3 3/U/H 5,4 N~L", "AKIAQWQ5PV33UH54NL"),
+            ("gl-\nobTFUR\nzI3gOa\nllnQML\nyH", "gl-obTFURzI3gOallnQMLyH"),
+            (
+                "| 1 | 65 |\n| 2 | 75 |\n| 3 | 73 |\n| 4 | 65 |\n| 5 | 50 |\n| 6 | 51 |",
+                "65 75 73 65 50 51 ",
+            ),
+        ] {
+            let mut found = Vec::new();
+            join(&Mapped::identity(text.as_bytes()), &mut |m| found.push(m.text));
+            assert!(found.iter().any(|f| f == wanted.as_bytes()), "{text}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What is known of a piece of text between blanks, as far as it has come; and whether the next one belongs to it.
 
 use super::class::{ALNUM, DIGIT, ESCAPE, LOWER, QUOTE, UPPER, class};
+use super::mail::uu_length;
 
 /// Counts of a token, or of several that belong together.
 #[derive(Debug, Clone, Copy, Default)]
@@ -12,6 +13,8 @@ pub(super) struct Counts {
     pub(super) folded: usize,
     pub(super) escapes: usize,
     pub(super) quotes: usize,
+    /// Tags that have ended.
+    pub(super) tags: usize,
     /// The longest run of letters and digits, and the longest of what base64 is made of.
     pub(super) longest_word: usize,
     pub(super) longest_dense: usize,
@@ -31,6 +34,15 @@ pub(super) struct Token {
     tag: Tag,
     /// It begins like `chr(`: a number within counts as one.
     called: bool,
+    /// A number, and a bracket behind it that ends the list.
+    ends_list: bool,
+    call: Call,
+    /// Digits of hexadecimal so far, and whether something else has come.
+    offset: usize,
+    no_offset: bool,
+    is_something: bool,
+    /// A sign that uuencode does not use.
+    no_uu: bool,
     first: u8,
     last: u8,
 }
@@ -44,6 +56,19 @@ enum Tag {
     Name,
     /// It has ended.
     Closed,
+    /// `<~`, which begins what `~>` ends.
+    Ascii85,
+}
+
+/// How much there is of a call that makes a character of a number: `String.fromCharCode(65)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Call {
+    #[default]
+    Name,
+    Number,
+    Closed,
+    /// It is none.
+    None,
 }
 
 /// How a token that has ended belongs to the next one.
@@ -62,9 +87,20 @@ pub(super) enum Bond {
     Literal {
         /// An operator stood behind it.
         operator: bool,
+        /// Its line has ended: another statement may go on with it.
+        statement: bool,
     },
+    /// The name at the beginning of such a statement.
+    Name,
     /// A line of base64.
     Line,
+    /// A line of uuencode.
+    Uu,
+    /// A line of a dump of bytes, which begins with an offset; and that its line has ended.
+    Dump {
+        /// The next token begins a line.
+        line: bool,
+    },
     /// A tag that is still open.
     Tag,
     /// A soft line break.
@@ -73,8 +109,11 @@ pub(super) enum Bond {
 
 /// Longest piece that counts as short.
 const SHORT: usize = 8;
-/// Shortest line of base64 that may go on in the next one.
+/// Shortest line of base64 that may go on in the next one; a line that is no word may be shorter.
 const LONG_LINE: usize = 16;
+const SHORT_LINE: usize = 8;
+/// Longest call that makes a character of a number.
+const LONGEST_CALL: usize = 32;
 
 impl Token {
     pub(super) const fn is_empty(&self) -> bool {
@@ -89,7 +128,22 @@ impl Token {
             self.first = byte;
         }
         self.counts.bytes += 1;
-        self.last = byte;
+        self.call = match (byte, self.call) {
+            (b'(', Call::Name) if self.counts.letters > 0 => Call::Number,
+            (b'.' | b'_', Call::Name) => Call::Name,
+            (b')', Call::Number) if self.last.is_ascii_digit() => Call::Closed,
+            (b'+' | b',' | b';' | b')' | b'.', Call::Closed) => Call::Closed,
+            (_, call @ (Call::Name | Call::Number)) if class & ALNUM != 0 => call,
+            _ => Call::None,
+        };
+        if byte.is_ascii_hexdigit() && !self.no_offset && self.offset + 1 == self.counts.bytes {
+            self.offset += 1;
+            self.is_something |= byte != b'0';
+        } else {
+            self.no_offset |= byte != b':' || self.offset + 1 != self.counts.bytes;
+        }
+        self.no_uu |= !(b'!'..=b'`').contains(&byte);
+        let before = std::mem::replace(&mut self.last, byte);
         if class & ALNUM != 0 {
             self.letter(byte, class);
             return;
@@ -103,13 +157,20 @@ impl Token {
                 self.counts.quotes += usize::from(class & QUOTE != 0);
             }
         }
+        self.ends_list |= matches!(byte, b')' | b']' | b'}') && self.has_digit && !self.not_number;
         if byte == b'(' && self.begins_like_call() {
             self.called = true;
             self.not_number = false;
         }
         self.tag = match (byte, self.tag) {
+            (b'>', Tag::Ascii85) if before == b'~' => Tag::Closed,
+            (_, Tag::Ascii85) => Tag::Ascii85,
+            (b'~', Tag::Name) if before == b'<' => Tag::Ascii85,
             (b'<', _) => Tag::Name,
-            (b'>', _) => Tag::Closed,
+            (b'>', tag) => {
+                self.counts.tags += usize::from(tag == Tag::Name);
+                Tag::Closed
+            }
             (b'!' | b'-' | b'/', tag) => tag,
             (_, Tag::Name) => Tag::None,
             (_, tag) => tag,
@@ -163,29 +224,69 @@ impl Token {
             quotes,
             ..
         } = self.counts;
+        if let Bond::Dump { .. } = before {
+            return Bond::Dump { line };
+        }
+        // The first offset is nought.
+        if !self.no_offset && matches!(self.offset, 7 | 8) && !line && !self.is_something {
+            return Bond::Dump { line };
+        }
         // A `<` alone compares.
-        if self.tag == Tag::Name && self.last != b'<' || before == Bond::Tag && self.tag != Tag::Closed {
+        if self.tag == Tag::Ascii85
+            || self.tag == Tag::Name && self.last != b'<'
+            || before == Bond::Tag && self.tag != Tag::Closed
+        {
             return Bond::Tag;
         }
-        if line && self.last == b'=' && self.counts.bytes > 1 {
+        if line && matches!(self.last, b'=' | b'\\') && self.counts.bytes > 1 {
             return Bond::Soft;
         }
-        if line && longest_dense >= LONG_LINE && bytes - longest_dense <= 4 {
+        if line
+            && bytes > 12
+            && bytes == 1 + uu_length(self.first)
+            && self.first >= b'!'
+            && self.first <= b'_'
+            && !self.no_uu
+        {
+            return Bond::Uu;
+        }
+        let is_line = longest_dense >= LONG_LINE || longest_dense >= SHORT_LINE && self.not_word;
+        if line && is_line && bytes - longest_dense <= 4 {
             return Bond::Line;
         }
-        if quotes > 0 && letters <= 64 {
+        if before == Bond::Line && !line && letters <= 3 && bytes <= 5 {
+            // What numbers the next line, or makes it a comment.
+            return Bond::Line;
+        }
+        let is_piece = matches!(before, Bond::Sparse { .. }) && letters <= 2 && self.is_short(before);
+        if quotes > 0 && letters <= 64 && !is_piece {
             match self.last {
-                b'"' | b'\'' | b'`' => return Bond::Literal { operator: false },
+                b'"' | b'\'' | b'`' | b';' | b'}' => {
+                    return Bond::Literal {
+                        operator: false,
+                        statement: line || self.last == b';',
+                    };
+                }
                 b'+' | b'.' | b',' | b'&' | b'|' | b'(' | b'[' | b'\\' => {
-                    return Bond::Literal { operator: true };
+                    return Bond::Literal {
+                        operator: true,
+                        statement: false,
+                    };
                 }
                 _ => {}
             }
         }
-        if let Bond::Literal { .. } = before
-            && letters == 0
-        {
-            return Bond::Literal { operator: true };
+        match before {
+            Bond::Literal { .. } | Bond::Name if letters == 0 => {
+                return Bond::Literal {
+                    operator: true,
+                    statement: false,
+                };
+            }
+            Bond::Literal { statement: true, .. } if quotes == 0 && bytes <= LONGEST_CALL => {
+                return Bond::Name;
+            }
+            _ => {}
         }
         if self.is_short(before) {
             return match before {
@@ -208,6 +309,21 @@ impl Token {
         if letters <= 2 {
             return self.counts.bytes <= 16;
         }
+        if self.counts.bytes <= LONGEST_CALL
+            && (self.call == Call::Closed
+                || self.call == Call::Number && matches!(before, Bond::Sparse { .. }))
+        {
+            return true;
+        }
+        if self.ends_list && matches!(before, Bond::Sparse { .. }) && self.counts.bytes <= 64 {
+            return true;
+        }
+        if self.call == Call::Name
+            && matches!(before, Bond::Sparse { count, .. } if count >= 2)
+            && self.counts.bytes <= 24
+        {
+            return true;
+        }
         if letters > SHORT + 2 || self.counts.bytes > 16 {
             return false;
         }
@@ -225,12 +341,18 @@ impl Token {
         match before {
             Bond::None => false,
             Bond::Sparse { .. } => self.is_short(before),
-            Bond::Literal { operator } => match self.first {
+            Bond::Literal { operator, statement } => match self.first {
                 b'"' | b'\'' | b'`' => true,
                 b'f' | b'r' | b'b' | b'u' if operator => self.counts.bytes < 2 || self.counts.quotes > 0,
                 b'+' | b'.' | b',' | b'&' | b'|' | b')' | b']' | b'(' | b'[' | b'\\' | b'~' | b'<' => true,
+                b'-' | b'$' | b'_' | b'a'..=b'z' | b'A'..=b'Z' => {
+                    statement && (self.counts.quotes > 0 || self.counts.bytes <= LONGEST_CALL)
+                }
                 _ => false,
             },
+            Bond::Name => matches!(self.first, b'=' | b'+' | b'.' | b':'),
+            Bond::Dump { line } => !line || !self.no_offset && self.offset <= 8,
+            Bond::Uu => self.counts.bytes <= 61 && !self.no_uu,
             Bond::Line => self.counts.bytes - self.counts.longest_dense.min(self.counts.bytes) <= 8,
             Bond::Tag | Bond::Soft => true,
         }
@@ -239,12 +361,15 @@ impl Token {
 
 impl Bond {
     /// The longest that pieces which belong together may be.
-    pub(super) const fn longest(self) -> usize {
+    pub(super) const fn longest(self, counts: Counts) -> usize {
         match self {
+            // Where one tag follows the other.
+            Self::Tag if counts.tags >= 4 => 4096,
             Self::Tag => 160,
-            Self::None | Self::Literal { .. } | Self::Soft => 1024,
+            Self::None | Self::Literal { .. } | Self::Name | Self::Soft => 1024,
+            Self::Uu => usize::MAX,
             Self::Sparse { .. } => 2048,
-            Self::Line => usize::MAX,
+            Self::Line | Self::Dump { .. } => usize::MAX,
         }
     }
 }
@@ -257,8 +382,14 @@ impl Counts {
         self.folded += next.folded;
         self.escapes += next.escapes;
         self.quotes += next.quotes;
+        self.tags += next.tags;
         self.longest_word = self.longest_word.max(next.longest_word);
         self.longest_dense = self.longest_dense.max(next.longest_dense);
+    }
+
+    /// Whether much of it is neither a letter nor a digit.
+    pub(super) const fn is_parted(self) -> bool {
+        self.bytes.saturating_sub(self.letters) * 6 >= self.bytes
     }
 
     /// Whether something may stand disguised in it: else no view is made.
