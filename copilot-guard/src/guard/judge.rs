@@ -78,6 +78,10 @@ pub(super) fn judge(
         // Most parts are neither copied nor changed.
         let (mut text, mut bare) = (Cow::from(source), Cow::from(source));
         if !verdict.masks.is_empty() {
+            if verdict.masks.iter().any(|span| span.reversible) {
+                // How long the marks are depends on the whole request, and with them where later secrets stand.
+                key = None;
+            }
             for span in verdict.masks.iter_mut().filter(|span| span.reversible) {
                 let value = source.get(span.start..span.end).unwrap_or_default();
                 span.tag = reverser.tag(&span.kind, value).or(span.tag);

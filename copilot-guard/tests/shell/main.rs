@@ -25,6 +25,7 @@ mod pieces;
 mod prompts;
 mod readiness;
 mod resent;
+mod reversible;
 mod scrub;
 mod tags;
 mod tool_calls;
