@@ -210,6 +210,10 @@ fn run(text: &Mapped, start: usize, with_underscores: bool) -> (Mapped, usize) {
             .count();
         // A last group may be short.
         let is_word = |n: usize| here.get(n).is_some_and(u8::is_ascii_alphanumeric);
+        if whole == group && is_word(group) {
+            // A longer word: the run has ended before it.
+            return (out, at);
+        }
         let length = if whole == group && !contains(here.get(..group).unwrap_or_default(), separator) {
             group
         } else {

@@ -58,6 +58,8 @@ enum Tag {
     Closed,
     /// `<~`, which begins what `~>` ends.
     Ascii85,
+    /// `\N{`, which begins the name of a character.
+    Named,
 }
 
 /// How much there is of a call that makes a character of a number: `String.fromCharCode(65)`.
@@ -165,6 +167,12 @@ impl Token {
         self.tag = match (byte, self.tag) {
             (b'>', Tag::Ascii85) if before == b'~' => Tag::Closed,
             (_, Tag::Ascii85) => Tag::Ascii85,
+            (b'}', Tag::Named) => {
+                self.counts.tags += 1;
+                Tag::Closed
+            }
+            (_, Tag::Named) => Tag::Named,
+            (b'{', _) if before == b'N' && self.counts.escapes > 0 => Tag::Named,
             (b'~', Tag::Name) if before == b'<' => Tag::Ascii85,
             (b'<', _) => Tag::Name,
             (b'>', tag) => {
@@ -232,7 +240,7 @@ impl Token {
             return Bond::Dump { line };
         }
         // A `<` alone compares.
-        if self.tag == Tag::Ascii85
+        if matches!(self.tag, Tag::Ascii85 | Tag::Named)
             || self.tag == Tag::Name && self.last != b'<'
             || before == Bond::Tag && self.tag != Tag::Closed
         {
@@ -258,7 +266,7 @@ impl Token {
             // What numbers the next line, or makes it a comment.
             return Bond::Line;
         }
-        let is_piece = matches!(before, Bond::Sparse { .. }) && letters <= 2 && self.is_short(before);
+        let is_piece = matches!(before, Bond::Sparse { .. }) && letters <= 2 && self.is_short(before, true);
         if quotes > 0 && letters <= 64 && !is_piece {
             match self.last {
                 b'"' | b'\'' | b'`' | b';' | b'}' => {
@@ -288,7 +296,7 @@ impl Token {
             }
             _ => {}
         }
-        if self.is_short(before) {
+        if self.is_short(before, true) {
             return match before {
                 Bond::Sparse { group, count } => Bond::Sparse {
                     group: group.max(letters),
@@ -303,22 +311,23 @@ impl Token {
         Bond::None
     }
 
-    /// Whether it is a piece of a run of short pieces, as far as it has come.
-    fn is_short(&self, before: Bond) -> bool {
+    /// Whether it is a piece of a run of short pieces: all of it, or as far as it has come.
+    fn is_short(&self, before: Bond, ended: bool) -> bool {
         let letters = self.counts.letters;
         if letters <= 2 {
             return self.counts.bytes <= 16;
         }
         if self.counts.bytes <= LONGEST_CALL
             && (self.call == Call::Closed
-                || self.call == Call::Number && matches!(before, Bond::Sparse { .. }))
+                || !ended && self.call == Call::Number && matches!(before, Bond::Sparse { .. }))
         {
             return true;
         }
         if self.ends_list && matches!(before, Bond::Sparse { .. }) && self.counts.bytes <= 64 {
             return true;
         }
-        if self.call == Call::Name
+        if !ended
+            && self.call == Call::Name
             && matches!(before, Bond::Sparse { count, .. } if count >= 2)
             && self.counts.bytes <= 24
         {
@@ -340,7 +349,7 @@ impl Token {
     pub(super) fn belongs(&self, before: Bond) -> bool {
         match before {
             Bond::None => false,
-            Bond::Sparse { .. } => self.is_short(before),
+            Bond::Sparse { .. } => self.is_short(before, false),
             Bond::Literal { operator, statement } => match self.first {
                 b'"' | b'\'' | b'`' => true,
                 b'f' | b'r' | b'b' | b'u' if operator => self.counts.bytes < 2 || self.counts.quotes > 0,
