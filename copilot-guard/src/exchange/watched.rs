@@ -11,6 +11,7 @@ use super::reversal::Reversals;
 use super::scrub::{Scrubber, Scrubbing};
 use crate::budget::Tally;
 use crate::decision::{Action, RuleHit, Stage};
+use crate::detect::link::LinkWatch;
 use crate::detect::views::{Cover, Gate};
 use crate::detect::{Mark, MarkFormat, Redactor, RuleIndex, RuleSet, Sink, Span};
 use crate::policy::{CallerPolicy, OutputAction, OutputRules, OutputVerdict};
@@ -40,6 +41,8 @@ pub(super) struct Findings {
     /// What a redactor released, before it is text: kept for its memory.
     scratch: Vec<u8>,
     pub(super) tally: Option<Tally>,
+    /// What the answer's links have shown so far, in all of its texts.
+    pub(super) links: Option<LinkWatch>,
 }
 
 impl Findings {
@@ -50,6 +53,7 @@ impl Findings {
             decision: Action::Allow,
             scratch: Vec::new(),
             tally: None,
+            links: None,
         }
     }
 
@@ -157,10 +161,7 @@ impl Watched {
             carriage_return: false,
             scrubbing: scrubber.map(Scrubber::stream),
             code: (prose && output.commands().is_some()).then(Box::default),
-            links: output
-                .links()
-                .filter(|_| prose)
-                .map(|links| Box::new(Links::new(links.network()))),
+            links: (prose && output.links().is_some()).then(Box::default),
             gate: output.views().gate(),
             restore: None,
             passed: Vec::new(),

@@ -136,7 +136,7 @@ fn host(text: &str) -> Target {
 }
 
 /// Entities decoded, blanks within removed or encoded, and escapes of Markdown resolved.
-fn browser_form(raw: &str, is_markdown: bool) -> String {
+pub(super) fn browser_form(raw: &str, is_markdown: bool) -> String {
     let mut plain = String::with_capacity(raw.len());
     let mut rest = raw.trim_matches(|c: char| c.is_whitespace() || c.is_control());
     while let Some(c) = rest.chars().next() {

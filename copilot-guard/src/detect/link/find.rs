@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use super::{Form, Found};
+use super::scheme::{MAX_SCHEME, is_address};
+use super::{Form, Found, Search, Unclosed};
 
 /// Longest address that is looked at as one; longer ones end there, and are no less addresses.
 pub(super) const MAX_ADDRESS: usize = 64 << 10;
@@ -11,8 +12,10 @@ const MAX_CONTEXT: usize = 8192;
 /// Most brackets that are open at once; those that were open before are forgotten.
 const MAX_OPEN: usize = 64;
 
-/// All addresses that begin at or after `from`, in order. What stands before `from` is context.
-pub(super) fn all(text: &str, from: usize) -> Vec<Found> {
+/// All addresses that end behind `from`, in order. What stands before `from` is context, and with `is_cut` more stood
+/// before that.
+pub(super) fn all(text: &str, from: usize, is_cut: bool) -> Search {
+    let is_cut = is_cut || from > MAX_CONTEXT;
     let mut finder = Finder {
         text,
         bytes: text.as_bytes(),
@@ -22,10 +25,15 @@ pub(super) fn all(text: &str, from: usize) -> Vec<Found> {
         closed: None,
         tag: None,
         quote: None,
-        line_opens: None,
+        line_opens: is_cut.then_some(true),
+        is_cut,
+        unclosed: None,
     };
     finder.run(from.saturating_sub(MAX_CONTEXT));
-    finder.found
+    Search {
+        found: finder.found,
+        unclosed: finder.unclosed,
+    }
 }
 
 pub(super) struct Finder<'t> {
@@ -43,6 +51,9 @@ pub(super) struct Finder<'t> {
     quote: Option<u8>,
     /// Whether the first sign of this line is a bracket. `None` before it.
     line_opens: Option<bool>,
+    /// The paragraph began out of sight, and what is open in it.
+    pub(super) is_cut: bool,
+    pub(super) unclosed: Option<Unclosed>,
 }
 
 impl Finder<'_> {
@@ -71,8 +82,9 @@ impl Finder<'_> {
             b'\n' => {
                 self.line_opens = None;
                 // A blank line ends a paragraph, and with it the text of a link.
-                if self.bytes.get(at + 1) == Some(&b'\n') {
+                if self.is_blank_line(at + 1) {
                     self.open.clear();
+                    (self.quote, self.is_cut) = (None, false);
                 }
                 return;
             }
@@ -85,10 +97,8 @@ impl Finder<'_> {
                 self.open.push(is_image);
             }
             // A bracket that opened out of sight may be that of an image.
-            b']' if !self.is_escaped(at) => {
-                self.closed = Some((at, self.open.pop().unwrap_or(self.from > MAX_CONTEXT)))
-            }
-            b'<' => {
+            b']' if !self.is_escaped(at) => self.closed = Some((at, self.open.pop().unwrap_or(self.is_cut))),
+            b'<' if self.quote.is_none() => {
                 let name = self.bytes.get(at + 1..).unwrap_or_default();
                 let len = name
                     .iter()
@@ -111,14 +121,19 @@ impl Finder<'_> {
             },
             _ => {}
         }
-        if self.line_opens.is_none() && !matches!(byte, b' ' | b'\t' | b'>' | b'*' | b'-' | b'+') {
+        // Quotes and items of lists may stand before it.
+        let is_mark = matches!(
+            byte,
+            b' ' | b'\t' | b'\r' | b'>' | b'*' | b'-' | b'+' | b'0'..=b'9' | b'.' | b')'
+        );
+        if self.line_opens.is_none() && !is_mark {
             self.line_opens = Some(byte == b'[');
         }
     }
 
     pub(super) fn add(&mut self, range: Range<usize>, form: Form, loads: bool) -> usize {
         let end = range.end;
-        if !range.is_empty() && range.start >= self.from {
+        if !range.is_empty() && range.end > self.from {
             self.found.push(Found { range, form, loads });
         }
         end
@@ -130,7 +145,7 @@ impl Finder<'_> {
         if self.bytes.get(close) != Some(&b']') {
             return None;
         }
-        let start = self.skip_blanks(paren + 1);
+        let start = self.skip_line_end(paren + 1);
         let range = self.destination(start, true)?;
         let is_image = self.closed.is_some_and(|(at, is_image)| at == close && is_image);
         Some(self.add(range, if is_image { Form::Image } else { Form::Link }, is_image))
@@ -149,23 +164,26 @@ impl Finder<'_> {
         if self.line_opens != Some(true) || close == 0 {
             return None;
         }
-        let mut start = self.skip_blanks(colon + 1);
-        if self.bytes.get(start) == Some(&b'\n') {
-            start = self.skip_blanks(start + 1);
-        }
+        let start = self.skip_line_end(colon + 1);
         let range = self.destination(start, false)?;
         Some(self.add(range, Form::Reference, true))
     }
 
     /// A link's address: `<…>`, or up to a blank with balanced parentheses.
-    fn destination(&self, start: usize, in_parens: bool) -> Option<Range<usize>> {
+    fn destination(&mut self, start: usize, in_parens: bool) -> Option<Range<usize>> {
         if self.bytes.get(start) == Some(&b'<') {
             let rest = self.bytes.get(start + 1..)?;
             let len = rest
                 .iter()
                 .take(MAX_ADDRESS)
                 .position(|b| matches!(b, b'>' | b'\n' | b'<'))
-                .unwrap_or(rest.len().min(MAX_ADDRESS));
+                .unwrap_or_else(|| {
+                    self.unclosed = Some(Unclosed {
+                        start: start + 1,
+                        close: '>',
+                    });
+                    rest.len().min(MAX_ADDRESS)
+                });
             return Some(start + 1..self.boundary(start + 1 + len));
         }
         let mut depth = 0usize;
@@ -208,7 +226,7 @@ impl Finder<'_> {
 
     /// `scheme:…` in the middle of text.
     fn scheme(&mut self, colon: usize) -> Option<usize> {
-        let low = colon.saturating_sub(24);
+        let low = colon.saturating_sub(MAX_SCHEME);
         let start = (low..colon)
             .rev()
             .find(|at| {
@@ -220,20 +238,7 @@ impl Finder<'_> {
             .map_or(low, |at| at + 1);
         let scheme = self.text.get(start..colon)?.to_ascii_lowercase();
         let rest = self.bytes.get(colon + 1..)?;
-        let is_slash = |at: usize| rest.get(at).is_some_and(|b| matches!(b, b'/' | b'\\'));
-        let is_address = match scheme.as_str() {
-            "http" | "https" => is_slash(0),
-            "ftp" | "ftps" | "ws" | "wss" | "file" | "ssh" | "git" | "sftp" | "smb" | "ldap" | "gopher"
-            | "dav" | "telnet" | "vscode" | "vscode-insiders" | "ms-settings" | "search-ms" => {
-                is_slash(0) && is_slash(1)
-            }
-            "javascript" | "vbscript" => {
-                rest.first().is_some_and(|b| !b.is_ascii_whitespace())
-                    && rest.iter().take(256).any(|b| matches!(b, b'(' | b'=' | b'`'))
-            }
-            _ => false,
-        };
-        is_address.then(|| self.bare(start)).flatten()
+        is_address(&scheme, rest).then(|| self.bare(start)).flatten()
     }
 
     fn www(&mut self, at: usize) -> Option<usize> {
@@ -275,49 +280,33 @@ impl Finder<'_> {
     /// An address without brackets: up to a blank or a sign that none has; signs of the sentence are not part of it.
     fn bare(&mut self, start: usize) -> Option<usize> {
         let rest = self.bytes.get(start..)?;
-        let mut len = rest
-            .iter()
-            .take(MAX_ADDRESS)
-            .position(|b| {
-                b.is_ascii_whitespace()
-                    || b.is_ascii_control()
-                    || matches!(b, b'<' | b'>' | b'"' | b'`' | b'|')
-            })
-            .unwrap_or(rest.len().min(MAX_ADDRESS));
-        let count = |len: usize, byte: u8| {
-            rest.get(..len)
-                .map_or(0, |r| r.iter().filter(|b| **b == byte).count())
-        };
-        let (opened, mut closed) = (count(len, b'('), count(len, b')'));
-        while len > 0 {
-            match rest.get(len - 1) {
-                Some(b'.' | b',' | b';' | b':' | b'!' | b'?' | b'\'' | b'*' | b'_' | b'~' | b']' | b'}') => {
-                    len -= 1
+        let mut depth = 0usize;
+        let mut len = 0;
+        for (at, byte) in rest.iter().enumerate().take(MAX_ADDRESS) {
+            let is_end = match byte {
+                b'(' => {
+                    depth += 1;
+                    false
                 }
-                Some(b')') if closed > opened => {
-                    closed -= 1;
-                    len -= 1;
+                // Without a parenthesis that it closes, it is one of the sentence, or that of a link.
+                b')' if depth == 0 => true,
+                b')' => {
+                    depth -= 1;
+                    false
                 }
-                _ => break,
-            }
-        }
-        // `[https://…](https://…)`: the text of a link ends where its address begins.
-        if let Some(end) = rest.get(..len).and_then(|r| memchr::memmem::find(r, b"](")) {
-            len = end;
-        }
-        // `[text](https://…)` without its brackets in sight: the first parenthesis that nothing opened ends it.
-        let mut depth = 0i32;
-        for (at, byte) in rest.iter().enumerate().take(len) {
-            match byte {
-                b'(' => depth += 1,
-                b')' => depth -= 1,
-                _ => {}
-            }
-            if depth < 0 {
-                len = at;
+                // `[https://…](https://…)`: the text of a link ends where its address begins.
+                b']' => rest.get(at + 1) == Some(&b'('),
+                b'<' | b'>' | b'"' | b'`' | b'|' => true,
+                _ => byte.is_ascii_whitespace() || byte.is_ascii_control(),
+            };
+            if is_end {
                 break;
             }
+            len = at + 1;
         }
+        let is_of_sentence = |b: &u8| b".,;:!?'*_~]}".contains(b);
+        let signs = rest.get(..len)?.iter().rev().take_while(|b| is_of_sentence(b));
+        len -= signs.count();
         let end = self.boundary(start + len);
         (end > start).then(|| self.add(start..end, Form::Bare, false))
     }
@@ -327,6 +316,34 @@ impl Finder<'_> {
             at += 1;
         }
         at
+    }
+
+    /// Blanks, and one line end among them, with the marks of quotes behind it.
+    fn skip_line_end(&self, at: usize) -> usize {
+        let at = self.skip_blanks(at);
+        let end = at + usize::from(self.bytes.get(at) == Some(&b'\r'));
+        if self.bytes.get(end) != Some(&b'\n') {
+            return at;
+        }
+        let mut at = end + 1;
+        while self
+            .bytes
+            .get(at)
+            .is_some_and(|b| matches!(b, b' ' | b'\t' | b'>'))
+        {
+            at += 1;
+        }
+        at
+    }
+
+    /// Whether nothing but blanks stands in the line that begins here.
+    pub(super) fn is_blank_line(&self, at: usize) -> bool {
+        let rest = self.bytes.get(at..).unwrap_or_default();
+        let behind = rest
+            .iter()
+            .take(MAX_SCHEME)
+            .find(|b| !matches!(b, b' ' | b'\t' | b'\r'));
+        behind == Some(&b'\n')
     }
 
     pub(super) fn skip_space(&self, mut at: usize) -> usize {

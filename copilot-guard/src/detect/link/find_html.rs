@@ -1,12 +1,15 @@
 //! Addresses in attributes of tags and in styles.
 
-use super::Form;
 use super::find::{Finder, MAX_ADDRESS};
+use super::{Form, Unclosed};
 
 impl Finder<'_> {
     /// `name="address"`, `name='address'` or `name=address`, for names whose values are addresses.
     pub(super) fn attribute(&mut self, equals: usize) -> Option<usize> {
-        self.tag.as_ref()?;
+        // A tag that opened out of sight may be open.
+        if self.tag.is_none() && !self.is_cut {
+            return None;
+        }
         let blanks = self.bytes.get(equals.saturating_sub(16)..equals)?.iter().rev();
         let name_end = equals - blanks.take_while(|b| b.is_ascii_whitespace()).count();
         let low = name_end.saturating_sub(24);
@@ -70,12 +73,18 @@ impl Finder<'_> {
     }
 
     /// Where the quote closes, if it does before the next tag or blank line.
-    fn quoted(&self, start: usize, quote: u8) -> Option<usize> {
+    fn quoted(&mut self, start: usize, quote: u8) -> Option<usize> {
         let rest = self.bytes.get(start..)?;
         let is_stop = |(at, b): (usize, &u8)| {
-            *b == quote || *b == b'<' || *b == b'\n' && rest.get(at + 1) == Some(&b'\n')
+            *b == quote || *b == b'<' || *b == b'\n' && self.is_blank_line(start + at + 1)
         };
-        let len = rest.iter().take(MAX_ADDRESS).enumerate().position(is_stop)?;
+        let Some(len) = rest.iter().take(MAX_ADDRESS).enumerate().position(is_stop) else {
+            self.unclosed = Some(Unclosed {
+                start,
+                close: char::from(quote),
+            });
+            return None;
+        };
         (rest.get(len) == Some(&quote)).then_some(start + len)
     }
 

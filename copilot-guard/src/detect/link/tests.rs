@@ -102,18 +102,55 @@ fn the_rest_of_a_text_is_found_as_the_whole() {
     for (_, text) in cases() {
         let whole = find(&text, 0);
         for from in (0..=text.len()).filter(|at| text.is_char_boundary(*at)) {
-            let must: Vec<_> = whole.iter().filter(|f| f.range.start >= from).cloned().collect();
-            let is: Vec<_> = find(&text, from)
-                .into_iter()
-                .filter(|f| {
-                    whole
-                        .iter()
-                        .all(|w| !(w.range.start < from && f.range.start < w.range.end))
-                })
-                .collect();
-            assert_eq!(is, must, "{text:?} from {from}");
+            let must: Vec<_> = whole.iter().filter(|f| f.range.end > from).cloned().collect();
+            assert_eq!(find(&text, from), must, "{text:?} from {from}");
         }
     }
+}
+
+/// What opened out of sight is taken for what loads.
+#[test]
+fn what_was_cut_off_may_be_an_image() {
+    let loads = |text: &str, is_cut| -> Vec<bool> {
+        let found = search(text, 0, is_cut).found;
+        found.into_iter().map(|f| f.loads).collect()
+    };
+    for (text, known) in [
+        ("word](https://docs.rs/a)", vec![false]),
+        ("word\" src=\"//docs.rs/a\">", vec![]),
+        ("word]: //docs.rs/a", vec![]),
+    ] {
+        assert_eq!(loads(text, true), [true], "{text:?}");
+        assert_eq!(loads(text, false), known, "{text:?}");
+        // Not behind the paragraph that was cut.
+        assert_ne!(loads(&format!("x\n \n{text}"), true), [true], "{text:?}");
+    }
+}
+
+#[test]
+fn an_address_that_is_not_closed_is_told() {
+    for (text, start) in [
+        ("<img src=\"a b", Some(10)),
+        ("<img src=' ", Some(10)),
+        ("[a](<b c", Some(5)),
+        ("<img src=\"a b\" alt=\"c ", None),
+        ("<img src=\"a b <p", None),
+        ("<img src=\"a\n\nb", None),
+        ("[a](<b\nc", None),
+        ("x = \"a b", None),
+    ] {
+        let unclosed = search(text, 0, false).unclosed;
+        assert_eq!(unclosed.map(|u| u.start), start, "{text:?}");
+    }
+}
+
+/// The same text in time that does not grow with its square.
+#[test]
+fn parentheses_do_not_make_it_slow() {
+    let text = "https://a)".repeat(100_000);
+    let started = std::time::Instant::now();
+    assert_eq!(find(&text, 0).len(), 100_000);
+    assert!(started.elapsed().as_secs() < 10);
 }
 
 #[test]
@@ -125,10 +162,22 @@ fn many_images_are_too_many() {
     assert_eq!(is.iter().filter(|r| *r == "ours").count(), 8);
     assert_eq!(is.last().unwrap(), "exfiltration/many-images");
     // The same picture again says nothing; links are no images.
-    let text = "![](https://docs.rs/p/a.png) ".repeat(6);
+    let text = "![](https://docs.rs/p/a.png) ".repeat(12);
     assert!(judged(&text).iter().all(|r| r == "ours"));
     let text: String = (0..30).map(|i| format!("[x](https://docs.rs/p/{i}) ")).collect();
     assert!(judged(&text).iter().all(|r| r == "ours"));
+    // A text that comes twice is judged twice alike.
+    let mut watch = LinkWatch::new(network());
+    let text: String = "abcde"
+        .chars()
+        .map(|c| format!("![](https://docs.rs/p/{c}.png)"))
+        .collect();
+    let mut shown = || -> Vec<bool> {
+        let found = find(&text, 0);
+        found.iter().map(|f| watch.judge(&text, f).is_none()).collect()
+    };
+    assert_eq!(shown(), [true, true, true, false, false]);
+    assert_eq!(shown(), [true, true, true, false, false]);
     // A list of references is no list of images, unless one is used.
     let list: String = (0..12)
         .map(|i| format!("[{i}]: https://docs.rs/p/{i}\n"))

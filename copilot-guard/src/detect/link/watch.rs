@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::super::judgement::{Class, Danger, Finding};
-use super::super::network::{Address, Host, HostClass, Network, is_data_label, is_payload};
-use super::address::{Target, read};
+use super::super::network::{Address, Host, HostClass, Network, is_data_label, is_payload, percent_decode};
+use super::address::{Target, browser_form, read};
 use super::{Form, Found};
 
 /// Longest query and fragment of what loads by itself, in bytes.
@@ -18,6 +18,9 @@ const MAX_LOADS: usize = 8;
 const MAX_ALIKE: usize = 3;
 /// Longest such part, in bytes.
 const SHORT: usize = 16;
+/// Longest subject of a mail that says nothing yet, and most words of it.
+const MAX_SUBJECT: usize = 64;
+const MAX_WORDS: usize = 6;
 /// Most addresses of one host that are remembered, and most bytes of each.
 const MAX_KEPT: usize = 8;
 const MAX_KEPT_BYTES: usize = 256;
@@ -55,7 +58,7 @@ impl LinkWatch {
         self.has_images |= found.form == Form::Image
             || found.form == Form::Reference && uses_images(text, found.range.start);
         match read(raw, found.form) {
-            Target::Inner => mail(raw),
+            Target::Inner => self.mail(raw, found.form),
             Target::Placeholder if !found.loads => None,
             Target::Placeholder => Some(block(
                 "exfiltration/odd-image",
@@ -159,15 +162,23 @@ impl LinkWatch {
                 "a host's name that carries data",
             ));
         }
-        if !found.loads {
-            return None;
-        }
-        if address.is_relay() {
+        if found.loads && address.is_relay() {
             return Some(block(
                 "exfiltration/relay-image",
                 Class::Exfiltration,
                 "loads from a host that passes it on",
             ));
+        }
+        if class == HostClass::Allowed && self.leads_on(query) {
+            return Some(Finding::new(
+                "exfiltration/redirect",
+                Class::Exfiltration,
+                Danger::Approve,
+                "an address that holds that of a host that is not ours",
+            ));
+        }
+        if !found.loads {
+            return None;
         }
         if is_payload(query) || is_payload(fragment) {
             return Some(block(
@@ -183,16 +194,67 @@ impl LinkWatch {
         self.count(address)
     }
 
+    /// A mail whose text is written already: to send it to somebody else is one click.
+    fn mail(&self, raw: &str, form: Form) -> Option<Finding> {
+        let is_markdown = matches!(form, Form::Image | Form::Link | Form::Reference);
+        let plain = browser_form(raw, is_markdown);
+        let (scheme, rest) = plain.split_once(':')?;
+        if !scheme.eq_ignore_ascii_case("mailto") {
+            return None;
+        }
+        let (to, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let to = percent_decode(to).unwrap_or_else(|| to.to_owned());
+        let (mut people, mut is_written) = (to, false);
+        for (name, value) in pairs(query) {
+            match name.as_str() {
+                "to" | "cc" | "bcc" => {
+                    people.push(',');
+                    people.push_str(&value);
+                }
+                "subject" => is_written |= is_more_than_words(&value),
+                _ => is_written |= !value.trim().is_empty(),
+            }
+        }
+        let is_foreign = |person: &str| {
+            let host = person.trim().trim_end_matches('>').rsplit_once('@');
+            host.is_some_and(|(_, host)| !self.network.host(host).is_ours())
+        };
+        let leaves = is_written && people.split([',', ';']).any(is_foreign);
+        (leaves || raw.len() > MAX_LINKED).then(|| {
+            Finding::new(
+                "exfiltration/written-mail",
+                Class::Exfiltration,
+                Danger::Approve,
+                "a link to a mail whose text is written already",
+            )
+        })
+    }
+
+    /// Whether a query names an address of a host that is not ours: many hosts send on whoever comes with one.
+    fn leads_on(&self, query: &str) -> bool {
+        let is_foreign = |value: &str| {
+            let value = value.split_whitespace().next().unwrap_or_default();
+            let scheme = value.split_once(':').map(|(scheme, _)| scheme);
+            let behind = match scheme {
+                Some(s) if ["http", "https"].iter().any(|h| s.eq_ignore_ascii_case(h)) => {
+                    value.get(s.len() + 1..).unwrap_or_default()
+                }
+                _ if value.starts_with("//") || value.starts_with("/\\") => value,
+                _ => return false,
+            };
+            let behind = behind.trim_start_matches(['/', '\\']);
+            Address::parse(&format!("https://{behind}")).is_some_and(|address| {
+                let is_example = address.host().name().is_some_and(is_documentation);
+                !self.network.address(&address).is_ours() && !is_example
+            })
+        };
+        pairs(query).any(|(_, value)| {
+            is_foreign(&value) || percent_decode(&value).is_some_and(|value| is_foreign(&value))
+        })
+    }
+
     /// Several images spell what one cannot.
     fn count(&mut self, address: &Address) -> Option<Finding> {
-        self.loads += 1;
-        if self.loads > MAX_LOADS {
-            return Some(block(
-                "exfiltration/many-images",
-                Class::Exfiltration,
-                "more images than an answer needs",
-            ));
-        }
         let tail = format!(
             "{}?{}#{}",
             address.path(),
@@ -201,8 +263,21 @@ impl LinkWatch {
         );
         let tail: String = tail.chars().take(MAX_KEPT_BYTES).collect();
         let seen = self.seen.entry(address.host().clone()).or_default();
+        // A text may come twice, and the same image says nothing more.
+        if tail.len() < MAX_KEPT_BYTES && seen.contains(&tail) {
+            return None;
+        }
+        self.loads += 1;
+        if self.loads > MAX_LOADS {
+            return Some(block(
+                "exfiltration/many-images",
+                Class::Exfiltration,
+                "more images than an answer needs",
+            ));
+        }
         let alike = seen.iter().filter(|other| differ_little(other, &tail)).count();
-        if seen.len() < MAX_KEPT && !seen.contains(&tail) {
+        // What is not shown is not remembered.
+        if alike < MAX_ALIKE && seen.len() < MAX_KEPT {
             seen.push(tail);
         }
         (alike >= MAX_ALIKE).then(|| {
@@ -249,17 +324,18 @@ fn is_documentation(host: &str) -> bool {
     )
 }
 
-/// A mail whose text is written already.
-fn mail(raw: &str) -> Option<Finding> {
-    let is_mail = raw.get(..7).is_some_and(|s| s.eq_ignore_ascii_case("mailto:"));
-    (is_mail && raw.len() > MAX_LINKED).then(|| {
-        Finding::new(
-            "exfiltration/long-mail",
-            Class::Exfiltration,
-            Danger::Approve,
-            "a link to a mail whose text is written already",
-        )
-    })
+/// Whether a text is more than a heading: few words of few letters.
+fn is_more_than_words(text: &str) -> bool {
+    text.len() > MAX_SUBJECT || text.split([' ', '+']).count() > MAX_WORDS
+}
+
+/// The names and values of a query, decoded.
+fn pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    let decoded = |text: &str| percent_decode(text).unwrap_or_else(|| text.to_owned());
+    query
+        .split(['&', ';'])
+        .filter_map(|pair| pair.split_once('='))
+        .map(move |(name, value)| (decoded(name).to_ascii_lowercase(), decoded(value)))
 }
 
 fn block(rule: &'static str, class: Class, why: &str) -> Finding {

@@ -1,52 +1,76 @@
-//! Commands in code blocks of prose that is still arriving: a line of a shell's block is held until it ends, a piece of
-//! inline code until its closing backtick.
+//! Commands in code of prose that is still arriving: in fenced and indented blocks a line is held until it ends; inline code
+//! until its closing backticks.
 //!
-//! Judged are blocks that say they are of a shell, and those that say nothing (there only what is certain counts: text that
-//! is no command cannot be parsed either). A line is judged together with what came before it in its block.
+//! 1. What is code is told as CommonMark tells it: a block ends with the quote or the list item that it is in, and inline
+//!    code with its paragraph.
+//! 2. Judged are blocks that say they are of a shell, and those that say nothing.
+//! 3. In a block of another language a fence that names a shell opens one all the same: the reader may see it otherwise.
 
 use super::super::watched::{Scene, Stop};
-use crate::detect::command::Shell;
-use crate::detect::{Class, Judgement};
+use super::inline::Inline;
+use super::line::{Container, Fence, Kind, Line, Paragraph, is_line_end};
+use super::script::Script;
 
-/// Longest line, and longest inline code, that is held.
+/// Longest line that is held; what is longer is judged in pieces.
 const LONGEST_LINE: usize = 8192;
-const LONGEST_INLINE: usize = 512;
-/// How much of a block a line is judged with.
-const BLOCK: usize = 4096;
+/// Longest run of quotes, items and blanks at the beginning of a line.
+const LONGEST_START: usize = 256;
+/// Most containers that are open, and most blocks.
+const MOST_CONTAINERS: usize = 128;
+const MOST_BLOCKS: usize = 8;
 
 /// The code of one text.
 #[derive(Default)]
 pub(in super::super) struct Code {
-    state: State,
-    /// What is held: the beginning of a line, a line of a block, inline code with its backticks.
-    held: String,
+    at: At,
+    /// The beginning of a line, while it is not known what it begins.
+    start: String,
+    /// It holds nothing but blanks.
+    is_blank: bool,
+    /// A line of code so far, and how many bytes of it are marks of quotes and the like.
+    line: String,
+    marks: usize,
+    /// The beginning of that line was judged and is gone.
+    is_rest: bool,
+    /// The quotes and items that the prose is in.
+    containers: Vec<Container>,
+    /// The last of them is an item whose first line was blank: it ends with the next.
+    is_empty_item: bool,
+    /// How many of them hold the line at hand.
+    matched: usize,
+    /// The blocks that are open, the innermost last. Those within another are there for those who see no other.
+    blocks: Vec<Block>,
+    /// The indented block that may go on.
+    indented: Option<Script>,
+    inline: Inline,
+    paragraph: Paragraph,
+    /// The last character was a carriage return: a line feed belongs to it.
+    is_return: bool,
 }
 
-#[derive(Default)]
-enum State {
-    /// Prose; where a line begins, a fence may.
+/// Where in a line.
+#[derive(Default, Clone, Copy)]
+enum At {
+    /// Before anything is known of it.
     #[default]
-    LineStart,
+    Start,
+    /// Behind the beginning of a fence of this sign; whether behind all of it.
+    Fence(char, bool),
+    /// In prose, and in inline code.
     Prose,
-    /// A run of so many backticks in a line has begun inline code.
-    Ticks(usize),
-    Inline(usize),
-    /// The line of an opening fence, and its character and length.
-    Info(char, usize),
-    /// The rest of such a line, whose beginning was enough.
-    RestOfInfo(Block),
-    Block(Block),
+    /// In a line that is judged as a whole.
+    Code,
+    /// In a line that passes.
+    Rest,
 }
 
 struct Block {
-    fence: char,
-    length: usize,
+    fence: Fence,
+    containers: Vec<Container>,
     /// Nothing for a language that is no shell.
-    shell: Option<Shell>,
-    /// The block says that it is of a shell.
-    labelled: bool,
-    /// The lines so far that passed.
-    script: String,
+    script: Option<Script>,
+    /// Other blocks may be within it, for whoever does not see this one.
+    may_nest: bool,
 }
 
 impl Code {
@@ -71,272 +95,297 @@ impl Code {
     }
 
     fn take(&mut self, scene: &mut Scene<'_>, c: char, out: &mut String) -> Result<(), Box<Stop>> {
-        match &mut self.state {
-            State::LineStart => self.at_line_start(c, out),
-            State::Prose => match c {
-                '`' => {
-                    self.held.push(c);
-                    self.state = State::Ticks(1);
-                }
-                '\n' => {
-                    out.push(c);
-                    self.state = State::LineStart;
-                }
-                _ => out.push(c),
-            },
-            State::Ticks(count) => {
-                if c == '`' {
-                    *count += 1;
-                    self.held.push(c);
+        if std::mem::replace(&mut self.is_return, c == '\r') && c == '\n' {
+            self.inline.pass("\n", out);
+            return Ok(());
+        }
+        let is_end = is_line_end(c);
+        match &mut self.at {
+            At::Start => {
+                self.is_blank = (self.is_blank || self.start.is_empty()) && matches!(c, ' ' | '\t');
+                self.start.push(c);
+                if self.is_blank && self.start.len() < LONGEST_LINE {
+                    Ok(())
                 } else {
-                    self.state = State::Inline(*count);
-                    return self.take(scene, c, out);
+                    self.begin(scene, is_end, out)
                 }
             }
-            State::Inline(count) => {
-                let count = *count;
-                self.held.push(c);
-                let ticks = "`".repeat(count);
-                let is_closed = self.held.len() > 2 * count && self.held.ends_with(&ticks);
-                if is_closed {
-                    let held = std::mem::take(&mut self.held);
-                    self.state = State::Prose;
-                    let inner = held.get(count..held.len() - count).unwrap_or_default();
-                    inline(scene, inner, &held, out)?;
-                } else if self.held.len() > LONGEST_INLINE || self.held.ends_with("\n\n") {
-                    // Never closed, or too long: what there is of it is judged all the same.
-                    let held = std::mem::take(&mut self.held);
-                    inline(scene, held.get(count..).unwrap_or_default(), &held, out)?;
-                    self.state = if c == '\n' { State::LineStart } else { State::Prose };
+            At::Fence(mark, is_behind) => {
+                self.start.push(c);
+                *is_behind |= c != *mark;
+                let is_inline = *is_behind && c == '`' && *mark == '`';
+                if is_end || is_inline || self.start.len() >= LONGEST_LINE {
+                    self.begin(scene, is_end, out)
+                } else {
+                    Ok(())
                 }
             }
-            State::Info(fence, length) => {
-                let (fence, length) = (*fence, *length);
-                if c == '`' && fence == '`' {
-                    // No fence has a backtick behind it: it is inline code.
-                    self.inline_instead(length, out);
-                    return self.take(scene, c, out);
-                }
-                self.held.push(c);
-                if c == '\n' || self.held.len() > LONGEST_INLINE {
-                    let line = std::mem::take(&mut self.held);
-                    let block = Block::opened_by(&line, fence, length);
-                    out.push_str(&line);
-                    self.state = if c == '\n' {
-                        State::Block(block)
-                    } else {
-                        State::RestOfInfo(block)
-                    };
+            At::Prose => self.prose(scene, c, out),
+            At::Code => {
+                self.line.push(c);
+                if is_end || self.line.len() >= LONGEST_LINE {
+                    self.judge_line(scene, is_end, out)
+                } else {
+                    Ok(())
                 }
             }
-            State::RestOfInfo(_) => {
+            At::Rest => {
                 out.push(c);
-                if c == '\n'
-                    && let State::RestOfInfo(block) = std::mem::take(&mut self.state)
-                {
-                    self.state = State::Block(block);
-                }
-            }
-            State::Block(block) => {
-                self.held.push(c);
-                if c == '\n' || self.held.len() >= LONGEST_LINE {
-                    let line = std::mem::take(&mut self.held);
-                    if block.is_closed_by(&line) {
-                        out.push_str(&line);
-                        self.state = State::LineStart;
-                    } else {
-                        block.line(scene, &line, out)?;
-                    }
-                } else if block.shell.is_none() && !block.may_close(&self.held) {
-                    out.push_str(&std::mem::take(&mut self.held));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn at_line_start(&mut self, c: char, out: &mut String) {
-        self.held.push(c);
-        let line = self.held.trim_start_matches([' ', '>', '\t']);
-        let indent = self.held.len() - line.len();
-        let Some(fence) = line.chars().next() else {
-            if indent > 16 || c == '\n' {
-                self.prose(c, out);
-            }
-            return;
-        };
-        let length = line.chars().take_while(|f| *f == fence).count();
-        let is_fence = matches!(fence, '`' | '~');
-        if is_fence && length == line.len() && length < 16 {
-            return;
-        }
-        if is_fence && length >= 3 {
-            self.state = State::Info(fence, length);
-            if c == '\n' {
-                let line = std::mem::take(&mut self.held);
-                self.state = State::Block(Block::opened_by(&line, fence, length));
-                out.push_str(&line);
-            }
-        } else if fence == '`' {
-            self.inline_instead(length, out);
-        } else {
-            self.prose(c, out);
-        }
-    }
-
-    /// What begins the line is inline code.
-    fn inline_instead(&mut self, ticks: usize, out: &mut String) {
-        let code = self.held.trim_start_matches([' ', '>', '\t']).len();
-        let code = self.held.split_off(self.held.len() - code);
-        out.push_str(&std::mem::replace(&mut self.held, code));
-        self.state = State::Inline(ticks);
-    }
-
-    fn prose(&mut self, c: char, out: &mut String) {
-        out.push_str(&std::mem::take(&mut self.held));
-        self.state = if c == '\n' { State::LineStart } else { State::Prose };
-    }
-
-    /// The text has ended.
-    fn finish(&mut self, scene: &mut Scene<'_>, out: &mut String) -> Result<(), Box<Stop>> {
-        let held = std::mem::take(&mut self.held);
-        match std::mem::take(&mut self.state) {
-            State::Block(mut block) if !block.is_closed_by(&held) => block.line(scene, &held, out),
-            State::Inline(count) => inline(scene, held.get(count..).unwrap_or_default(), &held, out),
-            _ => {
-                out.push_str(&held);
+                self.go_on(is_end, At::Rest);
                 Ok(())
             }
         }
     }
-}
 
-impl Block {
-    /// The block behind the line of its opening fence.
-    fn opened_by(line: &str, fence: char, length: usize) -> Self {
-        let (shell, labelled) = shell_of(
-            line.trim_start_matches([' ', '>', '\t'])
-                .trim_start_matches(fence),
-        );
-        Self {
-            fence,
-            length,
-            shell,
-            labelled,
-            script: String::new(),
+    /// In the same line, or at the beginning of the next.
+    fn go_on(&mut self, is_end: bool, within: At) {
+        self.at = if is_end { At::Start } else { within };
+    }
+
+    /// Goes on with a line as soon as it is known what it is.
+    fn begin(&mut self, scene: &mut Scene<'_>, is_whole: bool, out: &mut String) -> Result<(), Box<Stop>> {
+        let start = std::mem::take(&mut self.start);
+        let text = start.trim_end_matches(is_line_end);
+        loop {
+            let block = self.blocks.last();
+            let open = block.map_or(&self.containers, |block| &block.containers);
+            let may_open = block.is_none_or(|block| block.may_nest);
+            let line = Line::read(text, open, self.paragraph.is_open, may_open);
+            let is_long = match line.kind(is_whole) {
+                Kind::Fence => start.len() >= LONGEST_LINE,
+                _ => start.len() >= LONGEST_START,
+            };
+            let is_left = line.matched < open.len();
+            let kind = line.kind(is_whole || is_long);
+            if kind == Kind::Open || kind == Kind::Fence && !(is_whole || is_long) {
+                let mark = line.content.chars().next().filter(|_| kind == Kind::Fence);
+                self.at = mark.map_or(At::Start, |m| At::Fence(m, !line.content.chars().all(|c| c == m)));
+                self.start = start;
+                return Ok(());
+            }
+            if self.blocks.is_empty() {
+                let line = Begun {
+                    kind,
+                    matched: line.matched,
+                    indent: line.indent,
+                    is_heading: line.is_heading(),
+                    content: text.len() - line.content.len(),
+                    new: line.new,
+                };
+                return self.begin_prose(scene, start, line, is_whole, out);
+            }
+            if is_left {
+                // The block ends with what holds it.
+                self.blocks.pop();
+                continue;
+            }
+            let fence = Fence::of(line.content).filter(|_| line.indent < 4 && is_whole);
+            let (inner, new) = (line.inner, line.new);
+            if let Some((fence, info)) = fence
+                && self.fence_in_block(fence, info, new)
+            {
+                out.push_str(&start);
+                self.at = At::Start;
+                return Ok(());
+            }
+            return self.begin_code(scene, start, inner, is_whole, out);
         }
     }
 
-    fn is_closed_by(&self, line: &str) -> bool {
-        let line = line.trim_matches([' ', '>', '\t', '\n', '\r']);
-        line.len() >= self.length && line.chars().all(|c| c == self.fence)
-    }
-
-    fn may_close(&self, line: &str) -> bool {
-        line.trim_start_matches([' ', '>', '\t'])
-            .chars()
-            .all(|c| c == self.fence)
-    }
-
-    /// Judges a line that is complete.
-    fn line(&mut self, scene: &mut Scene<'_>, line: &str, out: &mut String) -> Result<(), Box<Stop>> {
-        let Some(shell) = self.shell.filter(|_| !line.trim().is_empty()) else {
-            out.push_str(line);
-            return Ok(());
+    /// The line of a fence within a block. `true`: it is one, of this block or of another.
+    fn fence_in_block(&mut self, fence: Fence, info: &str, new: Vec<Container>) -> bool {
+        let Some(block) = self.blocks.last() else {
+            return false;
         };
-        let length = self.script.len();
-        self.script.push_str(without_prompt(line));
-        if self.script.len() > BLOCK {
-            let from = self.script.len() - BLOCK;
-            let cut = self.script.get(from..).and_then(|rest| rest.find('\n'));
-            let from = cut.map_or(length, |n| from + n + 1).min(length);
-            self.script.drain(..from);
+        // The outermost block that it closes: those within are there for nobody.
+        let depth = block.containers.len();
+        let closes = |b: &Block| b.containers.len() == depth && fence.closes(&b.fence, info);
+        if new.is_empty()
+            && let Some(at) = self.blocks.iter().position(closes)
+        {
+            self.blocks.truncate(at);
+            return true;
         }
-        let shown = judge(scene, shell, &self.script, self.labelled, line, out)?;
-        if !shown {
-            // It is not there for what follows.
-            let keep = self.script.len() - without_prompt(line).len();
-            self.script.truncate(keep);
+        let script = Script::of(info).filter(|script| script.is_labelled() && block.may_nest);
+        let is_opener = script.is_some();
+        let containers = block.containers.iter().copied().chain(new).collect();
+        if is_opener {
+            if self.blocks.len() >= MOST_BLOCKS {
+                self.blocks.remove(0);
+            }
+            self.blocks.push(Block {
+                fence,
+                containers,
+                script,
+                may_nest: true,
+            });
         }
+        is_opener
+    }
+
+    /// A line of a block.
+    fn begin_code(
+        &mut self,
+        scene: &mut Scene<'_>,
+        start: String,
+        marks: usize,
+        is_whole: bool,
+        out: &mut String,
+    ) -> Result<(), Box<Stop>> {
+        let is_judged = self.blocks.last().is_none_or(|block| block.script.is_some());
+        if !is_judged {
+            out.push_str(&start);
+            self.go_on(is_whole, At::Rest);
+            return Ok(());
+        }
+        self.line = start;
+        self.marks = marks;
+        if is_whole || self.line.len() >= LONGEST_LINE {
+            return self.judge_line(scene, is_whole, out);
+        }
+        self.at = At::Code;
+        Ok(())
+    }
+
+    fn judge_line(&mut self, scene: &mut Scene<'_>, is_end: bool, out: &mut String) -> Result<(), Box<Stop>> {
+        self.go_on(is_end, At::Code);
+        let line = std::mem::take(&mut self.line);
+        let marks = std::mem::take(&mut self.marks);
+        let is_rest = std::mem::replace(&mut self.is_rest, !is_end);
+        let script = match self.blocks.last_mut() {
+            Some(block) => block.script.as_mut(),
+            None => self.indented.as_mut(),
+        };
+        match script {
+            Some(script) => script.line(scene, &line, marks, is_rest, out),
+            None => {
+                out.push_str(&line);
+                Ok(())
+            }
+        }
+    }
+
+    /// A line outside of all fences.
+    fn begin_prose(
+        &mut self,
+        scene: &mut Scene<'_>,
+        mut start: String,
+        line: Begun,
+        is_whole: bool,
+        out: &mut String,
+    ) -> Result<(), Box<Stop>> {
+        if line.kind != Kind::Text || !line.new.is_empty() || line.is_heading {
+            self.inline.end(scene, out)?;
+            self.paragraph = Paragraph::default();
+        }
+        // A line of a paragraph needs no marks of what holds it.
+        let is_lazy = self.paragraph.is_open && line.matched < self.containers.len();
+        self.matched = line.matched;
+        if !self.paragraph.is_open {
+            let is_new = !line.new.is_empty();
+            let is_item = matches!(line.new.last(), Some(Container::Item(_)));
+            self.containers.truncate(line.matched);
+            self.containers.extend(line.new);
+            self.containers.truncate(MOST_CONTAINERS);
+            let is_blank = line.kind == Kind::Blank;
+            if is_blank && !is_new && std::mem::take(&mut self.is_empty_item) {
+                self.containers.pop();
+            }
+            self.is_empty_item = is_blank && is_item;
+            self.matched = self.containers.len();
+        }
+        if line.indent >= 4 && !self.paragraph.is_open && !(line.kind == Kind::Blank && is_whole) {
+            self.indented.get_or_insert(Script::unlabelled());
+            return self.begin_code(scene, start, line.content, is_whole, out);
+        }
+        let content = start.split_off(line.content);
+        match line.kind {
+            Kind::Fence => {
+                self.indented = None;
+                self.open_block(&content, is_whole);
+                out.push_str(&start);
+                out.push_str(&content);
+                self.go_on(is_whole, At::Rest);
+                Ok(())
+            }
+            Kind::Text => {
+                self.indented = None;
+                self.paragraph.begin(line.is_heading, line.indent, is_lazy);
+                self.inline.pass(&start, out);
+                self.at = At::Prose;
+                content.chars().try_for_each(|c| self.prose(scene, c, out))
+            }
+            Kind::Blank | Kind::Open => {
+                if !is_whole {
+                    // Marks without end.
+                    self.paragraph.begin(false, 0, false);
+                }
+                out.push_str(&start);
+                out.push_str(&content);
+                self.go_on(is_whole, At::Prose);
+                Ok(())
+            }
+        }
+    }
+
+    /// The block behind its opening fence.
+    fn open_block(&mut self, content: &str, is_whole: bool) {
+        let Some((mut fence, info)) = Fence::of(content) else {
+            return;
+        };
+        let mut script = Script::of(info);
+        if !is_whole {
+            // It may be no fence at all: what follows is judged until the text ends, and so is what is opened in it.
+            fence.length = usize::MAX;
+            script = script.or(Some(Script::unlabelled()));
+        }
+        let is_shell = script.as_ref().is_some_and(Script::is_labelled);
+        self.blocks.push(Block {
+            fence,
+            containers: self.containers.clone(),
+            script,
+            may_nest: !(is_shell && is_whole),
+        });
+    }
+
+    /// A character of a paragraph.
+    fn prose(&mut self, scene: &mut Scene<'_>, c: char, out: &mut String) -> Result<(), Box<Stop>> {
+        self.inline.take(scene, c, out)?;
+        if !is_line_end(c) {
+            self.paragraph.take(c);
+            return Ok(());
+        }
+        self.at = At::Start;
+        if self.paragraph.ends_line() {
+            self.inline.end(scene, out)?;
+        }
+        if !self.paragraph.is_open {
+            // It is a line that is drawn, which holds nothing.
+            self.containers.truncate(self.matched);
+        }
+        Ok(())
+    }
+
+    /// The text has ended.
+    fn finish(&mut self, scene: &mut Scene<'_>, out: &mut String) -> Result<(), Box<Stop>> {
+        if !self.start.is_empty() {
+            self.begin(scene, true, out)?;
+        }
+        if !self.line.is_empty() {
+            self.judge_line(scene, true, out)?;
+        }
+        self.inline.end(scene, out)?;
+        *self = Self::default();
         Ok(())
     }
 }
 
-/// Judges a command, and appends it or its mark. `true`: it is shown.
-fn judge(
-    scene: &mut Scene<'_>,
-    shell: Shell,
-    command: &str,
-    is_sure: bool,
-    shown: &str,
-    out: &mut String,
-) -> Result<bool, Box<Stop>> {
-    let policy = scene.policy;
-    let verdict = policy.output().commands().and_then(|rules| {
-        let mut judgement: Judgement = rules.judge().judge(shell, command);
-        if !is_sure {
-            judgement.findings.retain(|f| f.class != Class::Unclear);
-        }
-        rules.verdict(&judgement, &scene.place.to_string())
-    });
-    let mark = match &verdict {
-        Some(found) => {
-            let deciding = found.hits.iter().find(|h| !h.observed_only);
-            let kind = deciding.map_or("command", |hit| hit.id.as_str());
-            scene.act(found, kind)?
-        }
-        None => None,
-    };
-    match &mark {
-        Some(mark) => {
-            out.push_str(mark);
-            out.push_str(if shown.ends_with('\n') { "\n" } else { "" });
-        }
-        None => out.push_str(shown),
-    }
-    Ok(mark.is_none())
-}
-
-/// Inline code: a command has an argument at least.
-fn inline(scene: &mut Scene<'_>, inner: &str, held: &str, out: &mut String) -> Result<(), Box<Stop>> {
-    if inner.trim().contains(' ') {
-        judge(scene, Shell::Bash, inner.trim(), false, held, out).map(drop)
-    } else {
-        out.push_str(held);
-        Ok(())
-    }
-}
-
-/// The shell that a fence names; and whether it names one.
-fn shell_of(info: &str) -> (Option<Shell>, bool) {
-    let name: String = info
-        .trim()
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+'))
-        .collect();
-    match name.to_ascii_lowercase().as_str() {
-        "" => (Some(Shell::Bash), false),
-        "sh" | "bash" | "shell" | "zsh" | "ksh" | "dash" | "fish" | "console" | "terminal"
-        | "shellscript" | "shellsession" | "shell-session" | "sh-session" | "bash-session" => {
-            (Some(Shell::Bash), true)
-        }
-        "powershell" | "pwsh" | "ps1" | "ps" | "posh" | "cmd" | "bat" | "batch" | "dos" => {
-            (Some(Shell::PowerShell), true)
-        }
-        _ => (None, true),
-    }
-}
-
-/// The line without the prompt that sessions are shown with.
-fn without_prompt(line: &str) -> &str {
-    let text = line.trim_start();
-    for prompt in ["$ ", "% ", "❯ ", "PS> "] {
-        if let Some(rest) = text.strip_prefix(prompt) {
-            return rest;
-        }
-    }
-    match text.strip_prefix("PS ").and_then(|rest| rest.split_once("> ")) {
-        Some((_, rest)) => rest,
-        None => line,
-    }
+/// What is known of the beginning of a line of prose: as of [`Line`], with the place of its content.
+struct Begun {
+    kind: Kind,
+    matched: usize,
+    new: Vec<Container>,
+    indent: usize,
+    is_heading: bool,
+    content: usize,
 }

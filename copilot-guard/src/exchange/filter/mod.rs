@@ -2,9 +2,12 @@
 //! it. Used where rules ask for it.
 
 mod code;
+mod inline;
+mod line;
 mod links;
 mod prose;
 mod restore;
+mod script;
 
 pub(super) use code::Code;
 pub(super) use links::Links;
