@@ -139,6 +139,30 @@ fn dangerous_lines_of_shell_blocks_are_masked() {
 }
 
 #[test]
+fn constructs_over_lines_and_printed_lines_are_no_findings() {
+    let rules =
+        "[[rules]]\nid = \"asked\"\non = \"output\"\nmatch = { commands = \"approve\" }\naction = \"mask\"\n";
+    for text in [
+        "```bash\nrename() {\n  local f\n  for f in *.jpeg; do\n    [ -e \"$f\" ] || continue\n  done\n}\n```\n",
+        "```console\n$ cargo build --release\n   Compiling shop v0.1.0\n    Finished `release` profile (optimized) target(s) in 3.1s\n```\n",
+    ] {
+        assert_eq!(shown(rules, text).text, text);
+    }
+    for (text, gone) in [
+        ("```bash\nif true; then\n  rm -rf ~\nfi\n```\n", "rm -rf"),
+        ("```console\n$ ls\nrm -rf ~\n```\n", "rm -rf"),
+        (
+            "```\nRemove-Item -Recurse -Force C:\\Users\\*\n```\n",
+            "Remove-Item",
+        ),
+        ("```text\nrm -rf ~\n```\n", "rm -rf"),
+    ] {
+        let got = shown(rules, text).text;
+        assert!(!got.contains(gone), "{got}");
+    }
+}
+
+#[test]
 fn a_dangerous_command_may_end_the_answer() {
     let got = shown(
         &CODE.replace("\"mask\"", "\"block\""),

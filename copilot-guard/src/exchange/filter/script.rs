@@ -15,9 +15,14 @@ pub(super) struct Script {
     shell: Shell,
     /// It says that it is of a shell. Else only what is certain counts: text that is no command cannot be parsed either.
     is_labelled: bool,
+    /// A prompt has been seen: lines without one are what a program printed.
+    has_prompt: bool,
     /// What passed so far.
     text: String,
 }
+
+/// The beginning of a script says nothing to a parser until the rest is there.
+const NOT_PARSED: &str = "unclear/not-parsed";
 
 impl Script {
     /// For code that does not say what it is.
@@ -25,6 +30,7 @@ impl Script {
         Self {
             shell: Shell::Bash,
             is_labelled: false,
+            has_prompt: false,
             text: String::new(),
         }
     }
@@ -37,7 +43,7 @@ impl Script {
             .take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+'))
             .collect();
         let shell = match name.to_ascii_lowercase().as_str() {
-            "" => return Some(Self::unlabelled()),
+            "" | "text" | "txt" | "plain" | "plaintext" | "none" => return Some(Self::unlabelled()),
             "sh" | "bash" | "shell" | "zsh" | "ksh" | "dash" | "fish" | "console" | "terminal"
             | "shellscript" | "shellsession" | "shell-session" | "sh-session" | "bash-session" => Shell::Bash,
             "powershell" | "pwsh" | "ps1" | "ps" | "posh" | "cmd" | "bat" | "batch" | "dos" => {
@@ -48,6 +54,7 @@ impl Script {
         Some(Self {
             shell,
             is_labelled: true,
+            has_prompt: false,
             text: String::new(),
         })
     }
@@ -78,14 +85,22 @@ impl Script {
         let end = code.get(bare.len()..).unwrap_or_default();
         let before = self.text.len();
         let command = if is_rest { bare } else { without_prompt(bare) };
+        let is_prompt = command.len() < bare.len();
+        self.has_prompt |= is_prompt;
+        let is_printed = self.has_prompt && !is_prompt && !is_rest && !self.text.trim_end().ends_with('\\');
         self.text.push_str(command);
         if !end.is_empty() {
             self.text.push('\n');
         }
         let added = self.text.len() - before;
         self.forget(before, is_rest);
-        match self.act(scene, &self.text, command)? {
-            None => out.push_str(line),
+        match self.act(scene, &self.text, command, is_printed)? {
+            None => {
+                out.push_str(line);
+                if is_printed {
+                    self.text.truncate(self.text.len() - added);
+                }
+            }
             Some(mark) => {
                 // It is not there for what follows.
                 self.text.truncate(self.text.len() - added);
@@ -137,7 +152,7 @@ impl Script {
     fn command(&self, scene: &mut Scene<'_>, text: &str, last: &str) -> Result<Option<String>, Box<Stop>> {
         let text = text.trim();
         if text.contains([' ', '\t']) {
-            self.act(scene, text, last.trim())
+            self.act(scene, text, last.trim(), false)
         } else {
             Ok(None)
         }
@@ -158,12 +173,19 @@ impl Script {
         from
     }
 
-    /// What the rules say of a command, of which `last` has just come: the mark that takes its place, if any does.
-    fn act(&self, scene: &mut Scene<'_>, command: &str, last: &str) -> Result<Option<String>, Box<Stop>> {
-        let (found, is_unclear) = self.verdict(scene, command);
+    /// What the rules say of a command, of which `last` has just come: the mark that takes its place, if any does. Of what
+    /// a program has printed only what is certain counts.
+    fn act(
+        &self,
+        scene: &mut Scene<'_>,
+        command: &str,
+        last: &str,
+        is_printed: bool,
+    ) -> Result<Option<String>, Box<Stop>> {
+        let (found, is_unclear) = self.verdict(scene, command, is_printed);
         // Within an `if`, a document or a quote that is not closed yet nothing can be told of the whole.
         let found = match found {
-            None if is_unclear && last.len() < command.len() => self.verdict(scene, last).0,
+            None if is_unclear && last.len() < command.len() => self.verdict(scene, last, is_printed).0,
             found => found,
         };
         let Some(found) = found else {
@@ -175,17 +197,33 @@ impl Script {
     }
 
     /// What the rules say, and whether it could be told what the command does.
-    fn verdict(&self, scene: &Scene<'_>, command: &str) -> (Option<OutputVerdict>, bool) {
+    fn verdict(&self, scene: &Scene<'_>, command: &str, is_printed: bool) -> (Option<OutputVerdict>, bool) {
         let Some(rules) = scene.policy.output().commands() else {
             return (None, false);
         };
-        let mut judgement: Judgement = rules.judge().judge(self.shell, command);
+        let shell = if !self.is_labelled && is_cmdlet(command) {
+            Shell::PowerShell
+        } else {
+            self.shell
+        };
+        let mut judgement: Judgement = rules.judge().judge(shell, command);
         let is_unclear = judgement.findings.iter().any(|f| f.class == Class::Unclear);
-        if !self.is_labelled {
-            judgement.findings.retain(|f| f.class != Class::Unclear);
-        }
+        let is_sure = self.is_labelled && !is_printed;
+        judgement
+            .findings
+            .retain(|f| f.rule != NOT_PARSED && (is_sure || f.class != Class::Unclear));
         (rules.verdict(&judgement, &scene.place.to_string()), is_unclear)
     }
+}
+
+/// Whether a command begins as PowerShell's do: `Remove-Item`.
+fn is_cmdlet(command: &str) -> bool {
+    let word = command.split_whitespace().next().unwrap_or_default();
+    let is_name = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_uppercase()) && part.chars().all(|c| c.is_ascii_alphanumeric())
+    };
+    word.split_once('-')
+        .is_some_and(|(verb, noun)| is_name(verb) && is_name(noun))
 }
 
 /// The line without the prompt that sessions are shown with.
