@@ -25,6 +25,13 @@ pub(super) struct World<'a> {
     pub(super) has_foreign_remote: bool,
 }
 
+impl World<'_> {
+    /// What was written to this file, however its path is spelled.
+    pub(super) fn file(&self, path: &str) -> Option<&Flow> {
+        self.files.get(&paths::normal(self.folder, path))
+    }
+}
+
 /// A command as its rules see it.
 pub(super) struct Call<'a> {
     pub(super) cx: &'a Cx<'a>,

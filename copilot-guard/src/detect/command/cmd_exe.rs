@@ -702,6 +702,8 @@ mod tests {
             &Cx {
                 network: &network,
                 depth: 0,
+                folder: "",
+                is_rebound: false,
             },
             text,
         )

@@ -101,8 +101,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         for file in options.values(&["K", "config"]) {
             let known = call
                 .world
-                .files
-                .get(paths::plain(&file.text))
+                .file(&file.text)
                 .or(Some(call.stdin))
                 .and_then(|flow| flow.text.as_deref());
             if known.is_some_and(|text| {

@@ -142,7 +142,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                     || matches!(arg.text.trim_start_matches('0'), "755" | "777" | "700" | "775")
             });
             for file in call.args.iter().skip(1).filter(|_| is_executable) {
-                let flow = call.world.files.get(paths::plain(&file.text));
+                let flow = call.world.file(&file.text);
                 if flow.is_some_and(|flow| flow.has(Flow::DOWNLOAD)) {
                     out.judgement.block(
                         "remote-code/download-made-executable",
@@ -203,7 +203,7 @@ fn read(call: &Call<'_>, out: &mut Outcome) {
             },
             _ => arg.clone(),
         };
-        let known = call.world.files.get(paths::plain(&word.text));
+        let known = call.world.file(&word.text);
         let bits = paths::read(&mut out.judgement, call.world.folder, &word);
         out.out.add(bits | known.map_or(0, Flow::bits));
     }
@@ -215,7 +215,7 @@ fn read(call: &Call<'_>, out: &mut Outcome) {
         .map(|(_, arg)| arg)
         .collect();
     if let (true, [file]) = (matches!(call.name, "cat" | "tac"), operands.as_slice())
-        && let Some(flow) = call.world.files.get(paths::plain(&file.text))
+        && let Some(flow) = call.world.file(&file.text)
     {
         out.out.join(flow.clone());
         return;
@@ -271,7 +271,7 @@ fn written(call: &Call<'_>, file: &Word, flow: Flow, out: &mut Outcome) {
         let (judgement, _) = super::script::nested(call.cx, text, &Flow::default());
         out.judgement.merge(judgement);
     }
-    out.files.push((paths::plain(&file.text).to_owned(), flow));
+    out.files.push((file.text.clone(), flow));
 }
 
 fn copy(call: &Call<'_>, out: &mut Outcome) {
@@ -309,7 +309,7 @@ fn copy(call: &Call<'_>, out: &mut Outcome) {
             out.judgement
                 .approve("remote-code/renamed-program", "a program under another name");
         }
-        if let Some(known) = call.world.files.get(paths::plain(&source.text)) {
+        if let Some(known) = call.world.file(&source.text) {
             flow.join(known.clone());
         }
     }

@@ -317,7 +317,7 @@ fn make(call: &Call<'_>, out: &mut Outcome) {
         } else if matches!(text, "-f" | "-f-" | "--file=-" | "--makefile=-") {
             let file = call.args.get(at + 1).map_or("-", |next| next.text.as_str());
             let is_stdin = text != "-f" || matches!(file, "-" | "/dev/stdin");
-            let written = call.world.files.get(super::paths::plain(file));
+            let written = call.world.file(file);
             if !is_stdin && written.is_none() {
                 continue;
             }

@@ -71,33 +71,11 @@ pub(super) fn shell<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     Peel::Done
 }
 
-/// A script with what `$0`, `$1` … stand for put in.
+/// A script with what `$0`, `$1` … stand for.
 fn positional(call: &Call<'_>, text: &str, args: &[Word], out: &mut Outcome) {
-    let mut script = String::new();
-    for (at, arg) in args.iter().take(9).enumerate() {
-        if text.contains('$') && !arg.dynamic {
-            script.push_str(&format!("set_{at}={}; ", super::simple::quote(&arg.text)));
-        }
-    }
-    if script.is_empty() {
-        out.script(call, text);
-        return;
-    }
-    let mut body = text.to_owned();
-    for at in 0..9.min(args.len()) {
-        body = body.replace(&format!("${at}"), &format!("$set_{at}"));
-    }
-    let all: Vec<String> = (1..args.len().min(9)).map(|at| format!("$set_{at}")).collect();
-    body = body
-        .replace("\"$@\"", &all.join(" "))
-        .replace("$@", &all.join(" "))
-        .replace("$*", &all.join(" "));
-    if body.len() < super::bound::LONGEST {
-        out.script(call, &(script + &body));
-    } else {
-        out.judgement
-            .block("unclear/too-long", "a script that grows too long");
-    }
+    let (judgement, printed) = script::called(call.cx, text, args, call.stdin);
+    out.judgement.merge(judgement);
+    out.out.join(printed);
 }
 
 fn dynamic_script(call: &Call<'_>, out: &mut Outcome) {
@@ -116,7 +94,19 @@ fn dynamic_script(call: &Call<'_>, out: &mut Outcome) {
 }
 
 fn is_stdin(path: &str) -> bool {
-    matches!(path, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
+    path == "-" || descriptor(path) == Some("0")
+}
+
+/// The number of a descriptor that a path stands for, however it is spelled.
+fn descriptor(path: &str) -> Option<&'static str> {
+    let path = paths::normal("", path);
+    let number = match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["", "dev", "stdin"] => "0",
+        ["", "dev", "fd", number] | ["", "proc", _, "fd", number] => number,
+        ["", "proc", _, "task", _, "fd", number] => number,
+        _ => return None,
+    };
+    Some(if number == "0" { "0" } else { "" })
 }
 
 /// Whether a program of this name takes scripts of a shell.
@@ -138,12 +128,13 @@ pub(super) fn run_flow(call: &Call<'_>, language: &str, flow: &Flow, out: &mut O
     if flow.has(Flow::DOWNLOAD | Flow::FETCHED) {
         out.judgement
             .block("remote-code/download-to-shell", "what was downloaded is run");
-    } else if let Some(text) = &flow.text {
-        run_text(call.cx, language, text, out);
+    } else if flow.texts().next().is_some() {
+        flow.texts()
+            .for_each(|text| run_text(call.cx, language, text, out));
     } else if flow.has(Flow::DECODED) {
         out.judgement
             .block("remote-code/decoded", "what was decoded is run");
-    } else if flow.has(Flow::DATA | Flow::SECRET | Flow::MACHINE) {
+    } else if !flow.is_empty() {
         out.judgement
             .approve("unclear/piped-script", "what another program prints is run");
     }
@@ -183,10 +174,16 @@ fn run_text(cx: &Cx<'_>, language: &str, text: &str, out: &mut Outcome) {
 /// Runs a file.
 pub(super) fn run_file(call: &Call<'_>, language: &str, file: &Word, out: &mut Outcome) {
     let path = paths::plain(&file.text);
+    let known = call.world.file(&file.text);
     if is_stdin(&file.text) {
         run_input(call, language, out);
-    } else if let Some(flow) = call.world.files.get(path) {
+    } else if let Some(flow) = known {
         run_flow(call, language, flow, out);
+    } else if descriptor(&file.text).is_some() {
+        out.judgement.approve(
+            "unclear/descriptor",
+            "a script that comes in by a way that is not known",
+        );
     } else if file.is_blank() {
         dynamic_script(call, out);
     } else if paths::is_temporary(path) {
@@ -207,7 +204,7 @@ pub(super) fn run_file(call: &Call<'_>, language: &str, file: &Word, out: &mut O
 /// A program by its path: one that the script made, or one from a folder that anybody writes to.
 pub(super) fn own_program(call: &Call<'_>, out: &mut Outcome) {
     let text = call.program.text.as_str();
-    if let Some(flow) = call.world.files.get(paths::plain(text)) {
+    if let Some(flow) = call.world.file(text) {
         run_flow(call, "bash", flow, out);
     } else if paths::is_temporary(text) {
         out.judgement.approve(

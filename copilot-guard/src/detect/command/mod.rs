@@ -46,15 +46,19 @@ mod literal;
 mod net;
 mod opts;
 mod packages;
+mod parameter;
 mod path_table;
 mod paths;
 mod pool;
 mod powershell;
 mod programs;
+mod redirect;
 mod rules;
 mod script;
 mod search;
 mod simple;
+mod state;
+mod stateful;
 mod system;
 mod windows;
 mod words;
@@ -122,6 +126,8 @@ impl CommandJudge {
             let cx = Cx {
                 network: &network,
                 depth: 0,
+                folder: "",
+                is_rebound: false,
             };
             match shell {
                 Shell::Bash => script::judge(&cx, &clean, &Flow::default()).0,
@@ -158,6 +164,8 @@ impl CommandJudge {
         let cx = Cx {
             network: &self.network,
             depth: 0,
+            folder: "",
+            is_rebound: false,
         };
         // Rules do not panic; should one, it must not be "allowed".
         let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge_argv(&cx, &words)));
@@ -182,7 +190,8 @@ fn plain_words(command: &str) -> Option<Vec<Word>> {
     ];
     /// They change what is known, which only a script has.
     const STATEFUL: &[&str] = &[
-        "cd", "pushd", "export", "declare", "local", "readonly", "typeset", "alias", "eval", "trap", "read",
+        "cd", "pushd", "popd", "export", "declare", "local", "readonly", "typeset", "alias", "eval", "trap",
+        "read", "command", "builtin", "set", "shift", "source", ".", "exec",
     ];
     let command = command.trim_matches([' ', '\t', '\n']);
     let is_plain = |b: u8| {

@@ -312,7 +312,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         _ => {}
     }
     for file in call.args.iter().filter(|arg| paths::is_temporary(&arg.text)) {
-        let known = call.world.files.get(paths::plain(&file.text));
+        let known = call.world.file(&file.text);
         if known.is_some_and(|flow| flow.has(Flow::DOWNLOAD)) {
             out.judgement.block(
                 "supply-chain/source",

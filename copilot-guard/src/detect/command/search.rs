@@ -297,8 +297,7 @@ fn grep(call: &Call<'_>, out: &mut Outcome) {
         let bits = paths::read(&mut out.judgement, call.world.folder, place);
         let known = call
             .world
-            .files
-            .get(paths::plain(&place.text))
+            .file(&place.text)
             .map_or(0, Flow::bits);
         out.out.add(bits | known | Flow::DATA);
     }
