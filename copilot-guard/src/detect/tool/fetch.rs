@@ -35,6 +35,13 @@ pub(super) fn judge(network: &Network, text: &str) -> Option<Finding> {
         }
         _ => {}
     }
+    if is_odd_number(text) {
+        return Some(block(
+            "exfiltration/odd-address",
+            Class::Exfiltration,
+            "an address whose numbers are spelled in a way that hides them",
+        ));
+    }
     let Some(address) = Address::parse(text) else {
         return Some(block(
             "exfiltration/odd-address",
@@ -52,6 +59,24 @@ pub(super) fn judge(network: &Network, text: &str) -> Option<Finding> {
         HostClass::Allowed if !address.is_relay() => None,
         HostClass::Allowed | HostClass::Foreign => Some(foreign(&address)),
     }
+}
+
+/// Whether a host is a number that is not written as four decimal ones.
+fn is_odd_number(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default().trim_end_matches('.');
+    let parts: Vec<&str> = host.split('.').collect();
+    let is_number = |part: &&str| {
+        let hex = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"));
+        match hex {
+            Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+            None => !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()),
+        }
+    };
+    let is_plain = |part: &&str| part.len() == 1 || !part.starts_with('0');
+    parts.iter().all(|part| is_number(part)) && !(parts.len() == 4 && parts.iter().all(|part| is_plain(part)))
 }
 
 fn foreign(address: &Address) -> Finding {
