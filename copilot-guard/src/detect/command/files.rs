@@ -133,6 +133,13 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
             if call.name == "tar" && call.args.iter().any(|arg| paths::is_device(&arg.text)) {
                 out.judgement.block("destructive/device", "writes to a device");
             }
+            if call.args.iter().any(|arg| arg.text == "--remove-files") && call.name == "tar" {
+                out.judgement
+                    .approve("destructive/delete", "deletes what it puts away");
+                for file in call.args.iter().filter(|arg| !arg.text.starts_with('-')) {
+                    super::delete::removed(call, file, true, out);
+                }
+            }
             read(call, out);
         }
         "dd" => dd(call, out),
@@ -182,12 +189,32 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         {
             out.out.add(Flow::DATA);
         }
+        "openssl" | "gpg" | "age" | "ccrypt" if encrypts(call) => {
+            out.judgement
+                .approve("destructive/encrypt", "encrypts files that are only known when it runs");
+            read(call, out);
+        }
         name if READERS.contains(&name) => {
             outputs(call, out);
             read(call, out);
         }
         _ => out.out.add(Flow::DATA | call.stdin.bits()),
     }
+}
+
+/// Whether files are encrypted whose names are not known: all of a folder, as often as not.
+fn encrypts(call: &Call<'_>) -> bool {
+    let has = |words: &[&str]| call.args.iter().any(|arg| words.contains(&arg.text.as_str()));
+    let is_encrypting = match call.name {
+        "openssl" => has(&["enc", "smime", "cms"]) && !has(&["-d", "-decrypt", "-verify", "-a", "-base64"]),
+        "gpg" => has(&["-c", "-e", "--symmetric", "--encrypt"]),
+        _ => !has(&["-d", "--decrypt"]),
+    };
+    is_encrypting
+        && call
+            .args
+            .iter()
+            .any(|arg| arg.dynamic && !arg.text.contains("pass"))
 }
 
 /// Reads every file among the arguments.
@@ -311,6 +338,18 @@ fn copy(call: &Call<'_>, out: &mut Outcome) {
         }
         if let Some(known) = call.world.file(&source.text) {
             flow.join(known.clone());
+        }
+        if call.name == "ln" {
+            // What is written by the new name is written there.
+            let mut there = super::super::judgement::Judgement::default();
+            paths::write(&mut there, call.world.folder, source);
+            let rules = ["self-approval/agent-settings", "persistence/startup-file"];
+            if there.findings.iter().any(|finding| rules.contains(&finding.rule.as_ref())) {
+                out.judgement.approve(
+                    "self-approval/link",
+                    "another name for what decides what runs, or what an agent may do",
+                );
+            }
         }
     }
     if let Some(target) = target {

@@ -140,7 +140,7 @@ pub(super) fn run_flow(call: &Call<'_>, language: &str, flow: &Flow, out: &mut O
     }
 }
 
-fn run_text(cx: &Cx<'_>, language: &str, text: &str, out: &mut Outcome) {
+pub(super) fn run_text(cx: &Cx<'_>, language: &str, text: &str, out: &mut Outcome) {
     if is_shell(language) {
         let (judgement, printed) = script::nested(cx, text, &Flow::default());
         out.judgement.merge(judgement);
@@ -255,6 +255,18 @@ const CODE: &[(&str, &str, &[&str])] = &[
     ("ghci", "e", &[]),
     ("jrunscript", "e", &[]),
     ("swift", "e", &[]),
+    ("raku", "e", &[]),
+    ("perl6", "e", &[]),
+    ("iex", "e", &["eval"]),
+    ("crystal", "", &["eval"]),
+    ("janet", "e", &[]),
+    ("fennel", "e", &["eval"]),
+    ("gosh", "e", &[]),
+    ("clj", "e", &["eval"]),
+    ("clojure", "e", &["eval"]),
+    ("bb", "e", &["eval"]),
+    ("ocaml", "e", &[]),
+    ("qjs", "e", &["eval"]),
 ];
 
 /// Options with a value that is no code.
@@ -295,6 +307,23 @@ pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             if !call.stdin.is_empty() {
                 run_flow(call, call.name, call.stdin, out);
             }
+            return Peel::Done;
+        }
+        // `-pe` is `-p` and `-e`, with one value.
+        "node" | "bun" if call.args.iter().any(|arg| matches!(arg.text.as_str(), "-pe" | "-ep")) => {
+            let args: Vec<Word> = call
+                .args
+                .iter()
+                .map(|arg| match arg.text.as_str() {
+                    "-pe" | "-ep" => Word::known("-e"),
+                    _ => arg.clone(),
+                })
+                .collect();
+            let inner = Call {
+                args: &args,
+                ..*call
+            };
+            language(&inner, out);
             return Peel::Done;
         }
         "awk" => return awk(call, out),
@@ -341,6 +370,17 @@ pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         {
             out.judgement
                 .approve("remote-code/loaded-file", "loads code from elsewhere");
+        }
+    }
+    if call.name == "perl" {
+        // What is behind the name of a module is code as well.
+        for module in options.values(&["M", "m"]) {
+            let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '=' | ',' | '-' | '.' | '/');
+            if !module.text.chars().all(is_plain) {
+                run_text(call.cx, "perl", &format!("use {};", module.text), out);
+                out.judgement
+                    .approve("remote-code/loaded-file", "code in the name of a module");
+            }
         }
     }
     if options.has(&["i"]) && matches!(call.name, "perl" | "ruby") {
@@ -505,8 +545,7 @@ fn awk_code(call: &Call<'_>, program: &Word, out: &mut Outcome) {
     if is_more
         && (text.contains("system")
             || text.contains("getline")
-            || text.contains("| ")
-            || text.contains("|\"")
+            || has_pipe(text)
             || text.contains("/inet")
             || text.contains('@')
             || text.contains("ENVIRON")
@@ -516,6 +555,11 @@ fn awk_code(call: &Call<'_>, program: &Word, out: &mut Outcome) {
     {
         run_text(call.cx, "awk", text, out);
     }
+}
+
+/// Whether a bar stands alone: two are an "or".
+fn has_pipe(text: &str) -> bool {
+    text.replace("||", "").contains('|')
 }
 
 /// A program of awk without its patterns between slashes, which are data. Where it is not certain that one begins, it stays.
@@ -573,17 +617,33 @@ fn deno<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
                 run_text(call.cx, "node", &text.text, out);
             }
         }
-        "run" | "serve" | "x" => {
-            let file = call
-                .args
-                .iter()
-                .skip(1)
-                .find(|arg| !arg.text.starts_with('-') || arg.text == "-");
-            if let Some(file) = file {
-                run_file(call, "node", file, out);
+        _ => {
+            // The first file or address is what runs; before it stand options with values.
+            let is_program = |arg: &&Word| {
+                let text = arg.text.as_str();
+                let ends = [".ts", ".js", ".mjs", ".mts", ".cjs", ".tsx", ".jsx"];
+                super::hosts::is_url(text)
+                    || text == "-"
+                    || arg.is_blank()
+                    || !text.starts_with('-') && ends.iter().any(|end| text.ends_with(end))
+                    || call.world.file(text).is_some()
+                    || paths::is_temporary(text)
+                    || descriptor(text).is_some()
+            };
+            match call.args.iter().find(is_program) {
+                Some(file) if matches!(verb, "fmt" | "lint" | "check" | "doc" | "info" | "cache") => {
+                    if super::hosts::is_foreign_url(call.cx, file) {
+                        out.judgement
+                            .approve("exfiltration/request", "asks a host that is not ours");
+                    }
+                }
+                Some(file) => run_file(call, "node", file, out),
+                None => {}
+            }
+            for value in call.args.iter().filter_map(|arg| arg.text.strip_prefix("--eval=")) {
+                run_text(call.cx, "node", value, out);
             }
         }
-        _ => {}
     }
     Peel::Done
 }

@@ -240,6 +240,7 @@ impl Walker<'_> {
             } else if at > 0 {
                 out.close();
             }
+            self.spent += 1;
             self.put(&word.text, is_quoted, out);
             if word.dynamic {
                 out.open().dynamic = true;

@@ -121,6 +121,18 @@ pub(super) const INTERPRETERS: &[&str] = &[
     "ghc",
     "runhaskell",
     "runghc",
+    "raku",
+    "perl6",
+    "iex",
+    "crystal",
+    "janet",
+    "fennel",
+    "gosh",
+    "clj",
+    "clojure",
+    "bb",
+    "ocaml",
+    "qjs",
 ];
 
 /// What is worth a look when it stands among the arguments of a program that is not known.
@@ -449,6 +461,7 @@ const KNOWN: &[&str] = &[
     "redis-cli",
     "mongo",
     "mongosh",
+    "duckdb",
     "code",
     "vim",
     "nano",
@@ -513,10 +526,26 @@ pub(super) fn canonical(base: &str) -> String {
     {
         unversioned
     } else {
-        name
+        variant(name).unwrap_or(name)
     };
     let alias = ALIASES.iter().find(|(other, _)| *other == name);
     alias.map_or(name, |(_, known)| known).to_owned()
+}
+
+/// The interpreter that a name with a version or kind behind it stands for: `python3.13t`, `bash-static`.
+fn variant(name: &str) -> Option<&'static str> {
+    let end = name.find(|c: char| !c.is_ascii_alphabetic())?;
+    let (base, suffix) = (name.get(..end)?, name.get(end..)?);
+    let version = suffix.trim_start_matches(['-', '.', '_']);
+    let is_variant = version.starts_with(|c: char| c.is_ascii_digit())
+        || matches!(version, "static" | "dbg" | "debug" | "real" | "wrapped" | "nightly");
+    let is_runner = |known: &&&str| **known == base && known.len() > 1;
+    let mut all = SHELLS.iter().chain(INTERPRETERS);
+    let found = all.find(is_runner).copied().or_else(|| {
+        let (_, known) = ALIASES.iter().find(|(other, _)| *other == base)?;
+        INTERPRETERS.contains(known).then_some(*known)
+    });
+    found.filter(|_| is_variant)
 }
 
 /// Letters of other scripts that look like Latin ones.

@@ -6,7 +6,7 @@ use super::expand::{Mode, flow_of};
 use super::flow::Flow;
 use super::paths;
 use super::script::{Walker, nested};
-use super::words::{Note, Word};
+use super::words::{Note, UNKNOWN, Word};
 
 /// What a command's redirections come to.
 pub(super) struct Redirected<'c> {
@@ -17,6 +17,8 @@ pub(super) struct Redirected<'c> {
     pub(super) commands: Vec<&'c ast::SubshellCommand>,
     /// Its output goes to a file or command, not on.
     is_taken: bool,
+    /// What the files held stays.
+    is_appended: bool,
 }
 
 impl Walker<'_> {
@@ -55,6 +57,7 @@ impl Walker<'_> {
             files: Vec::new(),
             commands: Vec::new(),
             is_taken: false,
+            is_appended: false,
         };
         for redirect in list {
             match redirect {
@@ -155,6 +158,7 @@ impl Walker<'_> {
                 self.keep(&word.text, Flow::of(Flow::DATA));
             }
             redirected.is_taken |= !is_read && fd.is_none_or(|fd| fd == 1);
+            redirected.is_appended |= matches!(kind, Kind::Append);
             redirected.files.push(word);
         }
     }
@@ -183,9 +187,32 @@ impl Walker<'_> {
         }
     }
 
+    /// Judges what is written to a file by what it is: nothing, over one file of a loop after another; code that starts
+    /// with an interpreter.
+    fn judge_written(&mut self, file: &Word, printed: &Flow) {
+        // One that is named in part is one of the script's own.
+        let is_name = file.is_blank() || file.text.starts_with(UNKNOWN) || file.text.ends_with(['*', UNKNOWN]);
+        let is_nothing = printed.is_empty() || printed.text.as_deref().is_some_and(|text| text.trim().is_empty());
+        if is_nothing && file.dynamic && is_name && self.is_looping() {
+            self.out
+                .approve("destructive/emptied", "empties one file after another");
+        }
+        let path = file.text.to_lowercase();
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let is_loaded = matches!(name, "sitecustomize.py" | "usercustomize.py")
+            || name.ends_with(".pth") && printed.texts().any(|text| text.contains("import"));
+        if is_loaded {
+            self.out
+                .approve("persistence/start-up-file", "writes what every Python loads");
+        }
+    }
+
     /// Output goes where the redirections send it. Gives what goes on.
     pub(super) fn deliver(&mut self, redirected: Redirected<'_>, printed: Flow) -> Flow {
         for file in &redirected.files {
+            if !redirected.is_appended {
+                self.judge_written(file, &printed);
+            }
             for folder in self.folders() {
                 paths::write(&mut self.out, &folder, file);
             }

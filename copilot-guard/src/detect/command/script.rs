@@ -146,6 +146,8 @@ pub(super) struct Walker<'a> {
     pub(super) has_foreign_remote: bool,
     level: u8,
     turns: u16,
+    /// Loops around, of which nobody knows how often they run.
+    loops: u16,
     /// The function whose body is walked.
     inside: Vec<String>,
 }
@@ -166,6 +168,7 @@ impl<'a> Walker<'a> {
             has_foreign_remote: false,
             level: 0,
             turns: 0,
+            loops: 0,
             inside: Vec::new(),
         }
     }
@@ -541,7 +544,8 @@ impl<'a> Walker<'a> {
         }
         let name = &clause.variable_name;
         let length = clause.body.to_string().len();
-        let is_known = !values.is_empty() && values.len() <= 8 && values.iter().all(|v| !v.dynamic);
+        let is_exact = |word: &Word| !word.dynamic && !word.text.contains(['*', '?', '[']);
+        let is_known = !values.is_empty() && values.len() <= 8 && values.iter().all(is_exact);
         let mut printed = Flow::default();
         self.state.begin();
         if is_known {
@@ -595,6 +599,7 @@ impl<'a> Walker<'a> {
     /// Lists that run any number of times. What one turn sets, the next one finds.
     fn looped(&mut self, lists: &[&ast::CompoundList], length: usize, stdin: &Flow) -> Flow {
         let mut printed = Flow::default();
+        self.loops += 1;
         for turn in 0..3 {
             let before = self.state.changes;
             self.state.begin();
@@ -606,7 +611,13 @@ impl<'a> Walker<'a> {
                 break;
             }
         }
+        self.loops -= 1;
         printed.repeated()
+    }
+
+    /// Whether this is within a loop.
+    pub(super) const fn is_looping(&self) -> bool {
+        self.loops > 0
     }
 
     fn test(&mut self, test: &ast::ExtendedTestExpr) {
@@ -638,6 +649,20 @@ impl<'a> Walker<'a> {
 
     /// What a variable, an array or a parameter holds, as far as it is known.
     pub(super) fn value(&mut self, name: &str) -> Option<Value> {
+        if self.spent > 8 * LONGEST {
+            // It has been blocked, and what would be copied for each further name is long.
+            return Some(Value::default());
+        }
+        let value = self.known_value(name);
+        let length = value
+            .as_ref()
+            .and_then(|value| value.flow.text.as_ref())
+            .map_or(0, String::len);
+        self.spent += length / 8;
+        value
+    }
+
+    fn known_value(&mut self, name: &str) -> Option<Value> {
         if let Some(at) = name.parse::<usize>().ok().filter(|at| *at > 0)
             && let Some(all) = self.state.value("@")
         {

@@ -10,9 +10,6 @@ use super::state::Value;
 use super::words::{UNKNOWN, Word};
 use super::{assign, programs};
 
-/// Most elements of an array that are remembered.
-const MOST_ELEMENTS: usize = 256;
-
 impl Walker<'_> {
     /// Judges a simple command, once for each way to choose what its names hold. Gives what it prints.
     pub(super) fn simple(&mut self, command: &ast::SimpleCommand, stdin: &Flow) -> Flow {
@@ -136,18 +133,24 @@ impl Walker<'_> {
             self.word(index, Mode::Quoted);
         }
         let before = std::mem::take(&mut self.tainted);
-        let old = if assignment.append || matches!(assignment.name, ast::AssignmentName::ArrayElementName(..))
-        {
-            self.value(name)
-        } else {
-            None
+        let old = match &assignment.value {
+            ast::AssignmentValue::Array(_) if !assignment.append => None,
+            _ => self.value(name),
         };
+        // A text that is set to an array is its first element.
+        let is_array = old
+            .as_ref()
+            .and_then(|value| value.list.as_ref())
+            .is_some_and(|list| list.len() > 1);
         let mut value = match &assignment.value {
             ast::AssignmentValue::Scalar(word) => {
                 let word = self.word(&word.value, Mode::One);
                 assign::judge(&self.cx, name, &word, &mut self.out);
                 super::builtins::subscript(&self.cx, &word.text, &mut self.out);
                 match &assignment.name {
+                    ast::AssignmentName::VariableName(_) if is_array && !assignment.append => {
+                        element(old, "0", &word, false)
+                    }
                     ast::AssignmentName::VariableName(_) if !assignment.append => Value::one(flow_of(&word)),
                     ast::AssignmentName::VariableName(_) => appended(old, &word),
                     ast::AssignmentName::ArrayElementName(_, index) => {
@@ -174,9 +177,7 @@ impl Walker<'_> {
                         words.extend(more);
                     }
                 }
-                words
-                    .filter(|words| words.len() <= MOST_ELEMENTS)
-                    .map_or_else(Value::default, Value::many)
+                words.map_or_else(Value::default, Value::many)
             }
         };
         value.flow.add(self.tainted);
@@ -287,7 +288,7 @@ fn element(old: Option<Value>, index: &str, word: &Word, is_append: bool) -> Val
     match list.get_mut(index) {
         Some(_) if is_append => return Value::default(),
         Some(place) => *place = word.clone(),
-        None if index == length && index < MOST_ELEMENTS => list.push(word.clone()),
+        None if index == length => list.push(word.clone()),
         None => return Value::default(),
     }
     Value::many(list)

@@ -12,6 +12,8 @@ use super::words::Word;
 
 /// Most names that are remembered.
 pub(super) const MOST_NAMES: usize = 256;
+/// Most elements of an array.
+const MOST_ELEMENTS: usize = 256;
 /// Most values that one name may hold.
 const MOST_VALUES: usize = 8;
 /// Most ways to choose values in one command.
@@ -34,8 +36,11 @@ impl Value {
         Self { flow, list: None }
     }
 
-    /// An array.
+    /// An array. One that is too long is not known.
     pub(super) fn many(list: Vec<Word>) -> Self {
+        if list.len() > MOST_ELEMENTS {
+            return Self::default();
+        }
         let flow = list
             .first()
             .map_or_else(|| Flow::known(String::new()), super::expand::flow_of);

@@ -50,7 +50,17 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         if call.name == "valgrind" || call.name == "firejail" {
             return Peel::Inner(from_first_operand(call.args));
         }
-        return Peel::Inner(inner(call.args, short, long, *skip));
+        if call.name == "faketime" {
+            // The time may begin with a dash.
+            let flags = call.args.iter().take_while(|arg| matches!(arg.text.as_str(), "-f" | "-m" | "--exclude-monotonic"));
+            return Peel::Inner(call.args.get(flags.count() + 1..).unwrap_or_default());
+        }
+        let skip = match call.name {
+            // The machine may be left out.
+            "setarch" if !call.args.first().is_some_and(|arg| is_machine(&arg.text)) => 0,
+            _ => *skip,
+        };
+        return Peel::Inner(inner(call.args, short, long, skip));
     }
     match call.name {
         "env" => env(call, out),
@@ -59,6 +69,16 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         "watch" | "hyperfine" | "entr" | "nodemon" | "watchexec" | "concurrently" => {
             let text = joined(from_first_operand(call.args));
             out.script(call, &text);
+            // Each of them may be a command, and options hold some.
+            for arg in call.args {
+                let text = match arg.text.split_once('=') {
+                    Some((_, value)) if arg.text.starts_with('-') => value,
+                    _ => arg.text.as_str(),
+                };
+                if text.contains(' ') {
+                    out.script(call, text);
+                }
+            }
             Peel::Done
         }
         "eval" => {
@@ -70,7 +90,11 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             Peel::Done
         }
         "trap" => {
-            if let Some(text) = call.args.first() {
+            let script = call
+                .args
+                .iter()
+                .find(|arg| !matches!(arg.text.as_str(), "--" | "-p" | "-l" | "-"));
+            if let Some(text) = script {
                 out.script(call, &text.text);
             }
             Peel::Done
@@ -99,12 +123,19 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
                 out.judgement
                     .approve("privilege/other-user", "runs as another user");
             }
-            if scripts_of(call, out) && call.name == "flock" {
-                return Peel::Inner(inner(call.args, "wE", &["timeout"], 1));
+            let has_none = scripts_of(call, out);
+            match call.name {
+                "flock" if has_none => Peel::Inner(inner(call.args, "wE", &["timeout"], 1)),
+                // On some machines a command stands behind the file.
+                "script" if has_none => Peel::Inner(inner(call.args, "cIOBTmEotF", &[], 1)),
+                _ => Peel::Done,
             }
-            Peel::Done
         }
         "ssh" | "mosh" | "autossh" => ssh(call, out),
+        "cargo" if call.args.iter().any(|arg| arg.text == "watch") => {
+            scripts_of(call, out);
+            Peel::Not
+        }
         _ => subcommand(call, out),
     }
 }
@@ -362,10 +393,26 @@ fn ssh<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
 /// `poetry run …` and the like, containers, and programs whose options are commands.
 fn subcommand<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     if let Some((_, verbs)) = SUBCOMMANDS.iter().find(|(name, _)| *name == call.name) {
-        let first = call.args.iter().position(|arg| !arg.text.starts_with('-'));
-        let verb = first.and_then(|at| call.args.get(at).map(|arg| (at, arg.text.as_str())));
-        if let Some((at, verb)) = verb.filter(|(_, verb)| verbs.contains(verb)) {
+        if let Some((at, verb)) = verb_of(call.args, verbs) {
             let rest = call.args.get(at + 1..).unwrap_or_default();
+            match (call.name, verb) {
+                // The verb is the program.
+                ("yarn", "node") => return Peel::Inner(call.args.get(at..).unwrap_or_default()),
+                ("rails", _) => {
+                    let code = rest.iter().find(|arg| !arg.text.starts_with('-'));
+                    if let Some(code) = code.filter(|code| code.text.contains([' ', '(', '.', '`'])) {
+                        interpreters::run_text(call.cx, "ruby", &code.text, out);
+                    }
+                    return Peel::Done;
+                }
+                ("mix", _) => return Peel::Owned(with("elixir", rest), 0),
+                ("rustup", _) => return Peel::Inner(inner(rest, "", &[], 1)),
+                ("bun", "exec") => {
+                    out.script(call, &joined(rest));
+                    return Peel::Done;
+                }
+                _ => {}
+            }
             let is_package =
                 matches!(verb, "dlx" | "x") || matches!((call.name, verb), ("npm", "exec") | ("pipx", "run"));
             if is_package {
@@ -413,6 +460,35 @@ fn subcommand<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             Peel::Not
         }
     }
+}
+
+/// The place of a verb: the first operand, behind options and what may be their values.
+fn verb_of<'w>(args: &'w [Word], verbs: &[&str]) -> Option<(usize, &'w str)> {
+    let mut at = 0;
+    loop {
+        let text = args.get(at)?.text.as_str();
+        if verbs.contains(&text) {
+            return Some((at, text));
+        }
+        if !text.starts_with(['-', '+']) {
+            return None;
+        }
+        let next = args.get(at + 1).map_or("", |arg| arg.text.as_str());
+        let is_value = text.starts_with('-')
+            && !text.contains('=')
+            && !next.starts_with('-')
+            && !verbs.contains(&next);
+        at += 1 + usize::from(is_value);
+    }
+}
+
+/// Whether a word names a kind of machine, as `setarch` takes it.
+fn is_machine(text: &str) -> bool {
+    const MACHINES: &[&str] = &[
+        "x86_64", "i386", "i486", "i586", "i686", "amd64", "aarch64", "arm64", "armv7l", "armv8l", "linux32",
+        "linux64", "ppc", "ppc64", "ppc64le", "s390", "s390x", "mips", "mips64", "riscv32", "riscv64", "uname26",
+    ];
+    MACHINES.contains(&text)
 }
 
 /// Judges a command in an option as a script of its own.

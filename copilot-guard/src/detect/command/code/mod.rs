@@ -8,6 +8,7 @@
 //! 4. What counts is what stands together: network or process, and a file, the environment or a secret place.
 //! 5. A language that is not known is asked about.
 
+mod aliases;
 mod lex;
 mod sql;
 mod tables;
@@ -49,7 +50,12 @@ pub(super) fn judge(cx: &Cx<'_>, language: &str, text: &str) -> Judgement {
         return judgement;
     };
     let tokens = lex::tokens(language, text);
+    let loads_processes = tokens
+        .iter()
+        .any(|t| matches!(t, Token::Text(text) if text.trim_start_matches("node:") == "child_process"));
     let mut reader = Reader {
+        aliases: aliases::read(language, &tokens),
+        loads_processes,
         cx: Cx {
             depth: cx.depth + 1,
             ..*cx
@@ -91,6 +97,10 @@ struct Reader<'a> {
     cx: Cx<'a>,
     language: Language,
     tokens: &'a [Token],
+    /// What names stand for that are given to modules and what is in them.
+    aliases: aliases::Aliases,
+    /// The module that starts processes is loaded somewhere.
+    loads_processes: bool,
     judgement: Judgement,
     seen: Seen,
 }
@@ -105,8 +115,21 @@ impl Reader<'_> {
     fn read(&mut self) {
         for at in 0..self.tokens.len() {
             match self.tokens.get(at) {
-                Some(Token::Name(name)) => self.name(at, name),
+                Some(Token::Name(name)) => {
+                    self.name(at, name);
+                    for other in self.aliases.meant(name) {
+                        self.name(at, &other);
+                    }
+                    if let Some((at, name)) = aliases::by_text(self.language, self.tokens, &self.aliases, at) {
+                        self.name(at, &name);
+                    }
+                }
                 Some(Token::Text(text)) => self.text(at, text),
+                Some(Token::Sign('[')) => {
+                    if let Some(name) = aliases::member(self.language, self.tokens, at) {
+                        self.name(at + 2, &name);
+                    }
+                }
                 Some(Token::Command(command)) => self.command(Some(command)),
                 // `print | "sh"` and `"date" | getline` of awk.
                 Some(Token::Sign('|')) if self.language == Language::Awk => self.pipe(at),
@@ -142,13 +165,6 @@ impl Reader<'_> {
         );
     }
 
-    /// Whether a module of this name is loaded anywhere.
-    fn loads(&self, module: &str) -> bool {
-        self.tokens
-            .iter()
-            .any(|t| matches!(t, Token::Text(text) if text.trim_start_matches("node:") == module))
-    }
-
     /// Whether a string is the name of a module that is loaded: `require("net")`, `from "net"`.
     fn is_module(&self, at: usize) -> bool {
         let token = |back: usize| at.checked_sub(back).and_then(|i| self.tokens.get(i));
@@ -164,10 +180,13 @@ impl Reader<'_> {
             && last == "exec"
             && name != "exec"
             && is_called
-            && self.loads("child_process")
+            && self.loads_processes
         {
             let command = self.argument(at);
             self.process(at, command.as_deref());
+        }
+        if matches!(self.language, Language::Perl | Language::Ruby) && aliases::opens(last) {
+            self.opened(at);
         }
         for does in does {
             match does {
@@ -211,6 +230,31 @@ impl Reader<'_> {
                     "calls into the system",
                 ),
             }
+        }
+    }
+
+    /// `open` with a bar before or behind a text runs that text.
+    fn opened(&mut self, at: usize) {
+        let from = at + 1;
+        let mut is_next = false;
+        for at in from..(from + 12).min(self.tokens.len()) {
+            match self.tokens.get(at) {
+                Some(Token::Sign(';' | '}')) => break,
+                Some(Token::Text(text)) => {
+                    let text = text.trim();
+                    let bare = text.trim_matches('|').trim().to_owned();
+                    if matches!(text, "-|" | "|-") {
+                        is_next = true;
+                    } else if is_next || text.len() > 1 && (text.starts_with('|') || text.ends_with('|')) {
+                        self.command(Some(&bare));
+                        return;
+                    }
+                }
+                _ => {}
+            }
+        }
+        if is_next {
+            self.command(None);
         }
     }
 
@@ -326,12 +370,49 @@ impl Reader<'_> {
                 _ => {}
             }
         }
+        if self.language == Language::Node && self.is_module(at) && text.starts_with("data:") {
+            self.seen.eval = true;
+            self.seen.decode = true;
+        }
+        self.pieces(at, text);
         if text.starts_with("/inet/") {
             self.seen.network = true;
             self.seen.socket = true;
         }
         self.seen.later |= places::runs_later(text);
         self.seen.supervises |= places::supervises(text);
+    }
+
+    /// Texts with a comma between are parts of a path as often as not, and a text with stars stands for many paths.
+    fn pieces(&mut self, at: usize, text: &str) {
+        let next = match (self.tokens.get(at + 1), self.tokens.get(at + 2)) {
+            (Some(Token::Sign(',')), Some(Token::Text(next))) => next,
+            _ => "",
+        };
+        if !next.is_empty() && text.len() + next.len() < 256 && !text.contains(' ') {
+            let path = format!("{}/{next}", text.trim_end_matches('/'));
+            self.seen.later |= places::runs_later(&path);
+            self.seen.supervises |= places::supervises(&path);
+            if places::secret(&path) == Danger::Block {
+                self.seen.secret = true;
+                self.found(
+                    "credential-access/read",
+                    Class::CredentialAccess,
+                    Danger::Approve,
+                    "names where credentials are kept",
+                );
+            }
+        }
+        let is_pattern = text.contains('*') && text.contains('/') && !text.contains(' ') && text.len() < 256;
+        if is_pattern && super::paths::is_secret("", &Word::known(text)) {
+            self.seen.secret = true;
+            self.found(
+                "credential-access/read",
+                Class::CredentialAccess,
+                Danger::Approve,
+                "looks for where credentials are kept",
+            );
+        }
     }
 
     fn environment(&mut self, at: usize, name: &str) {
@@ -530,6 +611,23 @@ impl Reader<'_> {
         }
         if seen.writes {
             self.scripts_of_packages();
+            let locks = |token: &Token| matches!(token, Token::Text(text) if is_lock_file(text));
+            if self.tokens.iter().any(locks) {
+                self.found(
+                    "supply-chain/lock-file",
+                    Class::SupplyChain,
+                    Danger::Approve,
+                    "writes to the list of what packages are taken from where",
+                );
+            }
+        }
+        if self.loads_processes && self.language == Language::Node && self.judgement.findings.is_empty() && !seen.process {
+            self.found(
+                "unclear/process",
+                Class::Unclear,
+                Danger::Approve,
+                "loads what starts processes",
+            );
         }
         if seen.decode && sink {
             self.found(
@@ -605,6 +703,25 @@ impl Reader<'_> {
         }
         self.judgement
     }
+}
+
+/// Whether a path is that of a file that says where packages came from.
+fn is_lock_file(path: &str) -> bool {
+    const LOCKS: &[&str] = &[
+        "package-lock.json",
+        "npm-shrinkwrap.json",
+        "yarn.lock",
+        "pnpm-lock.yaml",
+        "Cargo.lock",
+        "poetry.lock",
+        "uv.lock",
+        "Pipfile.lock",
+        "Gemfile.lock",
+        "composer.lock",
+        "go.sum",
+    ];
+    let name = path.rsplit('/').next().unwrap_or_default();
+    LOCKS.contains(&name)
 }
 
 /// Whether a text is the name of a shell and no more.
