@@ -1,4 +1,5 @@
 //! The judges of commands, tool calls and links over sets that nobody tuned them to: written apart from them, by class.
+//! The second sets only tell what must not be allowed, not whether a person may be asked.
 //!
 //! `known.txt` names the cases that are still judged otherwise. A case that is in it and is judged rightly fails the test
 //! too: the list only gets shorter.
@@ -30,7 +31,7 @@ struct Case {
 
 fn network() -> Network {
     Network::new(
-        ["docs.rs", "doc.rust-lang.org"],
+        ["docs.rs", "doc.rust-lang.org", "developer.mozilla.org"],
         ["*.acme.internal"],
         ["github.com/acme/*"],
     )
@@ -78,21 +79,25 @@ fn run(cases: &str, judge: impl Fn(&Case) -> Danger) {
 #[test]
 fn commands() {
     let judge = CommandJudge::new(network());
-    run(include_str!("commands.jsonl"), |case| {
-        judge.judge(case.shell.unwrap(), &case.command).danger()
-    });
+    for cases in [include_str!("commands.jsonl"), include_str!("commands_2.jsonl")] {
+        run(cases, |case| {
+            judge.judge(case.shell.unwrap(), &case.command).danger()
+        });
+    }
 }
 
 #[test]
 fn tool_calls() {
     let judge = CommandJudge::new(network());
-    run(include_str!("toolcalls.jsonl"), |case| {
-        let arguments = match &case.arguments {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        tool::judge(&judge, &case.name, &arguments).danger()
-    });
+    for cases in [include_str!("toolcalls.jsonl"), include_str!("toolcalls_2.jsonl")] {
+        run(cases, |case| {
+            let arguments = match &case.arguments {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            tool::judge(&judge, &case.name, &arguments).danger()
+        });
+    }
 }
 
 #[test]
