@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::clock::Timestamp;
 use crate::dialect::{Dialect, ParsedRequest};
-use crate::exchange::{Asking, NoticeKey};
+use crate::exchange::{Asking, NoticeKey, Reverser};
 use crate::guard::judge::{Judged, judge};
 use crate::guard::resent::Resent;
 use crate::identity::Identity;
@@ -95,6 +95,7 @@ fn judged(
         caller,
         &asking,
         known,
+        &mut Reverser::new(&TagKey::new([2; 32]), "x", policy.rule_set().marks().clone()),
         100,
         token,
     )

@@ -65,7 +65,11 @@ fn quoted(bytes: &[u8], at: usize) -> Option<Option<usize>> {
     let rest = bytes.get(at + 1..).unwrap_or_default();
     match (bytes.get(at)?, rest.first()) {
         (b'\\', _) => Some(Some(at + 1)),
-        (b'\'', _) => Some(rest.iter().position(|b| *b == b'\'').map(|length| at + 1 + length)),
+        (b'\'', _) => Some(
+            rest.iter()
+                .position(|b| *b == b'\'')
+                .map(|length| at + 1 + length),
+        ),
         (b'"', _) => Some(closer(bytes, at + 1, Open::Double)),
         (b'`', _) => {
             let mut is_escaped = false;
@@ -172,7 +176,10 @@ fn range(inner: &str) -> Option<Vec<String>> {
     let item = |at: i64| {
         let value = from + sign * at * step;
         match is_letters {
-            true => u32::try_from(value).ok().and_then(char::from_u32).map(String::from),
+            true => u32::try_from(value)
+                .ok()
+                .and_then(char::from_u32)
+                .map(String::from),
             false => Some(value.to_string()),
         }
     };

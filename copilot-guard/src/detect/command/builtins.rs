@@ -59,7 +59,10 @@ pub(super) fn judge(cx: &Cx<'_>, name: &str, args: &[Word], out: &mut Judgement)
         for value in Options::read(args, "WFCPSAGoX", &[]).values(&["W"]) {
             if value.text.contains(['$', '`']) {
                 out.merge(script::expanded(cx, &value.text));
-                out.approve("remote-code/subscript", "a list of words that is expanded once more");
+                out.approve(
+                    "remote-code/subscript",
+                    "a list of words that is expanded once more",
+                );
             }
         }
     }

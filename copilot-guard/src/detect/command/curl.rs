@@ -92,10 +92,30 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
     let is_loopback_socket = options.has(&["unix-socket", "abstract-unix-socket"]);
     let sockets = options.values(&["unix-socket", "abstract-unix-socket"]);
     let rules_machine = sockets.iter().any(|socket| {
-        let bits = ["docker", "podman", "containerd", "crio", "lxd", "snapd", "systemd", "libvirt"];
+        let bits = [
+            "docker",
+            "podman",
+            "containerd",
+            "crio",
+            "lxd",
+            "snapd",
+            "systemd",
+            "libvirt",
+        ];
         socket.dynamic || bits.iter().any(|word| socket.text.contains(word))
     });
-    let changes = ["d", "data", "data-raw", "data-binary", "data-ascii", "json", "T", "upload-file", "F", "form"];
+    let changes = [
+        "d",
+        "data",
+        "data-raw",
+        "data-binary",
+        "data-ascii",
+        "json",
+        "T",
+        "upload-file",
+        "F",
+        "form",
+    ];
     if rules_machine && (options.has(&changes) || options.has(&["X", "request"])) {
         out.judgement.block(
             "privilege/container-socket",

@@ -139,7 +139,10 @@ fn sql(call: &Call<'_>, text: &str, out: &mut Outcome) {
     let runs_text = ["EXEC", "PREPARE", "DBLINK", "QUERY_TO_XML", "$$", "EVAL"]
         .iter()
         .any(|word| whole.contains(word));
-    let is_sql = matches!(call.name, "psql" | "mysql" | "sqlite3" | "duckdb" | "sqlcmd" | "clickhouse-client");
+    let is_sql = matches!(
+        call.name,
+        "psql" | "mysql" | "sqlite3" | "duckdb" | "sqlcmd" | "clickhouse-client"
+    );
     let upper = if is_sql && !runs_text {
         without_texts(&whole)
     } else {
@@ -216,7 +219,11 @@ fn sql(call: &Call<'_>, text: &str, out: &mut Outcome) {
 /// SQL with nothing between its single quotes. One that does not end takes nothing away.
 fn without_texts(text: &str) -> String {
     let mut parts: Vec<&str> = text.split('\'').collect();
-    if parts.len().is_multiple_of(2) || text.contains(['\\', '"', '`']) || text.contains("--") || text.contains("/*") {
+    if parts.len().is_multiple_of(2)
+        || text.contains(['\\', '"', '`'])
+        || text.contains("--")
+        || text.contains("/*")
+    {
         return text.to_owned();
     }
     for (at, part) in parts.iter_mut().enumerate() {

@@ -301,7 +301,11 @@ impl Walker<'_> {
     pub(super) fn put_variable(&mut self, name: &str, is_quoted: bool, out: &mut Fields) {
         let value = self.value(name);
         let is_all = matches!(name, "@" | "*");
-        if let Some(list) = value.as_ref().and_then(|value| value.list.as_ref()).filter(|_| is_all) {
+        if let Some(list) = value
+            .as_ref()
+            .and_then(|value| value.list.as_ref())
+            .filter(|_| is_all)
+        {
             let list = list.clone();
             self.tainted |= value.map_or(0, |value| value.flow.bits());
             self.put_list(&list, is_quoted, is_quoted && name == "*", out);

@@ -172,8 +172,33 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         // What a debugger shows, it is told by the option that could tell it more.
         let is_shown = |at: usize| {
             const SHOWS: &[&str] = &[
-                "run", "r", "start", "bt", "backtrace", "where", "info", "quit", "q", "continue", "c", "frame", "f",
-                "up", "down", "list", "l", "break", "b", "next", "n", "step", "s", "finish", "thread", "print", "p",
+                "run",
+                "r",
+                "start",
+                "bt",
+                "backtrace",
+                "where",
+                "info",
+                "quit",
+                "q",
+                "continue",
+                "c",
+                "frame",
+                "f",
+                "up",
+                "down",
+                "list",
+                "l",
+                "break",
+                "b",
+                "next",
+                "n",
+                "step",
+                "s",
+                "finish",
+                "thread",
+                "print",
+                "p",
             ];
             let next = call.args.get(at + 1).map_or("", |word| word.text.as_str());
             let first = next.split_whitespace().next().unwrap_or_default();

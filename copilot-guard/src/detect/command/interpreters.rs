@@ -2,6 +2,7 @@
 
 use super::argv::{Call, Outcome};
 use super::flow::Flow;
+use super::interpreter_table::{CODE, VALUES};
 use super::opts::Options;
 use super::words::{Cx, Note, Word};
 use super::wrappers::Peel;
@@ -93,12 +94,12 @@ fn dynamic_script(call: &Call<'_>, out: &mut Outcome) {
     }
 }
 
-fn is_stdin(path: &str) -> bool {
+pub(super) fn is_stdin(path: &str) -> bool {
     path == "-" || descriptor(path) == Some("0")
 }
 
 /// The number of a descriptor that a path stands for, however it is spelled.
-fn descriptor(path: &str) -> Option<&'static str> {
+pub(super) fn descriptor(path: &str) -> Option<&'static str> {
     let path = paths::normal("", path);
     let number = match path.split('/').collect::<Vec<_>>().as_slice() {
         ["", "dev", "stdin"] => "0",
@@ -222,78 +223,6 @@ pub(super) fn source<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     Peel::Done
 }
 
-/// Options with code, of each language: short ones, long ones.
-const CODE: &[(&str, &str, &[&str])] = &[
-    ("python", "c", &[]),
-    ("node", "ep", &["eval", "print"]),
-    ("perl", "eE", &[]),
-    ("ruby", "e", &[]),
-    (
-        "php",
-        "rBRE",
-        &["run", "process-begin", "process-code", "process-end"],
-    ),
-    ("lua", "e", &[]),
-    ("luajit", "e", &[]),
-    ("osascript", "e", &[]),
-    ("rscript", "e", &[]),
-    ("r", "e", &[]),
-    ("julia", "eE", &["eval", "print"]),
-    ("elixir", "e", &["eval", "rpc-eval"]),
-    ("erl", "", &[]),
-    ("groovy", "e", &[]),
-    ("scala", "e", &[]),
-    ("kotlin", "e", &[]),
-    ("bun", "ep", &["eval", "print"]),
-    ("expect", "c", &[]),
-    ("guile", "c", &[]),
-    ("sbcl", "", &["eval"]),
-    ("gjs", "c", &["command"]),
-    ("octave", "", &["eval"]),
-    ("ghc", "e", &[]),
-    ("racket", "e", &["eval"]),
-    ("ghci", "e", &[]),
-    ("jrunscript", "e", &[]),
-    ("swift", "e", &[]),
-    ("raku", "e", &[]),
-    ("perl6", "e", &[]),
-    ("iex", "e", &["eval"]),
-    ("crystal", "", &["eval"]),
-    ("janet", "e", &[]),
-    ("fennel", "e", &["eval"]),
-    ("gosh", "e", &[]),
-    ("clj", "e", &["eval"]),
-    ("clojure", "e", &["eval"]),
-    ("bb", "e", &["eval"]),
-    ("ocaml", "e", &[]),
-    ("qjs", "e", &["eval"]),
-];
-
-/// Options with a value that is no code.
-const VALUES: &[(&str, &str, &[&str])] = &[
-    ("python", "WXmQ", &["check-hash-based-pycs"]),
-    (
-        "node",
-        "rC",
-        &[
-            "require",
-            "import",
-            "loader",
-            "experimental-loader",
-            "conditions",
-            "env-file",
-            "max-old-space-size",
-            "test-reporter",
-            "input-type",
-        ],
-    ),
-    ("perl", "IMmF", &[]),
-    ("ruby", "rICE", &["require"]),
-    ("php", "dczSt", &["define", "php-ini", "server", "docroot"]),
-    ("lua", "l", &[]),
-    ("osascript", "ls", &[]),
-];
-
 /// `python -c …`, `node file`, `… | perl`.
 pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     match call.name {
@@ -310,7 +239,12 @@ pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             return Peel::Done;
         }
         // `-pe` is `-p` and `-e`, with one value.
-        "node" | "bun" if call.args.iter().any(|arg| matches!(arg.text.as_str(), "-pe" | "-ep")) => {
+        "node" | "bun"
+            if call
+                .args
+                .iter()
+                .any(|arg| matches!(arg.text.as_str(), "-pe" | "-ep")) =>
+        {
             let args: Vec<Word> = call
                 .args
                 .iter()
@@ -319,15 +253,12 @@ pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
                     _ => arg.clone(),
                 })
                 .collect();
-            let inner = Call {
-                args: &args,
-                ..*call
-            };
+            let inner = Call { args: &args, ..*call };
             language(&inner, out);
             return Peel::Done;
         }
-        "awk" => return awk(call, out),
-        "deno" => return deno(call, out),
+        "awk" => return super::awk_deno::awk(call, out),
+        "deno" => return super::awk_deno::deno(call, out),
         "bun"
             if call
                 .args
@@ -375,7 +306,8 @@ pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     if call.name == "perl" {
         // What is behind the name of a module is code as well.
         for module in options.values(&["M", "m"]) {
-            let is_plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '=' | ',' | '-' | '.' | '/');
+            let is_plain =
+                |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '=' | ',' | '-' | '.' | '/');
             if !module.text.chars().all(is_plain) {
                 run_text(call.cx, "perl", &format!("use {};", module.text), out);
                 out.judgement
@@ -384,9 +316,9 @@ pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         }
     }
     if options.has(&["i"]) && matches!(call.name, "perl" | "ruby") {
-        super::files::emptied(&codes, out);
+        super::edits::emptied(&codes, out);
         for file in call.args {
-            super::files::locked(file, out);
+            super::edits::locked(file, out);
         }
     }
     if let Some(module) = module {
@@ -492,6 +424,17 @@ fn python_module<'a>(call: &Call<'a>, module: &[Word], out: &mut Outcome) -> Pee
             }
             Peel::Owned(argv, 0)
         }
+        "timeit" => {
+            // All but its options is code.
+            let options = Options::read(args, "nrsu", &["number", "repeat", "setup", "unit"]);
+            let code = options
+                .values(&["s", "setup"])
+                .into_iter()
+                .chain(options.operands.iter().copied());
+            let text: Vec<&str> = code.map(|word| word.text.as_str()).collect();
+            run_text(call.cx, "python", &text.join("\n"), out);
+            Peel::Done
+        }
         "smtplib" | "ftplib" | "telnetlib" | "code" | "pdb" | "idlelib" | "xmlrpc.server" => {
             out.judgement
                 .approve("unclear/module", "a module that runs or sends what it is given");
@@ -503,147 +446,4 @@ fn python_module<'a>(call: &Call<'a>, module: &[Word], out: &mut Outcome) -> Pee
             Peel::Done
         }
     }
-}
-
-fn awk<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
-    let options = Options::read(
-        call.args,
-        "fFvei",
-        &["file", "field-separator", "assign", "source", "include"],
-    );
-    let files = options.values(&["f", "file", "i", "include"]);
-    let sources = options.values(&["e", "source"]);
-    let mut operands = options.operands.iter();
-    if files.is_empty()
-        && sources.is_empty()
-        && let Some(program) = operands.next()
-    {
-        awk_code(call, program, out);
-    }
-    sources.iter().for_each(|program| awk_code(call, program, out));
-    for file in files {
-        run_file(call, "awk", file, out);
-    }
-    for file in operands {
-        let bits = paths::read(&mut out.judgement, call.world.folder, file);
-        out.out.add(bits);
-    }
-    out.out.add(Flow::DATA | call.stdin.bits());
-    out.out.paths.clone_from(&call.stdin.paths);
-    Peel::Done
-}
-
-/// Most of what is written for awk prints columns: only what can do more is handed on.
-fn awk_code(call: &Call<'_>, program: &Word, out: &mut Outcome) {
-    let plain = without_patterns(&program.text);
-    let text = plain.as_str();
-    let is_more = [
-        "system", "getline", "|", "/inet", ">", "@load", "ENVIRON", "@include",
-    ]
-    .iter()
-    .any(|word| text.contains(word));
-    if is_more
-        && (text.contains("system")
-            || text.contains("getline")
-            || has_pipe(text)
-            || text.contains("/inet")
-            || text.contains('@')
-            || text.contains("ENVIRON")
-            || text.contains("print >")
-            || text.contains(">\"")
-            || text.contains("> \""))
-    {
-        run_text(call.cx, "awk", text, out);
-    }
-}
-
-/// Whether a bar stands alone: two are an "or".
-fn has_pipe(text: &str) -> bool {
-    text.replace("||", "").contains('|')
-}
-
-/// A program of awk without its patterns between slashes, which are data. Where it is not certain that one begins, it stays.
-fn without_patterns(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut before = '{';
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => {
-                out.push(c);
-                while let Some(c) = chars.next() {
-                    out.push(c);
-                    if c == '\\' {
-                        out.extend(chars.next());
-                    } else if c == '"' {
-                        break;
-                    }
-                }
-            }
-            '/' if matches!(before, '{' | '}' | '(' | ',' | '!' | '~' | '&' | '|' | ';') => {
-                let rest = chars.as_str();
-                let mut is_escaped = false;
-                let end = rest.find(|c: char| {
-                    let is_end = c == '/' && !is_escaped;
-                    is_escaped = c == '\\' && !is_escaped;
-                    is_end
-                });
-                let Some(pattern) = end.and_then(|end| rest.get(..end)) else {
-                    return text.to_owned();
-                };
-                // A slash in brackets ends none.
-                if pattern.contains(['[', '\n', '#']) {
-                    return text.to_owned();
-                }
-                out.push('1');
-                chars = rest.get(pattern.len() + 1..).unwrap_or_default().chars();
-            }
-            // What is behind it is no program.
-            '#' => return text.to_owned(),
-            _ => out.push(c),
-        }
-        if !c.is_whitespace() {
-            before = if c == '/' { '1' } else { c };
-        }
-    }
-    out
-}
-
-fn deno<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
-    let verb = call.args.first().map_or("", |arg| arg.text.as_str());
-    match verb {
-        "eval" => {
-            for text in call.args.iter().skip(1).filter(|arg| !arg.text.starts_with('-')) {
-                run_text(call.cx, "node", &text.text, out);
-            }
-        }
-        _ => {
-            // The first file or address is what runs; before it stand options with values.
-            let is_program = |arg: &&Word| {
-                let text = arg.text.as_str();
-                let ends = [".ts", ".js", ".mjs", ".mts", ".cjs", ".tsx", ".jsx"];
-                super::hosts::is_url(text)
-                    || text == "-"
-                    || arg.is_blank()
-                    || !text.starts_with('-') && ends.iter().any(|end| text.ends_with(end))
-                    || call.world.file(text).is_some()
-                    || paths::is_temporary(text)
-                    || descriptor(text).is_some()
-            };
-            match call.args.iter().find(is_program) {
-                Some(file) if matches!(verb, "fmt" | "lint" | "check" | "doc" | "info" | "cache") => {
-                    if super::hosts::is_foreign_url(call.cx, file) {
-                        out.judgement
-                            .approve("exfiltration/request", "asks a host that is not ours");
-                    }
-                }
-                Some(file) => run_file(call, "node", file, out),
-                None => {}
-            }
-            for value in call.args.iter().filter_map(|arg| arg.text.strip_prefix("--eval=")) {
-                run_text(call.cx, "node", value, out);
-            }
-        }
-    }
-    Peel::Done
 }

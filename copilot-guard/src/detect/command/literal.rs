@@ -54,7 +54,11 @@ pub(super) fn output(name: &str, args: &[Word], stdin: &Flow) -> Option<Flow> {
         "xxd" if cluster('r') => decoded(|_| None),
         "openssl" if has(&["enc", "base64"]) && has(&["-d"]) => {
             let is_base64 = has(&["-base64", "-a", "base64"]) && !texts.iter().any(|t| t.starts_with("-aes"));
-            match stdin.text.as_deref().filter(|_| is_known && is_base64 && !has(&["-in"])) {
+            match stdin
+                .text
+                .as_deref()
+                .filter(|_| is_known && is_base64 && !has(&["-in"]))
+            {
                 Some(text) => base64(text).map_or(Flow::of(stdin.bits() | Flow::DECODED), Flow::known),
                 None => Flow::of(stdin.bits() | Flow::DECODED),
             }
@@ -115,9 +119,15 @@ fn echo(args: &[&str]) -> Option<String> {
 
 /// Whether a shell might read an escape in what `echo` is given.
 fn has_echo_escape(text: &str) -> bool {
-    text.as_bytes()
-        .windows(2)
-        .any(|pair| matches!(pair, [b'\\', b'0'..=b'7' | b'a'..=b'c' | b'f' | b'n' | b'r' | b't' | b'v' | b'\\']))
+    text.as_bytes().windows(2).any(|pair| {
+        matches!(
+            pair,
+            [
+                b'\\',
+                b'0'..=b'7' | b'a'..=b'c' | b'f' | b'n' | b'r' | b't' | b'v' | b'\\',
+            ]
+        )
+    })
 }
 
 /// `%s`, `%b`, `%d` and escapes.

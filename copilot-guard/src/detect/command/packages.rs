@@ -358,7 +358,11 @@ fn is_plain_setting(call: &Call<'_>, arg: &Word) -> bool {
             let runs_alone = name.starts_with("pre")
                 || name.starts_with("post")
                 || matches!(name, "install" | "dependencies" | "uninstall");
-            !runs_alone && super::script::nested(call.cx, value, &Flow::default()).0.findings.is_empty()
+            !runs_alone
+                && super::script::nested(call.cx, value, &Flow::default())
+                    .0
+                    .findings
+                    .is_empty()
         }
         None => TELLS.contains(&key),
     }

@@ -253,9 +253,7 @@ impl Walker<'_> {
 fn one_element(value: Value, subscript: &str) -> Flow {
     let bits = value.flow.bits();
     let mut flow = match (value.list, number(subscript)) {
-        (Some(list), Some(at)) => list
-            .get(at)
-            .map_or_else(|| Flow::known(String::new()), flow_of),
+        (Some(list), Some(at)) => list.get(at).map_or_else(|| Flow::known(String::new()), flow_of),
         (None, Some(0)) => value.flow,
         (Some(list), None) if list.len() <= 16 => {
             let mut flow = Flow::default();

@@ -191,8 +191,10 @@ impl Walker<'_> {
     /// with an interpreter.
     fn judge_written(&mut self, file: &Word, printed: &Flow) {
         // One that is named in part is one of the script's own.
-        let is_name = file.is_blank() || file.text.starts_with(UNKNOWN) || file.text.ends_with(['*', UNKNOWN]);
-        let is_nothing = printed.is_empty() || printed.text.as_deref().is_some_and(|text| text.trim().is_empty());
+        let is_name =
+            file.is_blank() || file.text.starts_with(UNKNOWN) || file.text.ends_with(['*', UNKNOWN]);
+        let is_nothing =
+            printed.is_empty() || printed.text.as_deref().is_some_and(|text| text.trim().is_empty());
         if is_nothing && file.dynamic && is_name && self.is_looping() {
             self.out
                 .approve("destructive/emptied", "empties one file after another");

@@ -194,9 +194,9 @@ impl Walker<'_> {
         let name = program.text.as_str();
         let mut called = None;
         if let Some(alias) = self.aliases.remove(name) {
-            let script = args
-                .iter()
-                .fold(alias.clone(), |script, arg| format!("{script} {}", quote(&arg.text)));
+            let script = args.iter().fold(alias.clone(), |script, arg| {
+                format!("{script} {}", quote(&arg.text))
+            });
             called = Some(self.piece(&script, stdin));
             self.aliases.insert(name.to_owned(), alias);
         } else if self.has_function(name) {
@@ -248,9 +248,7 @@ impl Walker<'_> {
 fn appended(old: Option<Value>, word: &Word) -> Value {
     match old {
         None => Value::one(flow_of(word)),
-        Some(Value {
-            flow, list: None, ..
-        }) => match flow.text {
+        Some(Value { flow, list: None, .. }) => match flow.text {
             Some(text) if !word.dynamic && text.len() + word.text.len() <= super::bound::LONGEST => {
                 Value::one(Flow::known(text + &word.text))
             }
@@ -273,9 +271,7 @@ fn appended(old: Option<Value>, word: &Word) -> Value {
 fn element(old: Option<Value>, index: &str, word: &Word, is_append: bool) -> Value {
     let mut list = match old {
         None => Vec::new(),
-        Some(Value {
-            list: Some(list), ..
-        }) => list,
+        Some(Value { list: Some(list), .. }) => list,
         Some(Value { flow, .. }) => match flow.text {
             Some(text) => vec![Word::known(text)],
             None => return Value::default(),

@@ -177,7 +177,10 @@ impl State {
             // What is set twice in one frame is what was set last.
             Some(known) if known.frame == frame => {
                 self.changes += u32::from(known.now != value);
-                self.variables.remove(name).map(|known| known.before).unwrap_or_default()
+                self.variables
+                    .remove(name)
+                    .map(|known| known.before)
+                    .unwrap_or_default()
             }
             Some(known) => {
                 self.changes += u32::from(known.now != value);

@@ -73,7 +73,10 @@ impl Walker<'_> {
             "source" | "." => {
                 let file = args.iter().find(|arg| arg.text != "--")?;
                 let folder = self.folder();
-                let known = self.files.get(&paths::normal(&folder, &file.text)).cloned()?;
+                let known = match super::interpreters::is_stdin(&file.text) {
+                    true => stdin.clone(),
+                    false => self.files.get(&paths::normal(&folder, &file.text)).cloned()?,
+                };
                 let mut printed = Flow::default();
                 for text in known.texts() {
                     printed = printed.either(self.piece(text, stdin));
@@ -81,11 +84,26 @@ impl Walker<'_> {
                 return None;
             }
             "trap" => {
-                let mut operands = args.iter().skip_while(|arg| matches!(arg.text.as_str(), "-p" | "-l"));
+                let mut operands = args
+                    .iter()
+                    .skip_while(|arg| matches!(arg.text.as_str(), "-p" | "-l"));
                 let script = operands.find(|arg| arg.text != "--");
                 if let Some(script) = script.filter(|script| args.len() > 1 && script.text != "-") {
                     let text = script.text.clone();
+                    self.state.begin();
                     self.piece(&text, &Flow::default());
+                    self.state.end();
+                    // It may come between any two commands, unless it waits for the end.
+                    let waits = args.last().is_some_and(|signal| {
+                        matches!(signal.text.to_ascii_uppercase().as_str(), "EXIT" | "0")
+                    });
+                    let sets = text
+                        .split([' ', ';', '\n', '&', '|', '{', '('])
+                        .any(super::wrappers::is_assignment);
+                    if sets && !waits {
+                        self.out
+                            .approve("unclear/trap", "a trap that changes what names hold");
+                    }
                 }
             }
             _ => return None,
@@ -109,8 +127,7 @@ impl Walker<'_> {
                 let joined = paths::join(&folder, text);
                 // What grows in a loop is not followed for ever.
                 if joined.len() > 1024 {
-                    self.out
-                        .approve("unclear/folder", "a folder that cannot be told");
+                    self.out.approve("unclear/folder", "a folder that cannot be told");
                 } else {
                     self.go(Some(joined));
                 }
@@ -194,7 +211,11 @@ impl Walker<'_> {
                     is_plain = false;
                     // The name behind `-a`, and values that are taken for names, are unknown as well.
                     if let Some(at) = text.find('a').filter(|_| builtin == "read") {
-                        names.extend(text.get(at + 1..).filter(|rest| !rest.is_empty()).map(str::to_owned));
+                        names.extend(
+                            text.get(at + 1..)
+                                .filter(|rest| !rest.is_empty())
+                                .map(str::to_owned),
+                        );
                     }
                 }
                 text => names.push(text.to_owned()),

@@ -4,8 +4,8 @@ use super::argv::{Call, Outcome};
 use super::flow::Flow;
 use super::opts::Options;
 use super::words::{Note, Word};
-use super::wrapper_table::{PRIVILEGED, SCRIPT_OPTIONS, SUBCOMMANDS, WRAPPERS};
-use super::{assign, hosts, interpreters, literal, programs, script};
+use super::wrapper_table::{PRIVILEGED, SCRIPT_OPTIONS, WRAPPERS};
+use super::{assign, hosts, programs, script};
 
 /// What is under a wrapper.
 pub(super) enum Peel<'a> {
@@ -52,7 +52,10 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         }
         if call.name == "faketime" {
             // The time may begin with a dash.
-            let flags = call.args.iter().take_while(|arg| matches!(arg.text.as_str(), "-f" | "-m" | "--exclude-monotonic"));
+            let flags = call
+                .args
+                .iter()
+                .take_while(|arg| matches!(arg.text.as_str(), "-f" | "-m" | "--exclude-monotonic"));
             return Peel::Inner(call.args.get(flags.count() + 1..).unwrap_or_default());
         }
         let skip = match call.name {
@@ -99,7 +102,7 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             }
             Peel::Done
         }
-        "npx" | "bunx" | "uvx" | "pnpx" => packaged(call, call.args, out),
+        "npx" | "bunx" | "uvx" | "pnpx" => super::subcommands::packaged(call, call.args, out),
         "tmux" | "screen" | "byobu" | "zellij" | "dtach" | "abduco" => {
             // A command in one word: `tmux new -d 'while …'`.
             for arg in call
@@ -136,7 +139,7 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             scripts_of(call, out);
             Peel::Not
         }
-        _ => subcommand(call, out),
+        _ => super::subcommands::subcommand(call, out),
     }
 }
 
@@ -234,7 +237,7 @@ pub(super) fn joined(words: &[Word]) -> String {
         .join(" ")
 }
 
-fn with(first: &str, rest: &[Word]) -> Vec<Word> {
+pub(super) fn with(first: &str, rest: &[Word]) -> Vec<Word> {
     std::iter::once(Word::known(first))
         .chain(rest.iter().cloned())
         .collect()
@@ -327,31 +330,6 @@ fn env<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     Peel::Done
 }
 
-/// `npx`, `uvx`: a package is fetched by its name and run.
-fn packaged<'a>(call: &Call<'a>, args: &'a [Word], out: &mut Outcome) -> Peel<'a> {
-    let options = Options::read(
-        args,
-        "pc",
-        &["package", "call", "from", "with", "index", "index-url", "python"],
-    );
-    for text in options.values(&["c", "call"]) {
-        out.script(call, &text.text);
-    }
-    for source in options.values(&["p", "package", "from", "with", "index", "index-url"]) {
-        super::packages::source(call.cx, source, &mut out.judgement);
-    }
-    let rest = inner(
-        args,
-        "pc",
-        &["package", "call", "from", "with", "index", "index-url", "python"],
-        0,
-    );
-    if let Some(package) = rest.first() {
-        super::packages::source(call.cx, package, &mut out.judgement);
-    }
-    Peel::Inner(rest)
-}
-
 fn ssh<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     let short = "BbcDEeFIiJLlmOopQRSWw";
     let options = Options::read(call.args, short, &[]);
@@ -390,103 +368,12 @@ fn ssh<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     Peel::Done
 }
 
-/// `poetry run …` and the like, containers, and programs whose options are commands.
-fn subcommand<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
-    if let Some((_, verbs)) = SUBCOMMANDS.iter().find(|(name, _)| *name == call.name) {
-        if let Some((at, verb)) = verb_of(call.args, verbs) {
-            let rest = call.args.get(at + 1..).unwrap_or_default();
-            match (call.name, verb) {
-                // The verb is the program.
-                ("yarn", "node") => return Peel::Inner(call.args.get(at..).unwrap_or_default()),
-                ("rails", _) => {
-                    let code = rest.iter().find(|arg| !arg.text.starts_with('-'));
-                    if let Some(code) = code.filter(|code| code.text.contains([' ', '(', '.', '`'])) {
-                        interpreters::run_text(call.cx, "ruby", &code.text, out);
-                    }
-                    return Peel::Done;
-                }
-                ("mix", _) => return Peel::Owned(with("elixir", rest), 0),
-                ("rustup", _) => return Peel::Inner(inner(rest, "", &[], 1)),
-                ("bun", "exec") => {
-                    out.script(call, &joined(rest));
-                    return Peel::Done;
-                }
-                _ => {}
-            }
-            let is_package =
-                matches!(verb, "dlx" | "x") || matches!((call.name, verb), ("npm", "exec") | ("pipx", "run"));
-            if is_package {
-                return packaged(call, rest, out);
-            }
-            let scripts = Options::read(rest, "c", &["command"]);
-            for text in scripts.values(&["command"]) {
-                out.script(call, &text.text);
-            }
-            let rest = match rest.iter().position(|arg| arg.text == "--") {
-                Some(at) => rest.get(at + 1..).unwrap_or_default(),
-                None => inner(
-                    rest,
-                    "npC",
-                    &[
-                        "with",
-                        "extra",
-                        "group",
-                        "env-file",
-                        "project",
-                        "directory",
-                        "python",
-                        "name",
-                    ],
-                    usize::from(matches!(
-                        call.name,
-                        "aws-vault" | "chamber" | "direnv" | "lxc" | "multipass"
-                    )),
-                ),
-            };
-            return Peel::Inner(rest);
-        }
-    }
-    match call.name {
-        "docker" | "compose" | "kubectl" => super::containers::peel(call, out),
-        "find" | "fd" => super::search::peel(call, out),
-        name if programs::SHELLS.contains(&name) => interpreters::shell(call, out),
-        name if programs::INTERPRETERS.contains(&name) => interpreters::language(call, out),
-        "source" | "." => interpreters::source(call, out),
-        _ => {
-            let known = literal::output(call.name, call.args, call.stdin);
-            if let Some(flow) = known {
-                out.out = flow;
-            }
-            Peel::Not
-        }
-    }
-}
-
-/// The place of a verb: the first operand, behind options and what may be their values.
-fn verb_of<'w>(args: &'w [Word], verbs: &[&str]) -> Option<(usize, &'w str)> {
-    let mut at = 0;
-    loop {
-        let text = args.get(at)?.text.as_str();
-        if verbs.contains(&text) {
-            return Some((at, text));
-        }
-        if !text.starts_with(['-', '+']) {
-            return None;
-        }
-        let next = args.get(at + 1).map_or("", |arg| arg.text.as_str());
-        let is_value = text.starts_with('-')
-            && !text.contains('=')
-            && !next.starts_with('-')
-            && !verbs.contains(&next);
-        at += 1 + usize::from(is_value);
-    }
-}
-
 /// Whether a word names a kind of machine, as `setarch` takes it.
 fn is_machine(text: &str) -> bool {
     const MACHINES: &[&str] = &[
         "x86_64", "i386", "i486", "i586", "i686", "amd64", "aarch64", "arm64", "armv7l", "armv8l", "linux32",
-        "linux64", "ppc", "ppc64", "ppc64le", "s390", "s390x", "mips", "mips64", "riscv32", "riscv64", "uname26",
+        "linux64", "ppc", "ppc64", "ppc64le", "s390", "s390x", "mips", "mips64", "riscv32", "riscv64",
+        "uname26",
     ];
     MACHINES.contains(&text)
 }

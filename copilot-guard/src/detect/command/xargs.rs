@@ -53,10 +53,7 @@ pub(super) fn xargs<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     let is_parallel = call.name == "parallel";
     let (short, long) = if is_parallel { PARALLEL } else { XARGS };
     let words = inner(call.args, short, long, 0);
-    let own = call
-        .args
-        .get(..call.args.len() - words.len())
-        .unwrap_or_default();
+    let own = call.args.get(..call.args.len() - words.len()).unwrap_or_default();
     let options = Options::read(own, short, long);
     let cut = words
         .iter()

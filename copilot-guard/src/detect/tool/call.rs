@@ -187,7 +187,14 @@ impl Call<'_> {
         if !own.is_empty() {
             scope.files = own;
         }
-        for name in ["shellId", "shell_id", "sessionId", "session_id", "terminalId", "id"] {
+        for name in [
+            "shellId",
+            "shell_id",
+            "sessionId",
+            "session_id",
+            "terminalId",
+            "id",
+        ] {
             if let Some(session) = object.get_str(name) {
                 scope.session = Some(session.to_lowercase());
                 break;
@@ -562,8 +569,14 @@ impl Call<'_> {
             .filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\''))
             .collect();
         let marks = [
-            "privileged:true", "hostpid:true", "hostipc:true", "hostnetwork:true", "hostpath:", "cluster-admin",
-            "allowprivilegeescalation:true", "docker.sock",
+            "privileged:true",
+            "hostpid:true",
+            "hostipc:true",
+            "hostnetwork:true",
+            "hostpath:",
+            "cluster-admin",
+            "allowprivilegeescalation:true",
+            "docker.sock",
         ];
         if marks.iter().any(|mark| plain.contains(mark)) {
             self.add(

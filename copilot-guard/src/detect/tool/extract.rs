@@ -183,7 +183,10 @@ pub(super) fn makefile(text: &str) -> Vec<Found> {
         if !is_recipe && command.is_empty() {
             // `NAME := $(shell …)` and `NAME != …` run when the file is read.
             found.extend(shell_calls(line).map(|inner| bash(make_variables(inner))));
-            if let Some((name, inner)) = line.split_once("!=").filter(|(name, _)| !name.contains(['(', '"'])) {
+            if let Some((name, inner)) = line
+                .split_once("!=")
+                .filter(|(name, _)| !name.contains(['(', '"']))
+            {
                 found.extend((!name.trim().is_empty()).then(|| bash(make_variables(inner.trim()))));
             }
             continue;

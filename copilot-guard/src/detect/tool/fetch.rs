@@ -35,13 +35,6 @@ pub(super) fn judge(network: &Network, text: &str) -> Option<Finding> {
         }
         _ => {}
     }
-    if is_odd_number(text) {
-        return Some(block(
-            "exfiltration/odd-address",
-            Class::Exfiltration,
-            "an address whose numbers are spelled in a way that hides them",
-        ));
-    }
     let Some(address) = Address::parse(text) else {
         return Some(block(
             "exfiltration/odd-address",
@@ -54,6 +47,11 @@ pub(super) fn judge(network: &Network, text: &str) -> Option<Finding> {
             "credential-access/metadata-service",
             Class::CredentialAccess,
             "asks the service that hands out a machine's credentials",
+        )),
+        HostClass::Loopback | HostClass::Internal if is_odd_number(text) => Some(block(
+            "exfiltration/odd-address",
+            Class::Exfiltration,
+            "an address of this machine or network, spelled in a way that hides it",
         )),
         HostClass::Loopback | HostClass::Internal => None,
         HostClass::Allowed if !address.is_relay() => None,
@@ -76,7 +74,7 @@ fn is_odd_number(text: &str) -> bool {
         }
     };
     let is_plain = |part: &&str| part.len() == 1 || !part.starts_with('0');
-    parts.iter().all(|part| is_number(part)) && !(parts.len() == 4 && parts.iter().all(|part| is_plain(part)))
+    parts.iter().all(is_number) && !(parts.len() == 4 && parts.iter().all(is_plain))
 }
 
 fn foreign(address: &Address) -> Finding {

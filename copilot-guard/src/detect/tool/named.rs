@@ -145,9 +145,16 @@ pub(super) fn code_in(text: &str) -> impl Iterator<Item = &str> {
 
 /// Whether a tool keeps words for later conversations.
 pub(super) fn is_memory(name: &str) -> bool {
-    ["memory", "remember", "user_preferences", "userpreferences", "create_entities", "add_observations"]
-        .iter()
-        .any(|word| name.contains(word))
+    [
+        "memory",
+        "remember",
+        "user_preferences",
+        "userpreferences",
+        "create_entities",
+        "add_observations",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
 }
 
 /// Whether a text says that approval is given once and for all, or is switched off.
@@ -158,9 +165,21 @@ pub(super) fn takes_approval_away(text: &str) -> bool {
         .filter(|c| c.is_alphanumeric())
         .collect();
     let marks = [
-        "autoapprovetotrue", "autoapprovetrue", "autoapproveon", "enableautoapprove", "turnonautoapprove", "toolsautoapprove",
-        "approvedallcommands", "approvedeverycommand", "approvedalltools", "dangerouslyskippermissions", "bypasspermissions",
-        "allowalltools", "neveraskforapproval", "withoutaskingforapproval", "skipapproval",
+        "autoapprovetotrue",
+        "autoapprovetrue",
+        "autoapproveon",
+        "enableautoapprove",
+        "turnonautoapprove",
+        "toolsautoapprove",
+        "approvedallcommands",
+        "approvedeverycommand",
+        "approvedalltools",
+        "dangerouslyskippermissions",
+        "bypasspermissions",
+        "allowalltools",
+        "neveraskforapproval",
+        "withoutaskingforapproval",
+        "skipapproval",
     ];
     marks.iter().any(|mark| plain.contains(mark))
 }
@@ -179,7 +198,10 @@ pub(super) fn without_keys(text: &str) -> String {
 
 /// What a terminal of this name seems to run, when it is no shell.
 pub(super) fn language_of_session(name: &str) -> Option<&'static str> {
-    let word = name.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    let word = name
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .next()
+        .unwrap_or_default();
     match word {
         "psql" | "mysql" | "sqlite" | "sql" | "postgres" | "mariadb" | "duckdb" => Some("sql"),
         "node" | "nodejs" => Some("node"),

@@ -65,7 +65,9 @@ pub(super) fn read(language: Language, tokens: &[Token]) -> Aliases {
                 loop {
                     match tokens.get(at) {
                         Some(Token::Sign('(')) => is_open = true,
-                        Some(Token::Sign('*')) if aliases.whole.len() < 8 => aliases.whole.push(module.clone()),
+                        Some(Token::Sign('*')) if aliases.whole.len() < 8 => {
+                            aliases.whole.push(module.clone())
+                        }
                         Some(Token::Name(member)) => {
                             let full = format!("{module}.{member}");
                             if name(at + 1) == Some("as") {
@@ -140,7 +142,9 @@ pub(super) fn member(language: Language, tokens: &[Token], at: usize) -> Option<
     let [Token::Text(member), Token::Sign(']')] = tokens.get(at + 1..at + 3)? else {
         return None;
     };
-    let is_name = member.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'$');
+    let is_name = member
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'$');
     if !is_name || member.is_empty() {
         return None;
     }

@@ -9,16 +9,18 @@
 //! 5. A language that is not known is asked about.
 
 mod aliases;
+mod data;
 mod lex;
 mod sql;
 mod tables;
+mod together;
 
 use self::lex::Token;
 use self::tables::{Does, Language};
 use super::super::judgement::{Class, Danger, Judgement};
 use super::decode;
 use super::judge_argv;
-use super::windows::{finding, hosts, places};
+use super::windows::{finding, places};
 use super::words::{Cx, Word};
 
 const MAX_BYTES: usize = 64 * 1024;
@@ -120,7 +122,8 @@ impl Reader<'_> {
                     for other in self.aliases.meant(name) {
                         self.name(at, &other);
                     }
-                    if let Some((at, name)) = aliases::by_text(self.language, self.tokens, &self.aliases, at) {
+                    if let Some((at, name)) = aliases::by_text(self.language, self.tokens, &self.aliases, at)
+                    {
                         self.name(at, &name);
                     }
                 }
@@ -163,13 +166,6 @@ impl Reader<'_> {
             Danger::Approve,
             "pipes to or from a process",
         );
-    }
-
-    /// Whether a string is the name of a module that is loaded: `require("net")`, `from "net"`.
-    fn is_module(&self, at: usize) -> bool {
-        let token = |back: usize| at.checked_sub(back).and_then(|i| self.tokens.get(i));
-        let loads = |t: Option<&Token>| matches!(t, Some(Token::Name(n)) if n.ends_with("require") || n == "import" || n == "from");
-        loads(token(1)) || (matches!(token(1), Some(Token::Sign('('))) && loads(token(2)))
     }
 
     fn name(&mut self, at: usize, name: &str) {
@@ -329,128 +325,6 @@ impl Reader<'_> {
         }
     }
 
-    fn text(&mut self, at: usize, text: &str) {
-        let secret = places::secret(text);
-        if secret > Danger::Allow && !text.contains(' ') {
-            self.seen.secret = true;
-            self.found(
-                "credential-access/read",
-                Class::CredentialAccess,
-                secret,
-                "names where credentials are kept",
-            );
-        }
-        if text.contains("://") || text.starts_with("//") {
-            if let Some(class) = hosts::within(&self.cx, text) {
-                if hosts::is_foreign(class) {
-                    self.seen.foreign_host = true;
-                } else {
-                    self.seen.own_host = true;
-                }
-            }
-        } else if matches!(text, "localhost" | "127.0.0.1" | "::1" | "0.0.0.0") {
-            self.seen.own_host = true;
-        } else if text.len() > 3
-            && !text.contains([' ', '/', '\\'])
-            && text.contains('.')
-            && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-            && text.matches('.').count() == 3
-        {
-            self.seen.foreign_host = true;
-        }
-        self.seen.shell |= is_shell(text);
-        if self.language == Language::Node && self.is_module(at) {
-            match text.trim_start_matches("node:") {
-                "net" | "tls" | "dgram" => {
-                    self.seen.network = true;
-                    self.seen.socket = true;
-                }
-                "http" | "https" | "http2" | "dns" | "dns/promises" | "axios" | "node-fetch" | "got"
-                | "undici" | "ws" | "request" | "superagent" | "nodemailer" => self.seen.network = true,
-                _ => {}
-            }
-        }
-        if self.language == Language::Node && self.is_module(at) && text.starts_with("data:") {
-            self.seen.eval = true;
-            self.seen.decode = true;
-        }
-        self.pieces(at, text);
-        if text.starts_with("/inet/") {
-            self.seen.network = true;
-            self.seen.socket = true;
-        }
-        self.seen.later |= places::runs_later(text);
-        self.seen.supervises |= places::supervises(text);
-    }
-
-    /// Texts with a comma between are parts of a path as often as not, and a text with stars stands for many paths.
-    fn pieces(&mut self, at: usize, text: &str) {
-        let next = match (self.tokens.get(at + 1), self.tokens.get(at + 2)) {
-            (Some(Token::Sign(',')), Some(Token::Text(next))) => next,
-            _ => "",
-        };
-        if !next.is_empty() && text.len() + next.len() < 256 && !text.contains(' ') {
-            let path = format!("{}/{next}", text.trim_end_matches('/'));
-            self.seen.later |= places::runs_later(&path);
-            self.seen.supervises |= places::supervises(&path);
-            if places::secret(&path) == Danger::Block {
-                self.seen.secret = true;
-                self.found(
-                    "credential-access/read",
-                    Class::CredentialAccess,
-                    Danger::Approve,
-                    "names where credentials are kept",
-                );
-            }
-        }
-        let is_pattern = text.contains('*') && text.contains('/') && !text.contains(' ') && text.len() < 256;
-        if is_pattern && super::paths::is_secret("", &Word::known(text)) {
-            self.seen.secret = true;
-            self.found(
-                "credential-access/read",
-                Class::CredentialAccess,
-                Danger::Approve,
-                "looks for where credentials are kept",
-            );
-        }
-    }
-
-    fn environment(&mut self, at: usize, name: &str) {
-        // One variable by name is ordinary, unless its name says that it is secret.
-        let near: Vec<&str> = (at + 1..at + 5)
-            .filter_map(|i| match self.tokens.get(i) {
-                Some(Token::Text(text) | Token::Name(text)) => Some(text.as_str()),
-                _ => None,
-            })
-            .take(2)
-            .collect();
-        let member = name.rsplit('.').next().unwrap_or_default();
-        let is_one = near
-            .first()
-            .is_some_and(|_| matches!(self.tokens.get(at + 1), Some(Token::Sign('[' | '(' | '{'))))
-            || !matches!(
-                member,
-                "environ" | "env" | "ENV" | "_ENV" | "environb" | "ENVIRON" | "getenv" | "toObject" | "items"
-            );
-        let variable = if is_one {
-            near.first().copied().unwrap_or_default().to_owned() + member
-        } else {
-            String::new()
-        };
-        if !is_one || tables::is_secret_variable(&variable) {
-            self.seen.env = true;
-            self.seen.secret = true;
-            self.found(
-                "reconnaissance/environment",
-                Class::Reconnaissance,
-                Danger::Approve,
-                "reads secrets from the environment",
-            );
-        } else {
-            self.seen.env = true;
-        }
-    }
-
     fn delete(&mut self, at: usize) {
         let danger = match self.argument(at).as_deref() {
             Some([path, ..]) => match places::loss(path) {
@@ -532,196 +406,6 @@ impl Reader<'_> {
         }
         None
     }
-
-    /// Commands that are written to where installing and building run them.
-    fn scripts_of_packages(&mut self) {
-        const FILES: &[&str] = &[
-            "package.json",
-            "Makefile",
-            "composer.json",
-            "deno.json",
-            "tasks.json",
-        ];
-        let texts = |token: &Token| match token {
-            Token::Text(text) => Some(text.clone()),
-            _ => None,
-        };
-        let texts: Vec<String> = self.tokens.iter().filter_map(texts).collect();
-        if !texts
-            .iter()
-            .any(|text| FILES.iter().any(|file| text.ends_with(file)))
-        {
-            return;
-        }
-        let commands = texts
-            .iter()
-            .filter(|text| text.contains(' ') && text.len() < 4096);
-        let is_bad = |text: &String| {
-            let argv = ["sh", "-c", text.as_str()].map(Word::known);
-            judge_argv(&self.cx, &argv).danger() == Danger::Block
-        };
-        if commands.take(16).any(is_bad) {
-            self.found(
-                "supply-chain/written-command",
-                Class::SupplyChain,
-                Danger::Approve,
-                "writes a dangerous command to where builds run it",
-            );
-        }
-    }
-
-    fn finish(mut self, source: &str) -> Judgement {
-        let seen = std::mem::take(&mut self.seen);
-        let hidden = seen.reflects
-            && self
-                .tokens
-                .iter()
-                .any(|t| matches!(t, Token::Text(text) if tables::is_hidden_name(text)));
-        // The files of PHP are addresses too.
-        let by_files = self.language == Language::Php
-            && seen.file
-            && seen.foreign_host
-            && (seen.secret || seen.env || source.matches("file_get_contents").count() > 1);
-        let foreign = by_files || seen.network && (seen.foreign_host || !seen.own_host);
-        let unclear_process = seen.unclear_process || hidden;
-        let sink = seen.eval || unclear_process;
-        if seen.socket && (seen.process || seen.shell || hidden) {
-            self.found(
-                "remote-code/reverse-shell",
-                Class::RemoteCode,
-                Danger::Block,
-                "a shell for somebody else",
-            );
-        }
-        if foreign && (seen.eval || unclear_process) {
-            self.found(
-                "remote-code/download-to-code",
-                Class::RemoteCode,
-                Danger::Block,
-                "runs what it fetches",
-            );
-        }
-        if seen.eval && seen.fetches {
-            self.found(
-                "remote-code/download-to-code",
-                Class::RemoteCode,
-                Danger::Block,
-                "runs what it fetches",
-            );
-        }
-        if seen.writes {
-            self.scripts_of_packages();
-            let locks = |token: &Token| matches!(token, Token::Text(text) if is_lock_file(text));
-            if self.tokens.iter().any(locks) {
-                self.found(
-                    "supply-chain/lock-file",
-                    Class::SupplyChain,
-                    Danger::Approve,
-                    "writes to the list of what packages are taken from where",
-                );
-            }
-        }
-        if self.loads_processes && self.language == Language::Node && self.judgement.findings.is_empty() && !seen.process {
-            self.found(
-                "unclear/process",
-                Class::Unclear,
-                Danger::Approve,
-                "loads what starts processes",
-            );
-        }
-        if seen.decode && sink {
-            self.found(
-                "remote-code/decoded",
-                Class::RemoteCode,
-                Danger::Block,
-                "runs what it decodes",
-            );
-        }
-        if foreign && (seen.file || seen.env || seen.secret) {
-            self.found(
-                "exfiltration/code",
-                Class::Exfiltration,
-                Danger::Block,
-                "reads files or the environment and talks to a host that is not ours",
-            );
-        }
-        if unclear_process && (seen.file || seen.secret) {
-            self.found(
-                "remote-code/file-to-process",
-                Class::RemoteCode,
-                Danger::Block,
-                "starts a process with what it reads",
-            );
-        }
-        if foreign {
-            self.found(
-                "exfiltration/foreign-host",
-                Class::Exfiltration,
-                Danger::Approve,
-                "talks to a host that is not ours",
-            );
-        }
-        if unclear_process {
-            self.found(
-                "unclear/process",
-                Class::Unclear,
-                Danger::Approve,
-                "starts a process that cannot be told",
-            );
-        }
-        if seen.reflects && self.language != Language::Ruby && seen.decode {
-            self.found(
-                "unclear/reflection",
-                Class::Unclear,
-                Danger::Approve,
-                "calls what cannot be told",
-            );
-        }
-        if seen.writes && seen.later {
-            self.found(
-                "persistence/write",
-                Class::Persistence,
-                Danger::Block,
-                "writes what runs by itself",
-            );
-        }
-        if seen.writes && seen.supervises {
-            self.found(
-                "self-approval/settings",
-                Class::SelfApproval,
-                Danger::Block,
-                "writes what an editor or agent may do by itself",
-            );
-        }
-        if seen.shell && seen.process && source.contains("dup2") {
-            self.found(
-                "remote-code/reverse-shell",
-                Class::RemoteCode,
-                Danger::Block,
-                "a shell for somebody else",
-            );
-        }
-        self.judgement
-    }
-}
-
-/// Whether a path is that of a file that says where packages came from.
-fn is_lock_file(path: &str) -> bool {
-    const LOCKS: &[&str] = &[
-        "package-lock.json",
-        "npm-shrinkwrap.json",
-        "yarn.lock",
-        "pnpm-lock.yaml",
-        "Cargo.lock",
-        "poetry.lock",
-        "uv.lock",
-        "Pipfile.lock",
-        "Gemfile.lock",
-        "composer.lock",
-        "go.sum",
-    ];
-    let name = path.rsplit('/').next().unwrap_or_default();
-    LOCKS.contains(&name)
 }
 
 /// Whether a text is the name of a shell and no more.

@@ -47,7 +47,11 @@ impl<'t> Walk<'t> {
                 script.found(
                     "remote-code/other-machine",
                     Class::RemoteCode,
-                    if is_elsewhere { Danger::Block } else { Danger::Approve },
+                    if is_elsewhere {
+                        Danger::Block
+                    } else {
+                        Danger::Approve
+                    },
                     "runs something through another program",
                 );
             }
@@ -77,7 +81,9 @@ impl<'t> Walk<'t> {
             ("io.directory" | "io.file", "delete") => {
                 let lost = match places::loss(&text) {
                     // What is not known may be all there is.
-                    places::Loss::Little if target == "io.directory" && !first.as_ref().is_some_and(Value::is_known) => {
+                    places::Loss::Little
+                        if target == "io.directory" && !first.as_ref().is_some_and(Value::is_known) =>
+                    {
                         places::Loss::Unclear
                     }
                     lost => lost,

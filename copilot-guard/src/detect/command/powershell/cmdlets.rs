@@ -428,9 +428,8 @@ fn program(script: &mut Script<'_>, call: &Call) {
     script.ran(&call.path);
     let words = call.words();
     // What is built is run; other programs may only read what lies there.
-    let is_elsewhere = |word: &String| {
-        word.starts_with(r"\\") && hosts::of(&script.cx, word).is_some_and(hosts::is_foreign)
-    };
+    let is_elsewhere =
+        |word: &String| word.starts_with(r"\\") && hosts::of(&script.cx, word).is_some_and(hosts::is_foreign);
     if words.iter().any(is_elsewhere) {
         let (danger, reason) = match call.name.as_str() {
             "msbuild" | "dotnet" | "regsvr32" | "rundll32" | "mshta" | "wscript" | "cscript" => {

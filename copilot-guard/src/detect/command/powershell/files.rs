@@ -12,12 +12,29 @@ fn steers(name: &str) -> bool {
     let name = name.trim_matches(['/', '\\']);
     let is_plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     let words = [
-        "proxy", "path", "copilot", "claude", "openai", "anthropic", "guard", "history", "token", "ssl", "cert", "git",
-        "home", "profile", "comspec", "system", "ssh",
+        "proxy",
+        "path",
+        "copilot",
+        "claude",
+        "openai",
+        "anthropic",
+        "guard",
+        "history",
+        "token",
+        "ssl",
+        "cert",
+        "git",
+        "home",
+        "profile",
+        "comspec",
+        "system",
+        "ssh",
     ];
     !is_plain
         || words.iter().any(|word| name.contains(word))
-        || super::types::LOADERS.split_ascii_whitespace().any(|loader| name.contains(loader))
+        || super::types::LOADERS
+            .split_ascii_whitespace()
+            .any(|loader| name.contains(loader))
 }
 
 /// Deletes files, or what is in them.
