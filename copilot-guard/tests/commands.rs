@@ -16,6 +16,7 @@ const SETS: &[(&str, &str)] = &[
     ("dangerous", include_str!("commands/dangerous.jsonl")),
     ("powershell", include_str!("commands/powershell.jsonl")),
     ("code", include_str!("commands/code.jsonl")),
+    ("shells", include_str!("commands/shells.jsonl")),
 ];
 
 fn judge() -> CommandJudge {
@@ -83,7 +84,7 @@ fn what_is_dangerous_is_not_allowed() {
 
 #[test]
 fn powershell_and_code_of_interpreters() {
-    for set in ["powershell", "code"] {
+    for set in ["powershell", "code", "shells"] {
         let (count, misses) = misses(set);
         println!("{} of {count} in {set} are judged otherwise", misses.len());
         assert!(misses.is_empty(), "{}", misses.join("\n"));

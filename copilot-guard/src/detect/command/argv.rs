@@ -25,6 +25,13 @@ pub(super) struct World<'a> {
     pub(super) has_foreign_remote: bool,
 }
 
+impl World<'_> {
+    /// What was written to this file, however its path is spelled.
+    pub(super) fn file(&self, path: &str) -> Option<&Flow> {
+        self.files.get(&paths::normal(self.folder, path))
+    }
+}
+
 /// A command as its rules see it.
 pub(super) struct Call<'a> {
     pub(super) cx: &'a Cx<'a>,
@@ -95,8 +102,9 @@ pub(super) fn run(cx: &Cx<'_>, world: &World<'_>, stdin: &Flow, argv: &[Word]) -
             .block("unclear/too-deep", "commands within commands, too deep");
         return outcome;
     }
+    let whole = argv;
     let mut argv = argv;
-    for _ in 0..MOST_WRAPPERS {
+    for turn in 0..MOST_WRAPPERS {
         let Some((program, args)) = argv.split_first() else {
             return outcome;
         };
@@ -133,22 +141,12 @@ pub(super) fn run(cx: &Cx<'_>, world: &World<'_>, stdin: &Flow, argv: &[Word]) -
             Peel::Not => {
                 rules::judge(&call, &mut outcome);
                 if !programs::is_known(&name) {
-                    let is_script = |arg: &&Word| {
-                        let first = arg.text.split(' ').next().unwrap_or_default();
-                        arg.text.contains(' ') && programs::is_dangerous(first)
+                    // Behind a wrapper, what was taken for the program may be an option's value.
+                    let args = match turn {
+                        0 => args,
+                        _ => whole.get(1..).unwrap_or_default(),
                     };
-                    args.iter()
-                        .filter(is_script)
-                        .take(8)
-                        .for_each(|arg| outcome.script(&call, &arg.text));
-                    if let Some(at) = args.iter().position(|arg| programs::is_dangerous(&arg.text)) {
-                        let tail = args.get(at..).unwrap_or_default();
-                        let inner = Cx {
-                            depth: cx.depth + 1,
-                            ..*cx
-                        };
-                        outcome.merge(run(&inner, world, stdin, tail));
-                    }
+                    unknown(&call, args, &mut outcome);
                 }
                 return outcome;
             }
@@ -158,6 +156,49 @@ pub(super) fn run(cx: &Cx<'_>, world: &World<'_>, stdin: &Flow, argv: &[Word]) -
         .judgement
         .block("unclear/too-deep", "too many wrappers around one command");
     outcome
+}
+
+/// A program that nobody knows: commands among its arguments, as words and as scripts.
+fn unknown(call: &Call<'_>, args: &[Word], out: &mut Outcome) {
+    const MOST_SCRIPTS: usize = 16;
+    let scripts: Vec<&str> = args
+        .iter()
+        .map(|arg| match arg.text.split_once('=') {
+            Some((_, value)) if arg.text.starts_with('-') => value,
+            _ => arg.text.as_str(),
+        })
+        .filter(|text| is_script(text))
+        .collect();
+    if scripts.len() > MOST_SCRIPTS {
+        out.judgement
+            .approve("unclear/arguments", "a program with very many commands");
+    }
+    for text in scripts.into_iter().take(MOST_SCRIPTS) {
+        out.script(call, text);
+    }
+    if let Some(at) = args.iter().position(|arg| programs::is_dangerous(&arg.text)) {
+        let tail = args.get(at..).unwrap_or_default();
+        out.command(call, tail);
+    }
+    let is_code = args.windows(2).any(|pair| {
+        matches!(pair, [flag, code]
+            if matches!(flag.text.as_str(), "-e" | "-c" | "-E" | "--eval" | "--exec" | "--execute" | "--code")
+                && code.text.contains(['(', ';', '`']))
+    });
+    if is_code {
+        out.judgement
+            .approve("unclear/language", "code of a language that is not known");
+    }
+}
+
+/// Whether a text of several words has a dangerous program where a command may begin.
+fn is_script(text: &str) -> bool {
+    let begins = |part: &str| {
+        let part = part.trim_start_matches(['(', '{', '!', ' ', '\t']);
+        let first = part.split([' ', '\t']).next().unwrap_or_default();
+        part.contains([' ', '\t']) && programs::is_dangerous(first)
+    };
+    text.contains(' ') && text.split([';', '|', '&', '\n', '(', '`']).any(begins)
 }
 
 /// The program's name as rules know it. `None` when it is not known at all.

@@ -55,6 +55,17 @@ pub(super) fn judge(cx: &Cx<'_>, name: &str, args: &[Word], out: &mut Judgement)
             out.approve("remote-code/callback", "a command that a builtin runs later");
         }
     }
+    if matches!(name, "compgen" | "complete") {
+        for value in Options::read(args, "WFCPSAGoX", &[]).values(&["W"]) {
+            if value.text.contains(['$', '`']) {
+                out.merge(script::expanded(cx, &value.text));
+                out.approve(
+                    "remote-code/subscript",
+                    "a list of words that is expanded once more",
+                );
+            }
+        }
+    }
     let has = |letter: &str| Options::read(args, "fp", &[]).has(&[letter]);
     match name {
         "enable" if has("f") => out.block("remote-code/loaded-builtin", "loads a library into the shell"),

@@ -251,8 +251,7 @@ fn bucket(call: &Call<'_>, words: &[&str], out: &mut Outcome) {
             out.judgement
                 .approve("exfiltration/request", "copies from a store");
             let file = words.last().copied().unwrap_or_default();
-            out.files
-                .push((paths::plain(file).to_owned(), Flow::of(Flow::DOWNLOAD)));
+            out.files.push((file.to_owned(), Flow::of(Flow::DOWNLOAD)));
             if file == "-" {
                 out.out.add(Flow::DOWNLOAD);
             }

@@ -90,6 +90,38 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
     let mut urls: Vec<&Word> = options.operands.clone();
     urls.extend(options.values(&["url", "expand-url"]));
     let is_loopback_socket = options.has(&["unix-socket", "abstract-unix-socket"]);
+    let sockets = options.values(&["unix-socket", "abstract-unix-socket"]);
+    let rules_machine = sockets.iter().any(|socket| {
+        let bits = [
+            "docker",
+            "podman",
+            "containerd",
+            "crio",
+            "lxd",
+            "snapd",
+            "systemd",
+            "libvirt",
+        ];
+        socket.dynamic || bits.iter().any(|word| socket.text.contains(word))
+    });
+    let changes = [
+        "d",
+        "data",
+        "data-raw",
+        "data-binary",
+        "data-ascii",
+        "json",
+        "T",
+        "upload-file",
+        "F",
+        "form",
+    ];
+    if rules_machine && (options.has(&changes) || options.has(&["X", "request"])) {
+        out.judgement.block(
+            "privilege/container-socket",
+            "gives orders to what runs containers with all rights",
+        );
+    }
     let mut is_foreign = urls
         .iter()
         .any(|url| hosts::is_foreign(call.cx, url) && !url.text.starts_with("file:"))
@@ -101,8 +133,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         for file in options.values(&["K", "config"]) {
             let known = call
                 .world
-                .files
-                .get(paths::plain(&file.text))
+                .file(&file.text)
                 .or(Some(call.stdin))
                 .and_then(|flow| flow.text.as_deref());
             if known.is_some_and(|text| {

@@ -37,6 +37,20 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                 out.judgement
                     .approve("destructive/database", "changes a database");
             }
+            let options = Options::read(args, "hpasunrid", &["user", "pass"]);
+            let hosts = options.values(&["h", "u"]);
+            if hosts
+                .iter()
+                .any(|host| !host.text.starts_with('/') && super::hosts::is_foreign(call.cx, host))
+            {
+                if call.stdin.is_empty() {
+                    out.judgement
+                        .approve("exfiltration/connection", "a database on a host that is not ours");
+                } else {
+                    out.judgement
+                        .block("exfiltration/connection", "sends data to a host that is not ours");
+                }
+            }
         }
         _ => {
             let options = Options::read(
@@ -120,7 +134,20 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
 
 /// Judges SQL, and what its clients run beside it.
 fn sql(call: &Call<'_>, text: &str, out: &mut Outcome) {
-    let upper = text.to_uppercase();
+    let whole = text.to_uppercase();
+    // What stands in quotes is data, unless something runs it.
+    let runs_text = ["EXEC", "PREPARE", "DBLINK", "QUERY_TO_XML", "$$", "EVAL"]
+        .iter()
+        .any(|word| whole.contains(word));
+    let is_sql = matches!(
+        call.name,
+        "psql" | "mysql" | "sqlite3" | "duckdb" | "sqlcmd" | "clickhouse-client"
+    );
+    let upper = if is_sql && !runs_text {
+        without_texts(&whole)
+    } else {
+        whole.clone()
+    };
     let words: Vec<&str> = upper
         .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
         .filter(|word| !word.is_empty())
@@ -184,7 +211,25 @@ fn sql(call: &Call<'_>, text: &str, out: &mut Outcome) {
         ".OUTPUT",
         ".ONCE",
     ];
-    if runs.iter().any(|word| upper.contains(word)) {
+    if runs.iter().any(|word| whole.contains(word)) {
         out.judgement.merge(code::judge(call.cx, "sql", text));
     }
+}
+
+/// SQL with nothing between its single quotes. One that does not end takes nothing away.
+fn without_texts(text: &str) -> String {
+    let mut parts: Vec<&str> = text.split('\'').collect();
+    if parts.len().is_multiple_of(2)
+        || text.contains(['\\', '"', '`'])
+        || text.contains("--")
+        || text.contains("/*")
+    {
+        return text.to_owned();
+    }
+    for (at, part) in parts.iter_mut().enumerate() {
+        if at % 2 == 1 {
+            *part = "";
+        }
+    }
+    parts.join("''")
 }

@@ -8,7 +8,7 @@ use super::words::{Note, UNKNOWN, Word};
 
 /// Whether a path is the root of much: `/`, a home, the project, its history.
 pub(super) fn is_root_of(call: &Call<'_>, word: &Word) -> bool {
-    if matches!(word.text.as_str(), "." | "./" | "./.") {
+    if matches!(word.text.as_str(), "." | "./" | "./." | "~+" | "~+/") {
         return true;
     }
     // What is not known may be empty.
@@ -109,6 +109,12 @@ pub(super) fn removed(call: &Call<'_>, target: &Word, is_recursive: bool, out: &
         return;
     }
     let path = paths::normal(call.world.folder, &target.text);
+    if target.text.starts_with('~') && path.starts_with(UNKNOWN) {
+        out.judgement.approve(
+            "destructive/delete",
+            "deletes a folder that is only known when it runs",
+        );
+    }
     let starts_unknown = target.text.starts_with(UNKNOWN)
         && !target
             .text

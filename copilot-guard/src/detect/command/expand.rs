@@ -23,26 +23,31 @@ pub(super) enum Mode {
 
 /// What an expansion gives, as it grows.
 #[derive(Default)]
-struct Fields {
+pub(super) struct Fields {
     done: Vec<Word>,
     word: Option<Word>,
 }
 
 impl Fields {
-    fn open(&mut self) -> &mut Word {
+    pub(super) fn open(&mut self) -> &mut Word {
         self.word.get_or_insert_default()
     }
 
-    fn text(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         self.open().text.push_str(text);
     }
 
-    fn unknown(&mut self) {
+    pub(super) fn unknown(&mut self) {
         let word = self.open();
         word.dynamic = true;
         if !word.text.ends_with(UNKNOWN) {
             word.text.push(UNKNOWN);
         }
+    }
+
+    /// The word that is open ends here.
+    pub(super) fn close(&mut self) {
+        self.done.extend(self.word.take());
     }
 
     /// Text that is split into fields.
@@ -92,7 +97,15 @@ impl Walker<'_> {
         }
         let mut fields = Fields::default();
         self.expand(raw, mode, &mut fields);
-        fields.finish().into_iter().next().unwrap_or_default()
+        // Where one word is wanted, several stand in it with blanks between.
+        let mut words = fields.finish().into_iter();
+        let mut word = words.next().unwrap_or_default();
+        for more in words {
+            word.text.push(' ');
+            word.text.push_str(&more.text);
+            word.dynamic |= more.dynamic;
+        }
+        word
     }
 
     fn expand(&mut self, raw: &str, mode: Mode, out: &mut Fields) {
@@ -178,7 +191,10 @@ impl Walker<'_> {
             end += 1 + usize::from(bytes.get(end) == Some(&b'\\'));
         }
         let inner = raw.get(from..end.min(raw.len())).unwrap_or_default();
-        out.text(&super::literal::unescape(inner));
+        match super::literal::unescape(inner, super::literal::Escapes::Quote) {
+            Some(text) => out.text(&text),
+            None => out.unknown(),
+        }
         end + 1
     }
 
@@ -238,8 +254,11 @@ impl Walker<'_> {
     }
 
     fn put_substitution(&mut self, script: &str, is_quoted: bool, out: &mut Fields) {
-        let flow = self.substitute(script);
+        let mut flow = self.substitute(script);
         self.tainted |= flow.bits();
+        if let Some(which) = self.state.pick(script, flow.choices.len()) {
+            flow.text = flow.choices.get(which).cloned();
+        }
         match flow.text {
             Some(text) => {
                 let text = text.trim_end_matches('\n');
@@ -252,7 +271,7 @@ impl Walker<'_> {
         }
     }
 
-    fn put(&mut self, text: &str, is_quoted: bool, out: &mut Fields) {
+    pub(super) fn put(&mut self, text: &str, is_quoted: bool, out: &mut Fields) {
         self.spent += text.len();
         if out.word.as_ref().map_or(0, |word| word.text.len()) + text.len() > LONGEST
             || self.spent > 8 * LONGEST
@@ -263,15 +282,38 @@ impl Walker<'_> {
         } else if is_quoted {
             out.text(text);
         } else {
-            let separators = self.variable("IFS").and_then(|flow| flow.text);
-            out.split(text, separators.as_deref().unwrap_or(" \t\n"));
+            match self.variable("IFS").and_then(|flow| flow.text) {
+                Some(separators) => out.split(text, &separators),
+                // It may be split anywhere.
+                None => out.unknown(),
+            }
         }
     }
 
-    fn put_variable(&mut self, name: &str, is_quoted: bool, out: &mut Fields) {
+    pub(super) fn put_flow(&mut self, flow: Flow, is_quoted: bool, out: &mut Fields) {
+        self.tainted |= flow.bits();
+        match flow.text {
+            Some(text) => self.put(&text, is_quoted, out),
+            None => put_paths(&flow.paths, out),
+        }
+    }
+
+    pub(super) fn put_variable(&mut self, name: &str, is_quoted: bool, out: &mut Fields) {
+        let value = self.value(name);
+        let is_all = matches!(name, "@" | "*");
+        if let Some(list) = value
+            .as_ref()
+            .and_then(|value| value.list.as_ref())
+            .filter(|_| is_all)
+        {
+            let list = list.clone();
+            self.tainted |= value.map_or(0, |value| value.flow.bits());
+            self.put_list(&list, is_quoted, is_quoted && name == "*", out);
+            return;
+        }
         // `"$@"` is as many words as there are.
         let is_quoted = is_quoted && name != "@";
-        match self.variable(name) {
+        match value.map(|value| value.flow) {
             Some(flow) => {
                 self.tainted |= flow.bits();
                 match flow.text {
@@ -289,116 +331,23 @@ impl Walker<'_> {
             }
         }
     }
-
-    /// The inside of `${…}`.
-    fn parameter(&mut self, inner: &str, is_quoted: bool, out: &mut Fields) {
-        let length = inner.strip_prefix('#').filter(|rest| !rest.is_empty());
-        if let Some(rest) = length {
-            self.word(
-                rest.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'),
-                Mode::Quoted,
-            );
-            out.unknown();
-            return;
-        }
-        let indirect = inner.strip_prefix('!');
-        let body = indirect.unwrap_or(inner);
-        let name = name_of(body);
-        let mut rest = body.get(name.len()..).unwrap_or_default();
-        // Arrays are as many words as they have elements.
-        let is_quoted = is_quoted && !rest.starts_with("[@]");
-        if rest.starts_with('[') {
-            let end = rest.find(']').unwrap_or(rest.len());
-            self.word(rest.get(1..end).unwrap_or_default(), Mode::Quoted);
-            rest = rest.get(end + 1..).unwrap_or_default();
-        }
-        if indirect.is_some() && !matches!(rest, "*" | "@") && !body.contains("[@]") && !body.contains("[*]")
-        {
-            let target = self.variable(name).and_then(|flow| flow.text);
-            if target.is_none() {
-                self.out.approve(
-                    "unclear/indirect-expansion",
-                    "a variable that is named by another",
-                );
-            }
-            self.word(rest, Mode::Quoted);
-            match target {
-                Some(target) if rest.is_empty() => self.put_variable(&target, is_quoted, out),
-                _ => out.unknown(),
-            }
-            return;
-        }
-        let (operator, argument) = operator(rest);
-        let value = self.variable(name);
-        self.tainted |= value.as_ref().map_or(0, Flow::bits);
-        if value.is_none() && !matches!(operator, "" | "+" | ":+") && super::files::is_secret_name(name) {
-            self.tainted |= Flow::SECRET;
-        }
-        let known = value.and_then(|flow| flow.text);
-        match operator {
-            "" => self.put_variable(name, is_quoted, out),
-            "-" | ":-" | "=" | ":=" => {
-                let default = self.word(argument, if is_quoted { Mode::One } else { Mode::Fields });
-                if operator.ends_with('=') && known.is_none() {
-                    self.set(name, flow_of(&default));
-                }
-                match known {
-                    Some(text) => self.put(&text, is_quoted, out),
-                    // It is most often unset here, or holds what is meant to be the same.
-                    None => {
-                        out.open().dynamic |= default.dynamic;
-                        self.put(&default.text, is_quoted, out);
-                    }
-                }
-            }
-            "+" | ":+" => {
-                let other = self.word(argument, Mode::One);
-                out.open().dynamic = true;
-                self.put(&other.text, is_quoted, out);
-            }
-            "@" => {
-                if argument.starts_with('P') {
-                    self.out.approve(
-                        "unclear/prompt-expansion",
-                        "a variable whose value is expanded like a prompt",
-                    );
-                    if let Some(text) = &known {
-                        self.word(text, Mode::Quoted);
-                    }
-                }
-                match (argument, known) {
-                    ("L", Some(text)) => self.put(&text.to_lowercase(), is_quoted, out),
-                    ("U", Some(text)) => self.put(&text.to_uppercase(), is_quoted, out),
-                    ("Q" | "E", Some(text)) => self.put(&super::literal::unescape(&text), is_quoted, out),
-                    _ => out.unknown(),
-                }
-            }
-            _ => {
-                let argument = self.word(argument, Mode::One);
-                let edited = known
-                    .filter(|_| !argument.dynamic)
-                    .and_then(|text| edit(&text, operator, &argument.text));
-                match edited {
-                    Some(text) => self.put(&text, is_quoted, out),
-                    None => out.unknown(),
-                }
-            }
-        }
-    }
 }
 
 /// What is not known, or is one of these paths.
-fn put_paths(paths: &[Word], out: &mut Fields) {
+pub(super) fn put_paths(paths: &[Word], out: &mut Fields) {
     let mut paths = paths.iter();
     let Some(first) = paths.next() else {
         out.unknown();
         return;
     };
+    // What stands before stands before each of them.
+    let before = out.word.as_ref().map_or("", |word| word.text.as_str()).to_owned();
     out.text(&first.text);
     out.open().dynamic = true;
     // In quotes as well: each of them is meant in one turn of a loop.
     for path in paths {
-        out.done.extend(out.word.take());
+        out.close();
+        out.text(&before);
         out.text(&path.text);
         out.open().dynamic = true;
     }
@@ -445,7 +394,7 @@ fn plain_run(text: &str, is_double: bool) -> usize {
 }
 
 /// The name of a variable or special parameter that a text begins with.
-fn name_of(text: &str) -> &str {
+pub(super) fn name_of(text: &str) -> &str {
     let mut chars = text.bytes();
     let length = match chars.next() {
         Some(c) if c.is_ascii_alphabetic() || c == b'_' => {
@@ -457,54 +406,6 @@ fn name_of(text: &str) -> &str {
         _ => 0,
     };
     text.get(..length).unwrap_or_default()
-}
-
-/// The operator of `${name…}`, and what stands behind it.
-fn operator(rest: &str) -> (&str, &str) {
-    const OPERATORS: [&str; 17] = [
-        ":-", ":=", ":?", ":+", "##", "%%", "//", "^^", ",,", "-", "=", "?", "+", "#", "%", "/", ":",
-    ];
-    let other = ["@", "^", ","];
-    let found = OPERATORS
-        .iter()
-        .chain(&other)
-        .find_map(|o| rest.strip_prefix(*o).map(|argument| (*o, argument)));
-    found.unwrap_or((if rest.is_empty() { "" } else { "?" }, rest))
-}
-
-/// What an operator makes of a known text, when that is simple to tell.
-fn edit(text: &str, operator: &str, argument: &str) -> Option<String> {
-    let is_pattern = argument.contains(['*', '?', '[']);
-    match operator {
-        "^^" => Some(text.to_uppercase()),
-        ",," => Some(text.to_lowercase()),
-        "#" | "##" if !is_pattern => Some(text.strip_prefix(argument).unwrap_or(text).to_owned()),
-        "%" | "%%" if !is_pattern => Some(text.strip_suffix(argument).unwrap_or(text).to_owned()),
-        "//" | "/" if !is_pattern => {
-            let (from, to) = argument.split_once('/').unwrap_or((argument, ""));
-            let is_all = operator == "//";
-            let replaced = |from| {
-                if is_all {
-                    text.replace(from, to)
-                } else {
-                    text.replacen(from, to, 1)
-                }
-            };
-            (!from.is_empty()).then(|| replaced(from))
-        }
-        ":" => {
-            let (offset, length) = argument.split_once(':').unwrap_or((argument, ""));
-            let offset: usize = offset.trim().parse().ok()?;
-            let length: usize = if length.is_empty() {
-                text.len()
-            } else {
-                length.trim().parse().ok()?
-            };
-            Some(text.chars().skip(offset).take(length).collect())
-        }
-        "?" | ":?" => Some(text.to_owned()),
-        _ => None,
-    }
 }
 
 /// The script in backticks, from behind the first, and the place behind the last.

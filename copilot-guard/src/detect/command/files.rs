@@ -120,7 +120,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
             }
             out.out.join(call.stdin.clone());
         }
-        "sed" => sed(call, out),
+        "sed" => super::edits::sed(call, out),
         "touch" | "truncate" | "mkfifo" | "rm" | "unlink" | "rmdir" => {
             call.args
                 .iter()
@@ -133,6 +133,13 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
             if call.name == "tar" && call.args.iter().any(|arg| paths::is_device(&arg.text)) {
                 out.judgement.block("destructive/device", "writes to a device");
             }
+            if call.args.iter().any(|arg| arg.text == "--remove-files") && call.name == "tar" {
+                out.judgement
+                    .approve("destructive/delete", "deletes what it puts away");
+                for file in call.args.iter().filter(|arg| !arg.text.starts_with('-')) {
+                    super::delete::removed(call, file, true, out);
+                }
+            }
             read(call, out);
         }
         "dd" => dd(call, out),
@@ -142,7 +149,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                     || matches!(arg.text.trim_start_matches('0'), "755" | "777" | "700" | "775")
             });
             for file in call.args.iter().skip(1).filter(|_| is_executable) {
-                let flow = call.world.files.get(paths::plain(&file.text));
+                let flow = call.world.file(&file.text);
                 if flow.is_some_and(|flow| flow.has(Flow::DOWNLOAD)) {
                     out.judgement.block(
                         "remote-code/download-made-executable",
@@ -182,12 +189,34 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         {
             out.out.add(Flow::DATA);
         }
+        "openssl" | "gpg" | "age" | "ccrypt" if encrypts(call) => {
+            out.judgement.approve(
+                "destructive/encrypt",
+                "encrypts files that are only known when it runs",
+            );
+            read(call, out);
+        }
         name if READERS.contains(&name) => {
             outputs(call, out);
             read(call, out);
         }
         _ => out.out.add(Flow::DATA | call.stdin.bits()),
     }
+}
+
+/// Whether files are encrypted whose names are not known: all of a folder, as often as not.
+fn encrypts(call: &Call<'_>) -> bool {
+    let has = |words: &[&str]| call.args.iter().any(|arg| words.contains(&arg.text.as_str()));
+    let is_encrypting = match call.name {
+        "openssl" => has(&["enc", "smime", "cms"]) && !has(&["-d", "-decrypt", "-verify", "-a", "-base64"]),
+        "gpg" => has(&["-c", "-e", "--symmetric", "--encrypt"]),
+        _ => !has(&["-d", "--decrypt"]),
+    };
+    is_encrypting
+        && call
+            .args
+            .iter()
+            .any(|arg| arg.dynamic && !arg.text.contains("pass"))
 }
 
 /// Reads every file among the arguments.
@@ -203,7 +232,7 @@ fn read(call: &Call<'_>, out: &mut Outcome) {
             },
             _ => arg.clone(),
         };
-        let known = call.world.files.get(paths::plain(&word.text));
+        let known = call.world.file(&word.text);
         let bits = paths::read(&mut out.judgement, call.world.folder, &word);
         out.out.add(bits | known.map_or(0, Flow::bits));
     }
@@ -215,7 +244,7 @@ fn read(call: &Call<'_>, out: &mut Outcome) {
         .map(|(_, arg)| arg)
         .collect();
     if let (true, [file]) = (matches!(call.name, "cat" | "tac"), operands.as_slice())
-        && let Some(flow) = call.world.files.get(paths::plain(&file.text))
+        && let Some(flow) = call.world.file(&file.text)
     {
         out.out.join(flow.clone());
         return;
@@ -271,7 +300,7 @@ fn written(call: &Call<'_>, file: &Word, flow: Flow, out: &mut Outcome) {
         let (judgement, _) = super::script::nested(call.cx, text, &Flow::default());
         out.judgement.merge(judgement);
     }
-    out.files.push((paths::plain(&file.text).to_owned(), flow));
+    out.files.push((file.text.clone(), flow));
 }
 
 fn copy(call: &Call<'_>, out: &mut Outcome) {
@@ -309,8 +338,20 @@ fn copy(call: &Call<'_>, out: &mut Outcome) {
             out.judgement
                 .approve("remote-code/renamed-program", "a program under another name");
         }
-        if let Some(known) = call.world.files.get(paths::plain(&source.text)) {
+        if let Some(known) = call.world.file(&source.text) {
             flow.join(known.clone());
+        }
+        if call.name == "ln" {
+            // What is written by the new name is written there.
+            let mut there = super::super::judgement::Judgement::default();
+            paths::write(&mut there, call.world.folder, source);
+            let rules = ["self-approval/agent-settings", "persistence/startup-file"];
+            if there.findings.iter().any(|finding| rules.contains(&finding.rule)) {
+                out.judgement.approve(
+                    "self-approval/link",
+                    "another name for what decides what runs, or what an agent may do",
+                );
+            }
         }
     }
     if let Some(target) = target {
@@ -343,103 +384,6 @@ pub(super) fn is_setuid(mode: &str) -> bool {
     let is_number =
         mode.len() == 4 && mode.bytes().all(|b| b.is_ascii_digit()) && mode.starts_with(['2', '4', '6', '7']);
     is_number || (mode.contains('s') && mode.contains('+')) || mode.contains("=s") || mode.ends_with("xs")
-}
-
-fn sed(call: &Call<'_>, out: &mut Outcome) {
-    let options = Options::read(call.args, "ef", &["expression", "file"]);
-    let mut operands = options.operands.iter();
-    let mut scripts: Vec<&Word> = options.values(&["e", "expression"]);
-    if scripts.is_empty() && options.values(&["f", "file"]).is_empty() {
-        scripts.extend(operands.next());
-    }
-    for script in scripts {
-        let text = script.text.as_str();
-        let may_run = text == "e"
-            || text.starts_with("e ")
-            || text.ends_with("/e")
-            || text.contains("/e;")
-            || text.contains(";e")
-            || text.contains("1e")
-            || text.contains("\ne")
-            || text.contains("/ge")
-            || text.contains("$e")
-            || text.ends_with("e")
-                && text.rsplit(['/', '|', '#']).next().is_some_and(|flags| {
-                    flags.len() < 4 && flags.chars().all(|c| "gpiIeMm0123456789".contains(c))
-                });
-        let may_write =
-            text.contains("w /") || text.contains("/w ") || text.starts_with("w ") || text.contains("r /");
-        if may_run || may_write {
-            out.judgement.merge(super::code::judge(call.cx, "sed", text));
-        }
-    }
-    let in_place = options.has(&["i", "in-place", "I"]);
-    if in_place {
-        let texts: Vec<&Word> = options
-            .values(&["e", "expression"])
-            .into_iter()
-            .chain(options.operands.first().copied())
-            .collect();
-        emptied(&texts, out);
-    }
-    for file in operands {
-        if in_place {
-            locked(file, out);
-            paths::write(&mut out.judgement, call.world.folder, file);
-        }
-        let bits = paths::read(&mut out.judgement, call.world.folder, file);
-        out.out.add(bits | Flow::DATA);
-    }
-    out.out.add(call.stdin.bits());
-}
-
-/// Judges scripts that edit files in place: those that leave nothing of them.
-pub(super) fn emptied(scripts: &[&Word], out: &mut Outcome) {
-    let is_all = |text: &str| {
-        let text = text.trim().trim_end_matches(';');
-        let mut chars = text.chars();
-        let parts: Vec<&str> = match (chars.next(), chars.next()) {
-            (Some('s'), Some(sign)) if !sign.is_alphanumeric() => text.split(sign).collect(),
-            _ => Vec::new(),
-        };
-        let is_any = |pattern: &str| {
-            matches!(
-                pattern.trim_start_matches('^').trim_end_matches('$'),
-                ".*" | ".+" | ".*\\n"
-            )
-        };
-        matches!(
-            text,
-            "d" | "1,$d" | "/./d" | "/.*/d" | "$_=''" | "$_=\"\"" | "undef $_"
-        ) || matches!(parts.as_slice(), [_, pattern, "", ..] if is_any(pattern))
-    };
-    if scripts.iter().any(|script| is_all(&script.text)) {
-        out.judgement
-            .approve("destructive/emptied", "empties files in their place");
-    }
-}
-
-/// Judges that a file is edited in place: one that says which packages are taken, and from where.
-pub(super) fn locked(file: &Word, out: &mut Outcome) {
-    let path = file.text.to_ascii_lowercase();
-    let name = path.rsplit('/').next().unwrap_or_default();
-    let is_lock = name.ends_with(".lock")
-        || name.ends_with("-lock.json")
-        || matches!(
-            name,
-            "pnpm-lock.yaml"
-                | "go.sum"
-                | "npm-shrinkwrap.json"
-                | "bun.lockb"
-                | "packages.lock.json"
-                | "gradle.lockfile"
-        );
-    if is_lock {
-        out.judgement.approve(
-            "supply-chain/lock-file",
-            "edits what says which packages are taken",
-        );
-    }
 }
 
 fn dd(call: &Call<'_>, out: &mut Outcome) {

@@ -13,7 +13,12 @@ pub(super) struct Flow {
     pub(super) text: Option<String>,
     /// Its lines are paths, and these are what they look like: each stands for many.
     pub(super) paths: Vec<Word>,
+    /// It is one of these texts: which, depends on conditions.
+    pub(super) choices: Vec<String>,
 }
+
+/// Most texts that a stream may be one of.
+const MOST_CHOICES: usize = 8;
 
 impl Flow {
     /// It came from the network, from a host that is not ours.
@@ -35,6 +40,7 @@ impl Flow {
             bits,
             text: None,
             paths: Vec::new(),
+            choices: Vec::new(),
         }
     }
 
@@ -44,6 +50,7 @@ impl Flow {
             bits: 0,
             text: Some(text),
             paths: Vec::new(),
+            choices: Vec::new(),
         }
     }
 
@@ -59,7 +66,53 @@ impl Flow {
 
     /// Whether nothing runs here.
     pub(super) fn is_empty(&self) -> bool {
-        self.bits == 0 && self.text.is_none() && self.paths.is_empty()
+        self.bits == 0 && self.text.is_none() && self.paths.is_empty() && self.choices.is_empty()
+    }
+
+    /// Every text that it may be; none when that is not known.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &String> {
+        self.text.iter().chain(&self.choices)
+    }
+
+    /// This or another: which of them, depends on a condition.
+    pub(super) fn either(self, other: Self) -> Self {
+        if self == other {
+            return self;
+        }
+        let is_silent = |flow: &Self| flow.bits == 0 && flow.paths.is_empty();
+        let is_told = |flow: &Self| flow.texts().next().is_some() || flow.is_empty();
+        let mut flow = Self::of(self.bits | other.bits);
+        if is_told(&self) && is_told(&other) && is_silent(&self) && is_silent(&other) {
+            for side in [&self, &other] {
+                flow.choices.extend(side.texts().cloned());
+                if side.is_empty() {
+                    flow.choices.push(String::new());
+                }
+            }
+            flow.choices.sort();
+            flow.choices.dedup();
+            if flow.choices.len() > MOST_CHOICES {
+                flow = Self::of(flow.bits | Self::DATA);
+            }
+            return flow;
+        }
+        if !self.is_empty() && !other.is_empty() || self.texts().next().is_some() {
+            flow.add(Self::DATA);
+        }
+        flow.paths = self.paths;
+        let room = MOST_PATHS.saturating_sub(flow.paths.len());
+        flow.paths.extend(other.paths.into_iter().take(room));
+        flow
+    }
+
+    /// This, of which nobody knows how often it comes.
+    pub(super) fn repeated(mut self) -> Self {
+        if self.texts().any(|text| !text.is_empty()) {
+            self.add(Self::DATA);
+            self.text = None;
+            self.choices.clear();
+        }
+        self
     }
 
     /// Sets bits.
@@ -73,6 +126,11 @@ impl Flow {
             *self = other;
         } else if !other.is_empty() {
             self.bits |= other.bits;
+            if !self.choices.is_empty() || !other.choices.is_empty() {
+                self.choices.clear();
+                self.text = None;
+                self.bits |= Self::DATA;
+            }
             let room = MOST_PATHS.saturating_sub(self.paths.len());
             self.paths.extend(other.paths.into_iter().take(room));
             match (&mut self.text, other.text) {

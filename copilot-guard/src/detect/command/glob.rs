@@ -59,7 +59,7 @@ fn glob_end(pattern: &str, entry: &str) -> bool {
         .all(|part| {
             theirs.next().is_some_and(|pattern| {
                 said += says(pattern);
-                glob(pattern, &part.replace('*', "x"))
+                glob(pattern, &part.replace('*', "x")) || glob(pattern, &part.replace('*', ""))
             })
         })
         && said > 1

@@ -169,7 +169,48 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                 || text.contains([' ', '(', '!', '$'])
                 || words.contains(&text)
         };
+        // What a debugger shows, it is told by the option that could tell it more.
+        let is_shown = |at: usize| {
+            const SHOWS: &[&str] = &[
+                "run",
+                "r",
+                "start",
+                "bt",
+                "backtrace",
+                "where",
+                "info",
+                "quit",
+                "q",
+                "continue",
+                "c",
+                "frame",
+                "f",
+                "up",
+                "down",
+                "list",
+                "l",
+                "break",
+                "b",
+                "next",
+                "n",
+                "step",
+                "s",
+                "finish",
+                "thread",
+                "print",
+                "p",
+            ];
+            let next = call.args.get(at + 1).map_or("", |word| word.text.as_str());
+            let first = next.split_whitespace().next().unwrap_or_default();
+            call.name == "gdb"
+                && call.args.get(at).is_some_and(|arg| arg.text == "-ex")
+                && SHOWS.contains(&first)
+                && !next.contains(['!', '|', '(', '$', '`', '/'])
+        };
         let found = call.args.iter().enumerate().any(|(at, arg)| {
+            if is_shown(at) {
+                return false;
+            }
             let before = at
                 .checked_sub(1)
                 .and_then(|at| call.args.get(at))
@@ -317,7 +358,7 @@ fn make(call: &Call<'_>, out: &mut Outcome) {
         } else if matches!(text, "-f" | "-f-" | "--file=-" | "--makefile=-") {
             let file = call.args.get(at + 1).map_or("-", |next| next.text.as_str());
             let is_stdin = text != "-f" || matches!(file, "-" | "/dev/stdin");
-            let written = call.world.files.get(super::paths::plain(file));
+            let written = call.world.file(file);
             if !is_stdin && written.is_none() {
                 continue;
             }

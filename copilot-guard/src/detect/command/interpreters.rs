@@ -2,6 +2,7 @@
 
 use super::argv::{Call, Outcome};
 use super::flow::Flow;
+use super::interpreter_table::{CODE, VALUES};
 use super::opts::Options;
 use super::words::{Cx, Note, Word};
 use super::wrappers::Peel;
@@ -71,33 +72,11 @@ pub(super) fn shell<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     Peel::Done
 }
 
-/// A script with what `$0`, `$1` … stand for put in.
+/// A script with what `$0`, `$1` … stand for.
 fn positional(call: &Call<'_>, text: &str, args: &[Word], out: &mut Outcome) {
-    let mut script = String::new();
-    for (at, arg) in args.iter().take(9).enumerate() {
-        if text.contains('$') && !arg.dynamic {
-            script.push_str(&format!("set_{at}={}; ", super::simple::quote(&arg.text)));
-        }
-    }
-    if script.is_empty() {
-        out.script(call, text);
-        return;
-    }
-    let mut body = text.to_owned();
-    for at in 0..9.min(args.len()) {
-        body = body.replace(&format!("${at}"), &format!("$set_{at}"));
-    }
-    let all: Vec<String> = (1..args.len().min(9)).map(|at| format!("$set_{at}")).collect();
-    body = body
-        .replace("\"$@\"", &all.join(" "))
-        .replace("$@", &all.join(" "))
-        .replace("$*", &all.join(" "));
-    if body.len() < super::bound::LONGEST {
-        out.script(call, &(script + &body));
-    } else {
-        out.judgement
-            .block("unclear/too-long", "a script that grows too long");
-    }
+    let (judgement, printed) = script::called(call.cx, text, args, call.stdin);
+    out.judgement.merge(judgement);
+    out.out.join(printed);
 }
 
 fn dynamic_script(call: &Call<'_>, out: &mut Outcome) {
@@ -115,8 +94,20 @@ fn dynamic_script(call: &Call<'_>, out: &mut Outcome) {
     }
 }
 
-fn is_stdin(path: &str) -> bool {
-    matches!(path, "-" | "/dev/stdin" | "/dev/fd/0" | "/proc/self/fd/0")
+pub(super) fn is_stdin(path: &str) -> bool {
+    path == "-" || descriptor(path) == Some("0")
+}
+
+/// The number of a descriptor that a path stands for, however it is spelled.
+pub(super) fn descriptor(path: &str) -> Option<&'static str> {
+    let path = paths::normal("", path);
+    let number = match path.split('/').collect::<Vec<_>>().as_slice() {
+        ["", "dev", "stdin"] => "0",
+        ["", "dev", "fd", number] | ["", "proc", _, "fd", number] => number,
+        ["", "proc", _, "task", _, "fd", number] => number,
+        _ => return None,
+    };
+    Some(if number == "0" { "0" } else { "" })
 }
 
 /// Whether a program of this name takes scripts of a shell.
@@ -138,18 +129,19 @@ pub(super) fn run_flow(call: &Call<'_>, language: &str, flow: &Flow, out: &mut O
     if flow.has(Flow::DOWNLOAD | Flow::FETCHED) {
         out.judgement
             .block("remote-code/download-to-shell", "what was downloaded is run");
-    } else if let Some(text) = &flow.text {
-        run_text(call.cx, language, text, out);
+    } else if flow.texts().next().is_some() {
+        flow.texts()
+            .for_each(|text| run_text(call.cx, language, text, out));
     } else if flow.has(Flow::DECODED) {
         out.judgement
             .block("remote-code/decoded", "what was decoded is run");
-    } else if flow.has(Flow::DATA | Flow::SECRET | Flow::MACHINE) {
+    } else if !flow.is_empty() {
         out.judgement
             .approve("unclear/piped-script", "what another program prints is run");
     }
 }
 
-fn run_text(cx: &Cx<'_>, language: &str, text: &str, out: &mut Outcome) {
+pub(super) fn run_text(cx: &Cx<'_>, language: &str, text: &str, out: &mut Outcome) {
     if is_shell(language) {
         let (judgement, printed) = script::nested(cx, text, &Flow::default());
         out.judgement.merge(judgement);
@@ -183,10 +175,16 @@ fn run_text(cx: &Cx<'_>, language: &str, text: &str, out: &mut Outcome) {
 /// Runs a file.
 pub(super) fn run_file(call: &Call<'_>, language: &str, file: &Word, out: &mut Outcome) {
     let path = paths::plain(&file.text);
+    let known = call.world.file(&file.text);
     if is_stdin(&file.text) {
         run_input(call, language, out);
-    } else if let Some(flow) = call.world.files.get(path) {
+    } else if let Some(flow) = known {
         run_flow(call, language, flow, out);
+    } else if descriptor(&file.text).is_some() {
+        out.judgement.approve(
+            "unclear/descriptor",
+            "a script that comes in by a way that is not known",
+        );
     } else if file.is_blank() {
         dynamic_script(call, out);
     } else if paths::is_temporary(path) {
@@ -207,7 +205,7 @@ pub(super) fn run_file(call: &Call<'_>, language: &str, file: &Word, out: &mut O
 /// A program by its path: one that the script made, or one from a folder that anybody writes to.
 pub(super) fn own_program(call: &Call<'_>, out: &mut Outcome) {
     let text = call.program.text.as_str();
-    if let Some(flow) = call.world.files.get(paths::plain(text)) {
+    if let Some(flow) = call.world.file(text) {
         run_flow(call, "bash", flow, out);
     } else if paths::is_temporary(text) {
         out.judgement.approve(
@@ -225,66 +223,6 @@ pub(super) fn source<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     Peel::Done
 }
 
-/// Options with code, of each language: short ones, long ones.
-const CODE: &[(&str, &str, &[&str])] = &[
-    ("python", "c", &[]),
-    ("node", "ep", &["eval", "print"]),
-    ("perl", "eE", &[]),
-    ("ruby", "e", &[]),
-    (
-        "php",
-        "rBRE",
-        &["run", "process-begin", "process-code", "process-end"],
-    ),
-    ("lua", "e", &[]),
-    ("luajit", "e", &[]),
-    ("osascript", "e", &[]),
-    ("rscript", "e", &[]),
-    ("r", "e", &[]),
-    ("julia", "eE", &["eval", "print"]),
-    ("elixir", "e", &["eval", "rpc-eval"]),
-    ("erl", "", &[]),
-    ("groovy", "e", &[]),
-    ("scala", "e", &[]),
-    ("kotlin", "e", &[]),
-    ("bun", "ep", &["eval", "print"]),
-    ("expect", "c", &[]),
-    ("guile", "c", &[]),
-    ("sbcl", "", &["eval"]),
-    ("gjs", "c", &["command"]),
-    ("octave", "", &["eval"]),
-    ("ghc", "e", &[]),
-    ("racket", "e", &["eval"]),
-    ("ghci", "e", &[]),
-    ("jrunscript", "e", &[]),
-    ("swift", "e", &[]),
-];
-
-/// Options with a value that is no code.
-const VALUES: &[(&str, &str, &[&str])] = &[
-    ("python", "WXmQ", &["check-hash-based-pycs"]),
-    (
-        "node",
-        "rC",
-        &[
-            "require",
-            "import",
-            "loader",
-            "experimental-loader",
-            "conditions",
-            "env-file",
-            "max-old-space-size",
-            "test-reporter",
-            "input-type",
-        ],
-    ),
-    ("perl", "IMmF", &[]),
-    ("ruby", "rICE", &["require"]),
-    ("php", "dczSt", &["define", "php-ini", "server", "docroot"]),
-    ("lua", "l", &[]),
-    ("osascript", "ls", &[]),
-];
-
 /// `python -c …`, `node file`, `… | perl`.
 pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     match call.name {
@@ -300,8 +238,27 @@ pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             }
             return Peel::Done;
         }
-        "awk" => return awk(call, out),
-        "deno" => return deno(call, out),
+        // `-pe` is `-p` and `-e`, with one value.
+        "node" | "bun"
+            if call
+                .args
+                .iter()
+                .any(|arg| matches!(arg.text.as_str(), "-pe" | "-ep")) =>
+        {
+            let args: Vec<Word> = call
+                .args
+                .iter()
+                .map(|arg| match arg.text.as_str() {
+                    "-pe" | "-ep" => Word::known("-e"),
+                    _ => arg.clone(),
+                })
+                .collect();
+            let inner = Call { args: &args, ..*call };
+            language(&inner, out);
+            return Peel::Done;
+        }
+        "awk" => return super::awk_deno::awk(call, out),
+        "deno" => return super::awk_deno::deno(call, out),
         "bun"
             if call
                 .args
@@ -346,10 +303,22 @@ pub(super) fn language<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
                 .approve("remote-code/loaded-file", "loads code from elsewhere");
         }
     }
+    if call.name == "perl" {
+        // What is behind the name of a module is code as well.
+        for module in options.values(&["M", "m"]) {
+            let is_plain =
+                |c: char| c.is_alphanumeric() || matches!(c, '_' | ':' | '=' | ',' | '-' | '.' | '/');
+            if !module.text.chars().all(is_plain) {
+                run_text(call.cx, "perl", &format!("use {};", module.text), out);
+                out.judgement
+                    .approve("remote-code/loaded-file", "code in the name of a module");
+            }
+        }
+    }
     if options.has(&["i"]) && matches!(call.name, "perl" | "ruby") {
-        super::files::emptied(&codes, out);
+        super::edits::emptied(&codes, out);
         for file in call.args {
-            super::files::locked(file, out);
+            super::edits::locked(file, out);
         }
     }
     if let Some(module) = module {
@@ -455,6 +424,17 @@ fn python_module<'a>(call: &Call<'a>, module: &[Word], out: &mut Outcome) -> Pee
             }
             Peel::Owned(argv, 0)
         }
+        "timeit" => {
+            // All but its options is code.
+            let options = Options::read(args, "nrsu", &["number", "repeat", "setup", "unit"]);
+            let code = options
+                .values(&["s", "setup"])
+                .into_iter()
+                .chain(options.operands.iter().copied());
+            let text: Vec<&str> = code.map(|word| word.text.as_str()).collect();
+            run_text(call.cx, "python", &text.join("\n"), out);
+            Peel::Done
+        }
         "smtplib" | "ftplib" | "telnetlib" | "code" | "pdb" | "idlelib" | "xmlrpc.server" => {
             out.judgement
                 .approve("unclear/module", "a module that runs or sends what it is given");
@@ -466,127 +446,4 @@ fn python_module<'a>(call: &Call<'a>, module: &[Word], out: &mut Outcome) -> Pee
             Peel::Done
         }
     }
-}
-
-fn awk<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
-    let options = Options::read(
-        call.args,
-        "fFvei",
-        &["file", "field-separator", "assign", "source", "include"],
-    );
-    let files = options.values(&["f", "file", "i", "include"]);
-    let sources = options.values(&["e", "source"]);
-    let mut operands = options.operands.iter();
-    if files.is_empty()
-        && sources.is_empty()
-        && let Some(program) = operands.next()
-    {
-        awk_code(call, program, out);
-    }
-    sources.iter().for_each(|program| awk_code(call, program, out));
-    for file in files {
-        run_file(call, "awk", file, out);
-    }
-    for file in operands {
-        let bits = paths::read(&mut out.judgement, call.world.folder, file);
-        out.out.add(bits);
-    }
-    out.out.add(Flow::DATA | call.stdin.bits());
-    out.out.paths.clone_from(&call.stdin.paths);
-    Peel::Done
-}
-
-/// Most of what is written for awk prints columns: only what can do more is handed on.
-fn awk_code(call: &Call<'_>, program: &Word, out: &mut Outcome) {
-    let plain = without_patterns(&program.text);
-    let text = plain.as_str();
-    let is_more = [
-        "system", "getline", "|", "/inet", ">", "@load", "ENVIRON", "@include",
-    ]
-    .iter()
-    .any(|word| text.contains(word));
-    if is_more
-        && (text.contains("system")
-            || text.contains("getline")
-            || text.contains("| ")
-            || text.contains("|\"")
-            || text.contains("/inet")
-            || text.contains('@')
-            || text.contains("ENVIRON")
-            || text.contains("print >")
-            || text.contains(">\"")
-            || text.contains("> \""))
-    {
-        run_text(call.cx, "awk", text, out);
-    }
-}
-
-/// A program of awk without its patterns between slashes, which are data. Where it is not certain that one begins, it stays.
-fn without_patterns(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut before = '{';
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '"' => {
-                out.push(c);
-                while let Some(c) = chars.next() {
-                    out.push(c);
-                    if c == '\\' {
-                        out.extend(chars.next());
-                    } else if c == '"' {
-                        break;
-                    }
-                }
-            }
-            '/' if matches!(before, '{' | '}' | '(' | ',' | '!' | '~' | '&' | '|' | ';') => {
-                let rest = chars.as_str();
-                let mut is_escaped = false;
-                let end = rest.find(|c: char| {
-                    let is_end = c == '/' && !is_escaped;
-                    is_escaped = c == '\\' && !is_escaped;
-                    is_end
-                });
-                let Some(pattern) = end.and_then(|end| rest.get(..end)) else {
-                    return text.to_owned();
-                };
-                // A slash in brackets ends none.
-                if pattern.contains(['[', '\n', '#']) {
-                    return text.to_owned();
-                }
-                out.push('1');
-                chars = rest.get(pattern.len() + 1..).unwrap_or_default().chars();
-            }
-            // What is behind it is no program.
-            '#' => return text.to_owned(),
-            _ => out.push(c),
-        }
-        if !c.is_whitespace() {
-            before = if c == '/' { '1' } else { c };
-        }
-    }
-    out
-}
-
-fn deno<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
-    let verb = call.args.first().map_or("", |arg| arg.text.as_str());
-    match verb {
-        "eval" => {
-            for text in call.args.iter().skip(1).filter(|arg| !arg.text.starts_with('-')) {
-                run_text(call.cx, "node", &text.text, out);
-            }
-        }
-        "run" | "serve" | "x" => {
-            let file = call
-                .args
-                .iter()
-                .skip(1)
-                .find(|arg| !arg.text.starts_with('-') || arg.text == "-");
-            if let Some(file) = file {
-                run_file(call, "node", file, out);
-            }
-        }
-        _ => {}
-    }
-    Peel::Done
 }

@@ -22,17 +22,20 @@
 
 mod argv;
 mod assign;
+mod awk_deno;
 mod bound;
 mod braces;
 mod builtins;
 mod cloud;
 mod cmd_exe;
 mod code;
+mod compound;
 mod containers;
 mod curl;
 mod database;
 mod decode;
 mod delete;
+mod edits;
 mod expand;
 mod files;
 mod flow;
@@ -41,20 +44,28 @@ mod git_config;
 mod glob;
 mod gtfo;
 mod hosts;
+mod interpreter_table;
 mod interpreters;
 mod literal;
+mod names;
 mod net;
 mod opts;
 mod packages;
+mod parameter;
 mod path_table;
 mod paths;
 mod pool;
 mod powershell;
+mod program_table;
 mod programs;
+mod redirect;
 mod rules;
 mod script;
 mod search;
 mod simple;
+mod state;
+mod stateful;
+mod subcommands;
 mod system;
 mod windows;
 mod words;
@@ -122,6 +133,8 @@ impl CommandJudge {
             let cx = Cx {
                 network: &network,
                 depth: 0,
+                folder: "",
+                is_rebound: false,
             };
             match shell {
                 Shell::Bash => script::judge(&cx, &clean, &Flow::default()).0,
@@ -158,6 +171,8 @@ impl CommandJudge {
         let cx = Cx {
             network: &self.network,
             depth: 0,
+            folder: "",
+            is_rebound: false,
         };
         // Rules do not panic; should one, it must not be "allowed".
         let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| judge_argv(&cx, &words)));
@@ -182,7 +197,8 @@ fn plain_words(command: &str) -> Option<Vec<Word>> {
     ];
     /// They change what is known, which only a script has.
     const STATEFUL: &[&str] = &[
-        "cd", "pushd", "export", "declare", "local", "readonly", "typeset", "alias", "eval", "trap", "read",
+        "cd", "pushd", "popd", "export", "declare", "local", "readonly", "typeset", "alias", "eval", "trap",
+        "read", "command", "builtin", "set", "shift", "source", ".", "exec",
     ];
     let command = command.trim_matches([' ', '\t', '\n']);
     let is_plain = |b: u8| {

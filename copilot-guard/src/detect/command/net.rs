@@ -27,8 +27,7 @@ pub(super) fn brings(call: &Call<'_>, is_foreign: bool, target: Option<&Word>, o
     match target {
         Some(file) if file.text != "-" && !file.text.starts_with("/dev/std") => {
             paths::write(&mut out.judgement, call.world.folder, file);
-            out.files
-                .push((paths::plain(&file.text).to_owned(), Flow::of(bits)));
+            out.files.push((file.text.clone(), Flow::of(bits)));
         }
         _ => out.out.add(bits),
     }

@@ -101,6 +101,15 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
     for arg in call.args {
         source(call.cx, arg, &mut out.judgement);
     }
+    for file in call.args {
+        // A list that this script writes.
+        let written = call.world.file(&file.text).and_then(|flow| flow.text.as_deref());
+        for line in written.into_iter().flat_map(str::lines) {
+            for part in line.split_whitespace() {
+                source(call.cx, &Word::known(part), &mut out.judgement);
+            }
+        }
+    }
     let short = if call.name == "pip" || call.name == "uv" {
         "irfcte"
     } else {
@@ -192,8 +201,11 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                 .block("destructive/unpublish", "takes a published package back");
         }
         ("npm" | "pnpm" | "yarn" | "bun", "pkg") if second == "set" => {
-            out.judgement
-                .approve("persistence/build-file", "changes the scripts of the project");
+            let is_plain = call.args.iter().skip(2).all(|arg| is_plain_setting(call, arg));
+            if !is_plain {
+                out.judgement
+                    .approve("persistence/build-file", "changes the scripts of the project");
+            }
         }
         ("npm" | "pnpm" | "yarn", "run" | "run-script" | "explore" | "init" | "create") => {
             if options.has(&["script-shell"]) {
@@ -312,13 +324,47 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         _ => {}
     }
     for file in call.args.iter().filter(|arg| paths::is_temporary(&arg.text)) {
-        let known = call.world.files.get(paths::plain(&file.text));
+        let known = call.world.file(&file.text);
         if known.is_some_and(|flow| flow.has(Flow::DOWNLOAD)) {
             out.judgement.block(
                 "supply-chain/source",
                 "a package that was downloaded from a host that is not ours",
             );
         }
+    }
+}
+
+/// Whether a setting of a package says what it is, or is a harmless script that only runs when somebody asks for it.
+fn is_plain_setting(call: &Call<'_>, arg: &Word) -> bool {
+    const TELLS: &[&str] = &[
+        "version",
+        "description",
+        "license",
+        "author",
+        "type",
+        "private",
+        "name",
+        "keywords",
+        "homepage",
+    ];
+    let Some((key, value)) = arg.text.split_once('=') else {
+        return false;
+    };
+    if arg.dynamic {
+        return false;
+    }
+    match key.strip_prefix("scripts.") {
+        Some(name) => {
+            let runs_alone = name.starts_with("pre")
+                || name.starts_with("post")
+                || matches!(name, "install" | "dependencies" | "uninstall");
+            !runs_alone
+                && super::script::nested(call.cx, value, &Flow::default())
+                    .0
+                    .findings
+                    .is_empty()
+        }
+        None => TELLS.contains(&key),
     }
 }
 

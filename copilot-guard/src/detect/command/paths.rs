@@ -4,7 +4,7 @@ use super::super::judgement::Judgement;
 use super::flow::Flow;
 use super::glob::is_any;
 use super::path_table::{AGENTS, BUILDS, HARMLESS, LIKELY, PERSISTENT, STORES, SYSTEM};
-use super::words::{Note, Word};
+use super::words::{Note, UNKNOWN, Word};
 
 /// Judges that a file is read. Gives what a reader then holds.
 pub(super) fn read(out: &mut Judgement, folder: &str, word: &Word) -> u8 {
@@ -139,6 +139,26 @@ pub(super) fn join(folder: &str, path: &str) -> String {
     }
 }
 
+/// A path whose first part is written with `~`: the home of anybody is a home, `~+` is the folder, and what else it may
+/// be is not known.
+fn home(path: &str) -> std::borrow::Cow<'_, str> {
+    let Some(rest) = path.strip_prefix('~') else {
+        return path.into();
+    };
+    let end = rest.find('/').unwrap_or(rest.len());
+    let (name, below) = rest.split_at(end);
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+    match name {
+        "" => path.into(),
+        "+" => format!(".{below}").into(),
+        _ if is_name => format!("~{below}").into(),
+        _ => format!("{UNKNOWN}{below}").into(),
+    }
+}
+
 /// A path in lower case, homes as `~`, without `.`, `..` and doubled slashes.
 pub(super) fn normal(folder: &str, path: &str) -> String {
     if path.len() > 4096 {
@@ -148,6 +168,7 @@ pub(super) fn normal(folder: &str, path: &str) -> String {
         .strip_prefix("file://")
         .unwrap_or(path)
         .trim_start_matches('@');
+    let path = &home(path);
     let joined = join(folder, path).replace('\\', "/").to_lowercase();
     let (root, rest) = match joined.strip_prefix('/') {
         Some(rest) => ("/", rest),

@@ -68,10 +68,9 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
         | "cpanm" => {
             packages::judge(call, out);
         }
-        "psql" | "mysql" | "sqlite3" | "mongo" | "mongosh" | "redis-cli" | "sqlcmd" | "sqlplus"
-        | "clickhouse-client" | "cqlsh" | "dropdb" | "mysqldump" | "pg_dump" | "pg_dumpall" | "mongodump" => {
-            database::judge(call, out)
-        }
+        "psql" | "mysql" | "sqlite3" | "duckdb" | "mongo" | "mongosh" | "redis-cli" | "sqlcmd"
+        | "sqlplus" | "clickhouse-client" | "cqlsh" | "dropdb" | "mysqldump" | "pg_dump" | "pg_dumpall"
+        | "mongodump" => database::judge(call, out),
         "grep" | "rg" | "find" | "fd" | "locate" | "trufflehog" | "gitleaks" | "detect-secrets"
         | "mimikatz" | "lazagne" | "linpeas" | "linpeas.sh" => {
             search::judge(call, out);
@@ -140,6 +139,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
     {
         out.out.paths.clone_from(&call.stdin.paths);
     }
+    compiled(call, out);
     unknown(call, out);
     // What secrets were put into goes where it goes.
     out.out.add(call.world.tainted & (Flow::SECRET | Flow::DOWNLOAD));
@@ -151,6 +151,36 @@ fn is_data(name: &str) -> bool {
         name,
         "echo" | "printf" | "grep" | "rg" | "git" | "gh" | ":" | "true" | "test" | "[" | "expr" | "jq"
     )
+}
+
+/// A program that is built here from sources that are known is one of the project's, wherever it lies.
+fn compiled(call: &Call<'_>, out: &mut Outcome) {
+    const COMPILERS: &[&str] = &[
+        "gcc", "g++", "cc", "c++", "clang", "clang++", "rustc", "tcc", "gfortran", "ldc2", "dmd",
+    ];
+    if !COMPILERS.contains(&call.name) || !out.judgement.findings.is_empty() {
+        return;
+    }
+    let options =
+        super::opts::Options::read(call.args, "oILlDxWfmgOU", &["out-dir", "edition", "crate-type"]);
+    let mut flow = Flow::default();
+    for source in &options.operands {
+        match call.world.file(&source.text) {
+            Some(known) => flow.add(known.bits()),
+            None if paths::is_temporary(&source.text) || source.dynamic => return,
+            None => {}
+        }
+    }
+    if options.operands.is_empty() || !call.stdin.is_empty() {
+        return;
+    }
+    for target in options
+        .values(&["o"])
+        .into_iter()
+        .filter(|target| !target.dynamic)
+    {
+        out.files.push((target.text.clone(), flow.clone()));
+    }
 }
 
 /// A program without rules, or one of the project: paths and addresses among its arguments.

@@ -1,7 +1,7 @@
 //! Walks every command of a script, in every context, and follows what runs through its pipes, variables and files.
 //!
 //! 1. Whatever a command might do counts, whether or not its condition holds.
-//! 2. A variable that is set twice under conditions is not known.
+//! 2. What a name may hold is kept as long as it is possible (`state`), and each possibility is judged.
 //! 3. What was written to a file in the script is known when the file is run, read or sent later.
 
 use std::collections::HashMap;
@@ -11,8 +11,10 @@ use brush_parser::{Parser, ParserOptions};
 
 use super::super::judgement::Judgement;
 use super::bound::{self, Excess, LONGEST};
+use super::compound::Function;
 use super::flow::Flow;
-use super::words::{Cx, Note};
+use super::state::{State, Value};
+use super::words::{Cx, Note, Word};
 
 /// Deepest script within scripts.
 const DEEPEST_SCRIPT: u8 = 4;
@@ -20,10 +22,8 @@ const DEEPEST_SCRIPT: u8 = 4;
 const DEEPEST_WALK: u8 = 32;
 /// Most text that one judgement expands and parses, in all.
 const MOST_WORK: usize = 6 * LONGEST;
-/// Most times that bodies of loops and functions are walked again.
-const MOST_TURNS: u16 = 48;
-/// Most variables, files and functions that are remembered of each.
-pub(super) const MOST_NAMES: usize = 256;
+/// Most times that bodies of loops and functions are walked again, and commands for another choice of values.
+const MOST_TURNS: u16 = 256;
 
 /// Judges a script, with what comes in on its standard input. Gives what it prints as well.
 pub(super) fn judge(cx: &Cx<'_>, text: &str, stdin: &Flow) -> (Judgement, Flow) {
@@ -33,6 +33,26 @@ pub(super) fn judge(cx: &Cx<'_>, text: &str, stdin: &Flow) -> (Judgement, Flow) 
             .out
             .block("unclear/too-deep", "scripts within scripts, too deep");
         return (walker.out, Flow::default());
+    }
+    let printed = walker.script(text, stdin);
+    (walker.out, printed)
+}
+
+/// A script with arguments of its own, such as that of `bash -c`, one level deeper. The first is its name.
+pub(super) fn called(cx: &Cx<'_>, text: &str, args: &[Word], stdin: &Flow) -> (Judgement, Flow) {
+    let mut walker = Walker::new(Cx {
+        depth: cx.depth.saturating_add(1),
+        ..*cx
+    });
+    if walker.cx.depth > DEEPEST_SCRIPT {
+        walker
+            .out
+            .block("unclear/too-deep", "scripts within scripts, too deep");
+        return (walker.out, Flow::default());
+    }
+    if let Some((name, args)) = args.split_first() {
+        walker.set("0", super::expand::flow_of(name));
+        walker.state.set("@", Value::many(args.to_vec()));
     }
     let printed = walker.script(text, stdin);
     (walker.out, printed)
@@ -67,24 +87,25 @@ pub(super) fn expanded(cx: &Cx<'_>, text: &str) -> Judgement {
 pub(super) struct Walker<'a> {
     pub(super) cx: Cx<'a>,
     pub(super) out: Judgement,
-    pub(super) variables: HashMap<String, Flow>,
+    pub(super) state: State,
     pub(super) files: HashMap<String, Flow>,
     pub(super) aliases: HashMap<String, String>,
-    pub(super) functions: HashMap<String, ast::FunctionBody>,
+    pub(super) functions: HashMap<String, Function>,
     /// Bits of what the words of the present command hold.
     pub(super) tainted: u8,
     /// A word of the present command holds what a program prints.
     pub(super) is_substituted: bool,
     pub(super) spent: usize,
-    /// The folder that the script went to.
-    pub(super) folder: String,
+    /// Every folder that the script has been in.
+    pub(super) visited: Vec<String>,
     /// A remote that is not ours was added, or set.
     pub(super) has_foreign_remote: bool,
-    conditions: u16,
     level: u8,
     turns: u16,
+    /// Loops around, of which nobody knows how often they run.
+    pub(super) loops: u16,
     /// The function whose body is walked.
-    inside: Vec<String>,
+    pub(super) inside: Vec<String>,
 }
 
 impl<'a> Walker<'a> {
@@ -92,18 +113,18 @@ impl<'a> Walker<'a> {
         Self {
             cx,
             out: Judgement::default(),
-            variables: HashMap::new(),
+            state: State::default(),
             files: HashMap::new(),
             aliases: HashMap::new(),
             functions: HashMap::new(),
             tainted: 0,
             is_substituted: false,
             spent: 0,
-            folder: String::new(),
+            visited: vec![cx.folder.to_owned()],
             has_foreign_remote: false,
-            conditions: 0,
             level: 0,
             turns: 0,
+            loops: 0,
             inside: Vec::new(),
         }
     }
@@ -127,6 +148,19 @@ impl<'a> Walker<'a> {
 
     pub(super) const fn leave(&mut self) {
         self.level -= 1;
+    }
+
+    /// One more walk of what was walked before, so long. Whether that is still allowed: if not, a person looks.
+    pub(super) fn turn(&mut self, length: usize) -> bool {
+        let spent = self.spent.saturating_add(length);
+        if self.turns >= MOST_TURNS || spent > MOST_WORK {
+            self.out
+                .approve("unclear/too-long", "a script that runs parts of it very often");
+            return false;
+        }
+        self.spent = spent;
+        self.turns += 1;
+        true
     }
 
     /// Parses and walks a script. Gives what it prints.
@@ -156,20 +190,20 @@ impl<'a> Walker<'a> {
 
     /// A substitution: what it prints.
     pub(super) fn substitute(&mut self, script: &str) -> Flow {
-        self.conditions += 1;
+        self.state.begin();
+        let around = self.state.choose();
+        self.state.restore(super::state::Choices::none());
         let (tainted, substituted) = (self.tainted, self.is_substituted);
         let printed = self.script(script, &Flow::default());
         (self.tainted, self.is_substituted) = (tainted, substituted);
-        self.conditions -= 1;
+        self.state.restore(around);
+        self.state.end();
         printed
     }
 
     /// A script of the same shell, such as that of `eval`, with what comes in.
     pub(super) fn substituted(&mut self, script: &str, stdin: &Flow) -> Flow {
-        self.conditions += 1;
-        let printed = self.script(script, stdin);
-        self.conditions -= 1;
-        printed
+        self.script(script, stdin)
     }
 
     /// The list of a process substitution.
@@ -184,7 +218,7 @@ impl<'a> Walker<'a> {
         printed
     }
 
-    fn program(&mut self, program: &ast::Program, stdin: &Flow) -> Flow {
+    pub(super) fn program(&mut self, program: &ast::Program, stdin: &Flow) -> Flow {
         let mut printed = Flow::default();
         for list in &program.complete_commands {
             printed.join(self.list(list, stdin));
@@ -192,17 +226,52 @@ impl<'a> Walker<'a> {
         printed
     }
 
-    fn list(&mut self, list: &ast::CompoundList, stdin: &Flow) -> Flow {
+    pub(super) fn list(&mut self, list: &ast::CompoundList, stdin: &Flow) -> Flow {
         let mut printed = Flow::default();
-        for ast::CompoundListItem(and_or, _) in &list.0 {
-            printed.join(self.pipeline(&and_or.first, stdin));
-            for other in &and_or.additional {
-                let (ast::AndOr::And(pipeline) | ast::AndOr::Or(pipeline)) = other;
-                self.conditions += 1;
-                printed.join(self.pipeline(pipeline, stdin));
-                self.conditions -= 1;
+        for ast::CompoundListItem(and_or, separator) in &list.0 {
+            let is_apart = matches!(separator, ast::SeparatorOperator::Async);
+            if is_apart {
+                self.state.begin();
+            }
+            printed.join(self.and_or(and_or, stdin));
+            if is_apart {
+                self.state.end();
             }
         }
+        printed
+    }
+
+    /// What stands behind `&&` runs with what the commands before it set; what stands behind `||` may not.
+    fn and_or(&mut self, and_or: &ast::AndOrList, stdin: &Flow) -> Flow {
+        let mut printed = self.pipeline(&and_or.first, stdin);
+        let mut open = 0;
+        let mut was_or = false;
+        for other in &and_or.additional {
+            let (pipeline, is_or) = match other {
+                ast::AndOr::And(pipeline) => (pipeline, false),
+                ast::AndOr::Or(pipeline) => (pipeline, true),
+            };
+            if is_or || was_or {
+                (0..open).for_each(|_| self.state.end());
+                open = 0;
+            }
+            was_or = is_or;
+            self.state.begin();
+            open += 1;
+            let more = self.pipeline(pipeline, stdin);
+            // Of two that exclude each other, only one speaks.
+            printed = if more.texts().next().is_none() {
+                printed.join(more);
+                printed
+            } else if is_or && printed.texts().next().is_some() {
+                printed.either(more)
+            } else {
+                let mut both = printed.clone();
+                both.join(more);
+                printed.either(both)
+            };
+        }
+        (0..open).for_each(|_| self.state.end());
         printed
     }
 
@@ -241,16 +310,24 @@ impl<'a> Walker<'a> {
         let Some(first) = commands.next() else {
             return Flow::default();
         };
+        // Each member of a pipe is a shell of its own.
+        let is_apart = pipeline.seq.len() > 1;
+        if is_apart {
+            self.state.begin();
+        }
         let mut flow = self.command(first, stdin);
         for command in commands {
-            self.conditions += 1;
+            self.state.end();
+            self.state.begin();
             flow = self.command(command, &flow);
-            self.conditions -= 1;
+        }
+        if is_apart {
+            self.state.end();
         }
         flow
     }
 
-    fn command(&mut self, command: &Command, stdin: &Flow) -> Flow {
+    pub(super) fn command(&mut self, command: &Command, stdin: &Flow) -> Flow {
         match command {
             Command::Simple(simple) => self.simple(simple, stdin),
             Command::Function(function) => {
@@ -264,212 +341,14 @@ impl<'a> Walker<'a> {
             }
         }
     }
-
-    fn define(&mut self, function: &ast::FunctionDefinition) {
-        let name = function.fname.value.clone();
-        self.inside.push(name.clone());
-        self.conditions += 1;
-        self.compound(&function.body.0, function.body.1.as_ref(), &Flow::default());
-        self.conditions -= 1;
-        self.inside.pop();
-        if self.functions.len() < MOST_NAMES {
-            self.functions.insert(name, function.body.clone());
-        }
-    }
-
-    /// Walks a function's body again, for what comes in or what it is called with.
-    pub(super) fn call(&mut self, name: &str, stdin: &Flow) -> Flow {
-        let known = self.functions.get(name).filter(|_| self.turns < MOST_TURNS);
-        let Some(body) = known.cloned() else {
-            return Flow::of(stdin.bits() | Flow::DATA);
-        };
-        self.turns += 1;
-        if !self.enter(0) {
-            return Flow::default();
-        }
-        let printed = self.compound(&body.0, body.1.as_ref(), stdin);
-        self.leave();
-        printed
-    }
-
-    fn compound(
-        &mut self,
-        compound: &CompoundCommand,
-        redirects: Option<&ast::RedirectList>,
-        stdin: &Flow,
-    ) -> Flow {
-        self.compound_redirects(redirects, stdin, Flow::default(), |walker, stdin| {
-            walker.body(compound, stdin)
-        })
-    }
-
-    fn body(&mut self, compound: &CompoundCommand, stdin: &Flow) -> Flow {
-        match compound {
-            CompoundCommand::BraceGroup(group) => self.list(&group.list, stdin),
-            CompoundCommand::Subshell(group) => self.conditional(&[&group.list], stdin),
-            CompoundCommand::Coprocess(coprocess) => self.command(&coprocess.body, stdin),
-            CompoundCommand::Arithmetic(arithmetic) => {
-                let text = &arithmetic.expr.value;
-                self.word(text, super::expand::Mode::Quoted);
-                // The parser takes `( ( command ) )` for arithmetic as well.
-                if let Ok(program) = parse(text, self.cx.depth) {
-                    if self.enter(text.len()) {
-                        self.program(&program, stdin);
-                        self.leave();
-                    }
-                } else if text.contains([';', '\n', '|']) {
-                    self.out
-                        .approve("unclear/not-parsed", "a script that cannot be parsed");
-                }
-                Flow::default()
-            }
-            CompoundCommand::ArithmeticForClause(clause) => {
-                for part in [&clause.initializer, &clause.condition, &clause.updater]
-                    .into_iter()
-                    .flatten()
-                {
-                    self.word(&part.value, super::expand::Mode::Quoted);
-                }
-                self.conditional(&[&clause.body.list], stdin)
-            }
-            CompoundCommand::WhileClause(clause) | CompoundCommand::UntilClause(clause) => {
-                self.conditional(&[&clause.0, &clause.1.list], stdin)
-            }
-            CompoundCommand::IfClause(clause) => {
-                let mut lists = vec![&clause.condition, &clause.then];
-                for other in clause.elses.iter().flatten() {
-                    lists.extend(&other.condition);
-                    lists.push(&other.body);
-                }
-                self.conditional(&lists, stdin)
-            }
-            CompoundCommand::CaseClause(clause) => {
-                self.word(&clause.value.value, super::expand::Mode::One);
-                for pattern in clause.cases.iter().flat_map(|case| &case.patterns) {
-                    self.word(&pattern.value, super::expand::Mode::One);
-                }
-                let lists: Vec<_> = clause.cases.iter().filter_map(|case| case.cmd.as_ref()).collect();
-                self.conditional(&lists, stdin)
-            }
-            CompoundCommand::ForClause(clause) => self.for_clause(clause, stdin),
-        }
-    }
-
-    fn for_clause(&mut self, clause: &ast::ForClauseCommand, stdin: &Flow) -> Flow {
-        let mut values = Vec::new();
-        for word in clause.values.iter().flatten() {
-            values.extend(self.words(&word.value));
-        }
-        let is_known = !values.is_empty() && values.len() <= 8 && values.iter().all(|v| !v.dynamic);
-        self.turns += values.len().min(8) as u16;
-        let mut printed = Flow::default();
-        if is_known && self.turns < MOST_TURNS {
-            for value in values {
-                self.variables
-                    .insert(clause.variable_name.clone(), Flow::known(value.text));
-                printed.join(self.conditional(&[&clause.body.list], stdin));
-            }
-        } else {
-            // The path of one file of the folder is as good as another, and a name of the words as good as unknown.
-            let mut flow = Flow::of(self.tainted);
-            if values.len() <= 16 && values.iter().all(|value| value.dynamic && !value.is_blank()) {
-                flow.paths = values;
-            }
-            self.variables.insert(clause.variable_name.clone(), flow);
-            printed = self.conditional(&[&clause.body.list], stdin);
-        }
-        self.variables
-            .insert(clause.variable_name.clone(), Flow::default());
-        printed
-    }
-
-    /// Lists that may run or not.
-    fn conditional(&mut self, lists: &[&ast::CompoundList], stdin: &Flow) -> Flow {
-        self.conditions += 1;
-        let mut printed = Flow::default();
-        for list in lists {
-            printed.join(self.list(list, stdin));
-        }
-        self.conditions -= 1;
-        printed
-    }
-
-    fn test(&mut self, test: &ast::ExtendedTestExpr) {
-        use ast::ExtendedTestExpr as Test;
-        let mut left = vec![test];
-        while let Some(test) = left.pop() {
-            match test {
-                Test::And(a, b) | Test::Or(a, b) => left.extend([&**a, &**b]),
-                Test::Not(a) | Test::Parenthesized(a) => left.push(a),
-                Test::UnaryTest(_, word) => self.operand(&word.value),
-                Test::BinaryTest(_, a, b) => {
-                    self.operand(&a.value);
-                    self.operand(&b.value);
-                }
-            }
-        }
-    }
-
-    /// A word of a test: names of variables and numbers have subscripts.
-    fn operand(&mut self, raw: &str) {
-        let word = self.word(raw, super::expand::Mode::One);
-        super::builtins::subscript(&self.cx, &word.text, &mut self.out);
-    }
-
-    /// What a variable holds, as far as it is known.
-    pub(super) fn variable(&self, name: &str) -> Option<Flow> {
-        if let Some(flow) = self.variables.get(name) {
-            return Some(flow.clone());
-        }
-        let known = match name {
-            "HOME" => "~",
-            "PWD" => ".",
-            "SHELL" | "BASH" | "0" => "bash",
-            "IFS" => " \t\n",
-            "TMPDIR" => "/tmp",
-            // Empty outside of functions and scripts with arguments.
-            "@" | "*" | "1" | "2" | "3" | "4" | "5" | "6" | "7" | "8" | "9" if self.inside.is_empty() => {
-                return Some(Flow::default());
-            }
-            _ => return None,
-        };
-        Some(Flow::known(known.to_owned()))
-    }
-
-    /// Sets a variable. One that is set again under a condition is not known any more.
-    pub(super) fn set(&mut self, name: &str, value: Flow) {
-        let known = self.variables.get(name);
-        let is_other = known.is_some_and(|known| known.text != value.text);
-        let value = if is_other && self.conditions > 0 {
-            Flow::of(value.bits() | known.map_or(0, Flow::bits))
-        } else {
-            value
-        };
-        if known.is_some() || self.variables.len() < MOST_NAMES {
-            self.variables.insert(name.to_owned(), value);
-        } else {
-            self.out
-                .approve("unclear/too-long", "a script with very many variables");
-        }
-    }
-
-    /// Remembers what was written to a file.
-    pub(super) fn write(&mut self, path: &str, flow: Flow) {
-        if self.files.len() < MOST_NAMES || self.files.contains_key(path) {
-            self.files.entry(path.to_owned()).or_default().join(flow);
-        } else {
-            self.out
-                .approve("unclear/too-long", "a script that writes very many files");
-        }
-    }
 }
 
-enum Unread {
+pub(super) enum Unread {
     Excess(Excess),
     Broken,
 }
 
-fn parse(text: &str, depth: u8) -> Result<ast::Program, Unread> {
+pub(super) fn parse(text: &str, depth: u8) -> Result<ast::Program, Unread> {
     bound::check(text, depth).map_err(Unread::Excess)?;
     let owned = text.to_owned();
     let parse = move || {

@@ -239,6 +239,25 @@ fn looks_for(pattern: &str) -> (bool, bool) {
     (is_shape || count > 1, count > 0)
 }
 
+/// Whether a pattern takes any long run of letters and digits: `[A-Za-z0-9/+]{40}`.
+fn is_random_shape(pattern: &str) -> bool {
+    pattern
+        .match_indices("]{")
+        .chain(pattern.match_indices("]\\{"))
+        .any(|(at, _)| {
+            let digits: String = pattern
+                .get(at..)
+                .unwrap_or_default()
+                .chars()
+                .skip_while(|c| !c.is_ascii_digit())
+                .take_while(char::is_ascii_digit)
+                .collect();
+            digits
+                .parse::<u32>()
+                .is_ok_and(|count| (16..1000).contains(&count))
+        })
+}
+
 fn grep(call: &Call<'_>, out: &mut Outcome) {
     let short = if call.name == "grep" {
         "efmABCdD"
@@ -273,12 +292,23 @@ fn grep(call: &Call<'_>, out: &mut Outcome) {
             let path = paths::normal(call.world.folder, &place.text);
             matches!(
                 path.trim_end_matches('/'),
-                "" | "~" | "/" | "/etc" | "/var" | "/home" | "/opt" | ".."
+                "" | "~"
+                    | "/"
+                    | "/etc"
+                    | "/var"
+                    | "/home"
+                    | "/opt"
+                    | ".."
+                    | "~/.config"
+                    | "~/.local"
+                    | "~/.local/share"
             ) || path == "*"
                 || place.text.starts_with("..")
         });
     for pattern in &patterns {
         let (surely, maybe) = looks_for(&pattern.text);
+        // Long runs of letters and digits, whatever they begin with.
+        let maybe = maybe || is_random_shape(&pattern.text);
         if surely || (maybe && is_wide) {
             out.judgement
                 .approve("reconnaissance/secret-search", "looks for secrets");
@@ -295,11 +325,7 @@ fn grep(call: &Call<'_>, out: &mut Outcome) {
     }
     for place in places {
         let bits = paths::read(&mut out.judgement, call.world.folder, place);
-        let known = call
-            .world
-            .files
-            .get(paths::plain(&place.text))
-            .map_or(0, Flow::bits);
+        let known = call.world.file(&place.text).map_or(0, Flow::bits);
         out.out.add(bits | known | Flow::DATA);
     }
     out.out.add(call.stdin.bits() | Flow::DATA);

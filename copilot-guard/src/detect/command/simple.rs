@@ -1,30 +1,33 @@
-//! Simple commands of a script: assignments, redirections, builtins that change what is known.
+//! Simple commands of a script: their words and assignments, and what is called: an alias, a function, a program.
 
-use brush_parser::ast::{
-    self, CommandPrefixOrSuffixItem as Item, IoFileRedirectKind as Kind, IoFileRedirectTarget as To,
-};
+use brush_parser::ast::{self, CommandPrefixOrSuffixItem as Item};
 
 use super::argv::{self, World};
 use super::expand::{Mode, flow_of};
 use super::flow::Flow;
-use super::script::{Walker, nested};
-use super::words::{Note, Word};
-use super::{assign, paths, programs};
-
-/// What a command's redirections come to.
-struct Redirected<'c> {
-    stdin: Flow,
-    /// Files that its output goes to.
-    files: Vec<Word>,
-    /// Commands that its output goes to.
-    commands: Vec<&'c ast::SubshellCommand>,
-    /// Its output goes to a file or command, not on.
-    is_taken: bool,
-}
+use super::script::Walker;
+use super::state::Value;
+use super::words::{UNKNOWN, Word};
+use super::{assign, programs};
 
 impl Walker<'_> {
-    /// Judges a simple command. Gives what it prints.
+    /// Judges a simple command, once for each way to choose what its names hold. Gives what it prints.
     pub(super) fn simple(&mut self, command: &ast::SimpleCommand, stdin: &Flow) -> Flow {
+        let around = self.state.choose();
+        let mut printed = self.one_way(command, stdin);
+        while self.state.advance() {
+            if !self.turn(64) {
+                break;
+            }
+            self.state.begin();
+            printed = printed.either(self.one_way(command, stdin));
+            self.state.end();
+        }
+        self.state.restore(around);
+        printed
+    }
+
+    fn one_way(&mut self, command: &ast::SimpleCommand, stdin: &Flow) -> Flow {
         let outer = (
             std::mem::take(&mut self.tainted),
             std::mem::take(&mut self.is_substituted),
@@ -34,10 +37,18 @@ impl Walker<'_> {
         let mut argv = Vec::new();
         let mut redirects = Vec::new();
         let mut writes = Vec::new();
+        // What stands before the command holds for it alone.
+        let mut own = Vec::new();
+        let mut arrays = Vec::new();
         for item in prefix {
             match item {
                 Item::AssignmentWord(assignment, _) => {
-                    self.assign(assignment, command.word_or_name.is_none())
+                    let (name, value) = self.assignment(assignment);
+                    if command.word_or_name.is_none() {
+                        self.set_value(&name, value);
+                    } else {
+                        own.push((name, value));
+                    }
                 }
                 Item::IoRedirect(redirect) => redirects.push(redirect),
                 Item::Word(word) => argv.extend(self.words(&word.value)),
@@ -51,11 +62,10 @@ impl Walker<'_> {
             match item {
                 Item::Word(word) => argv.extend(self.words(&word.value)),
                 Item::AssignmentWord(assignment, word) => {
-                    if let ast::AssignmentValue::Array(elements) = &assignment.value {
-                        for (_, element) in elements {
-                            self.words(&element.value);
-                        }
-                        argv.push(Word::known(assignment.name.to_string()));
+                    if let ast::AssignmentValue::Array(_) = &assignment.value {
+                        let (name, value) = self.assignment(assignment);
+                        argv.push(Word::known(name.clone()));
+                        arrays.push((name, value));
                     } else {
                         argv.push(self.word(&word.value, Mode::One));
                     }
@@ -77,361 +87,235 @@ impl Walker<'_> {
             // `$(< file)`, `> file`, and assignments alone.
             redirected.stdin.clone()
         } else {
-            self.program_call(&argv, &redirected.stdin)
+            self.with_own(own, &argv, &redirected.stdin)
         };
+        for (name, value) in arrays {
+            self.set_value(&name, value);
+        }
         printed.add(self.tainted & (Flow::SECRET | Flow::DOWNLOAD));
         (self.tainted, self.is_substituted) = outer;
         self.deliver(redirected, printed)
     }
 
-    /// A body with redirections around it.
-    pub(super) fn compound_redirects(
-        &mut self,
-        redirects: Option<&ast::RedirectList>,
-        stdin: &Flow,
-        mut printed: Flow,
-        body: impl FnOnce(&mut Self, &Flow) -> Flow,
-    ) -> Flow {
-        let redirected = self.redirects(redirects.iter().flat_map(|list| &list.0), stdin.clone());
-        printed.join(body(self, &redirected.stdin));
-        self.deliver(redirected, printed)
-    }
-
-    fn inner(&mut self, inner: &ast::SubshellCommand, stdin: &Flow) -> Flow {
-        let body = ast::CompoundCommand::Subshell(inner.clone());
-        self.substituted_body(&body, stdin)
-    }
-
-    /// A name for the pipe of a process substitution; what runs in it is remembered as a file's content.
-    fn pipe_name(&mut self, flow: Flow) -> Word {
-        let name = format!("/dev/fd/p{}", self.files.len());
-        self.write(&name, flow);
-        Word::known(name)
-    }
-
-    fn redirects<'c>(
-        &mut self,
-        list: impl Iterator<Item = &'c ast::IoRedirect>,
-        stdin: Flow,
-    ) -> Redirected<'c> {
-        let mut redirected = Redirected {
-            stdin,
-            files: Vec::new(),
-            commands: Vec::new(),
-            is_taken: false,
-        };
-        for redirect in list {
-            match redirect {
-                ast::IoRedirect::File(fd, kind, target) => {
-                    let is_stdout = fd.is_none_or(|fd| fd == 1);
-                    match target {
-                        To::Filename(word) | To::Duplicate(word) => {
-                            let word = self.word(&word.value, Mode::One);
-                            self.file_redirect(&mut redirected, kind, word, is_stdout);
-                        }
-                        To::ProcessSubstitution(ast::ProcessSubstitutionKind::Read, inner) => {
-                            redirected.stdin = self.inner(inner, &Flow::default());
-                        }
-                        To::ProcessSubstitution(ast::ProcessSubstitutionKind::Write, inner) => {
-                            redirected.commands.push(inner);
-                            redirected.is_taken = true;
-                        }
-                        To::Fd(_) => {}
-                    }
-                }
-                ast::IoRedirect::HereDocument(_, heredoc) => {
-                    let raw = &heredoc.doc.value;
-                    redirected.stdin = if heredoc.requires_expansion {
-                        let before = std::mem::take(&mut self.tainted);
-                        let word = self.word(raw, Mode::Quoted);
-                        let mut flow = Flow::known(if word.dynamic { raw.clone() } else { word.text });
-                        flow.add(self.tainted);
-                        self.tainted |= before;
-                        flow
-                    } else {
-                        Flow::known(raw.clone())
-                    };
-                }
-                ast::IoRedirect::HereString(_, word) => {
-                    let word = self.word(&word.value, Mode::One);
-                    let mut flow = flow_of(&word);
-                    if let Some(text) = &mut flow.text {
-                        text.push('\n');
-                    } else {
-                        flow.add(Flow::DATA);
-                    }
-                    flow.add(self.tainted);
-                    redirected.stdin = flow;
-                }
-                ast::IoRedirect::OutputAndError(word, _) => {
-                    let word = self.word(&word.value, Mode::One);
-                    self.file_redirect(&mut redirected, &Kind::Write, word, true);
-                }
+    /// A call with assignments before it, which may outlive it: in some shells those before `eval` and its like do.
+    fn with_own(&mut self, own: Vec<(String, Value)>, argv: &[Word], stdin: &Flow) -> Flow {
+        if own.is_empty() {
+            return self.program_call(argv, stdin);
+        }
+        let before: Vec<_> = own
+            .iter()
+            .map(|(name, _)| (name.clone(), self.state.possible(name)))
+            .collect();
+        for (name, value) in &own {
+            self.set_value(name, value.clone());
+        }
+        let printed = self.program_call(argv, stdin);
+        let is_special = argv.first().is_some_and(|program| {
+            matches!(
+                program.text.as_str(),
+                "eval" | "." | "source" | "export" | "readonly" | "set" | "command" | "exec" | ":"
+            )
+        });
+        for (name, mut values) in before {
+            if is_special {
+                values.extend(self.state.possible(&name));
             }
+            self.state.put_back(&name, values);
         }
-        redirected
+        printed
     }
 
-    fn file_redirect(&mut self, redirected: &mut Redirected<'_>, kind: &Kind, word: Word, is_stdout: bool) {
-        let is_number = word
-            .text
-            .trim_end_matches('-')
-            .bytes()
-            .all(|b| b.is_ascii_digit())
-            && !word.dynamic;
-        if matches!(kind, Kind::DuplicateInput | Kind::DuplicateOutput) && is_number {
-            return;
-        }
-        if paths::is_socket(&word.text) {
-            self.out.block(
-                "exfiltration/shell-socket",
-                "a connection that the shell itself opens",
-            );
-            return;
-        }
-        match kind {
-            Kind::Read | Kind::DuplicateInput => redirected.stdin = self.read_file(&word),
-            Kind::Write | Kind::Append | Kind::Clobber | Kind::DuplicateOutput => {
-                redirected.is_taken |= is_stdout;
-                redirected.files.push(word);
-            }
-            Kind::ReadAndWrite => {
-                redirected.stdin = self.read_file(&word);
-                redirected.files.push(word);
-            }
-        }
-    }
-
-    fn read_file(&mut self, word: &Word) -> Flow {
-        if let Some(flow) = self.files.get(paths::plain(&word.text)) {
-            return flow.clone();
-        }
-        let mut flow = Flow::of(Flow::DATA);
-        flow.add(paths::read(&mut self.out, &self.folder, word));
-        flow
-    }
-
-    /// Output goes where the redirections send it. Gives what goes on.
-    fn deliver(&mut self, redirected: Redirected<'_>, printed: Flow) -> Flow {
-        for file in &redirected.files {
-            paths::write(&mut self.out, &self.folder, file);
-            let path = paths::plain(&file.text).to_owned();
-            if let Some(text) = printed.text.as_deref().filter(|_| paths::is_script(&path)) {
-                let (judgement, _) = nested(&self.cx, text, &Flow::default());
-                self.out.merge(judgement);
-            }
-            self.write(&path, printed.clone());
-        }
-        for command in &redirected.commands {
-            let mut flow = printed.clone();
-            flow.add(redirected.stdin.bits());
-            self.inner(command, &flow);
-        }
-        if redirected.is_taken {
-            Flow::default()
-        } else {
-            printed
-        }
-    }
-
-    fn assign(&mut self, assignment: &ast::Assignment, is_kept: bool) {
+    /// What an assignment gives, judged.
+    fn assignment(&mut self, assignment: &ast::Assignment) -> (String, Value) {
         let (ast::AssignmentName::VariableName(name) | ast::AssignmentName::ArrayElementName(name, _)) =
             &assignment.name;
         if let ast::AssignmentName::ArrayElementName(_, index) = &assignment.name {
             self.word(index, Mode::Quoted);
         }
         let before = std::mem::take(&mut self.tainted);
-        let mut flow = match &assignment.value {
+        let old = match &assignment.value {
+            ast::AssignmentValue::Array(_) if !assignment.append => None,
+            _ => self.value(name),
+        };
+        // A text that is set to an array is its first element.
+        let is_array = old
+            .as_ref()
+            .and_then(|value| value.list.as_ref())
+            .is_some_and(|list| list.len() > 1);
+        let mut value = match &assignment.value {
             ast::AssignmentValue::Scalar(word) => {
                 let word = self.word(&word.value, Mode::One);
                 assign::judge(&self.cx, name, &word, &mut self.out);
                 super::builtins::subscript(&self.cx, &word.text, &mut self.out);
-                flow_of(&word)
+                match &assignment.name {
+                    ast::AssignmentName::VariableName(_) if is_array && !assignment.append => {
+                        element(old, "0", &word, false)
+                    }
+                    ast::AssignmentName::VariableName(_) if !assignment.append => Value::one(flow_of(&word)),
+                    ast::AssignmentName::VariableName(_) => appended(old, &word),
+                    ast::AssignmentName::ArrayElementName(_, index) => {
+                        element(old, index, &word, assignment.append)
+                    }
+                }
             }
             ast::AssignmentValue::Array(elements) => {
-                let mut words = Vec::new();
-                for (_, element) in elements {
-                    words.extend(self.words(&element.value));
+                let mut words = match old {
+                    Some(Value {
+                        list: Some(words), ..
+                    }) => Some(words),
+                    Some(Value { flow, .. }) => flow.text.map(|text| vec![Word::known(text)]),
+                    None => Some(Vec::new()),
+                };
+                for (key, element) in elements {
+                    if let Some(key) = key {
+                        // By its key, an element may stand anywhere.
+                        self.word(&key.value, Mode::Quoted);
+                        words = None;
+                    }
+                    let more = self.words(&element.value);
+                    if let Some(words) = &mut words {
+                        words.extend(more);
+                    }
                 }
-                let is_known = words.iter().all(|word| !word.dynamic);
-                let texts: Vec<String> = words.into_iter().map(|word| word.text).collect();
-                if is_known {
-                    Flow::known(texts.join(" "))
-                } else {
-                    Flow::default()
-                }
+                words.map_or_else(Value::default, Value::many)
             }
         };
-        flow.add(self.tainted);
+        value.flow.add(self.tainted);
         self.tainted |= before;
-        if assignment.append {
-            let mut joined = self.variable(name).unwrap_or_default();
-            joined.join(flow);
-            flow = joined;
-        }
-        if is_kept {
-            self.set(name, flow);
-        }
+        (name.clone(), value)
     }
 
     /// A call of an alias, a function, a builtin that changes what is known, or a program.
-    fn program_call(&mut self, argv: &[Word], stdin: &Flow) -> Flow {
-        let Some((program, args)) = argv.split_first() else {
+    pub(super) fn program_call(&mut self, argv: &[Word], stdin: &Flow) -> Flow {
+        let inner = without_command(argv);
+        let Some((program, args)) = inner.split_first() else {
             return Flow::default();
         };
-        if let Some(alias) = self.aliases.get(&program.text).cloned() {
-            let script = args
-                .iter()
-                .fold(alias, |script, arg| format!("{script} {}", quote(&arg.text)));
-            return self.piece(&script, stdin);
+        let name = program.text.as_str();
+        let mut called = None;
+        if let Some(alias) = self.aliases.remove(name) {
+            let script = args.iter().fold(alias.clone(), |script, arg| {
+                format!("{script} {}", quote(&arg.text))
+            });
+            called = Some(self.piece(&script, stdin));
+            self.aliases.insert(name.to_owned(), alias);
+        } else if self.has_function(name) {
+            called = Some(self.call(name, args, stdin));
         }
-        if self.functions.contains_key(&program.text) {
-            self.set_positional(args);
-            return self.call(&program.text, stdin);
+        // Under a condition, quoted or in another shell, the name is the program's again.
+        if let Some(called) = called {
+            if programs::is_dangerous(name) {
+                self.run(argv, stdin);
+            }
+            return called;
         }
-        super::builtins::judge(&self.cx, &program.text, args, &mut self.out);
-        match program.text.as_str() {
-            "let" | "test" | "[" | "unset" => {
-                // A subscript is arithmetic, and what stands in it is run.
-                let subscripts = args
-                    .iter()
-                    .filter(|arg| arg.text.contains('[') && arg.text.contains(['`', '$']));
-                let texts: Vec<String> = subscripts.map(|arg| arg.text.clone()).collect();
-                for text in texts {
-                    self.word(&text, Mode::Quoted);
-                }
-            }
-            "mapfile" | "readarray" if args.iter().any(|arg| arg.text == "-C") => {}
-            "cd" | "pushd" => {
-                let target = args.iter().find(|arg| !arg.text.starts_with('-'));
-                self.folder =
-                    target.map_or_else(|| "~".to_owned(), |arg| paths::join(&self.folder, &arg.text));
-                return Flow::default();
-            }
-            "export" | "declare" | "local" | "readonly" | "typeset" => {
-                for arg in args {
-                    if let Some((name, value)) = arg.text.split_once('=') {
-                        let word = Word {
-                            text: value.to_owned(),
-                            dynamic: arg.dynamic,
-                        };
-                        assign::judge(&self.cx, name, &word, &mut self.out);
-                        let mut flow = flow_of(&word);
-                        flow.add(self.tainted);
-                        self.set(name, flow);
-                    }
-                }
-                return if args.iter().any(|arg| !arg.text.starts_with('-')) {
-                    Flow::default()
-                } else {
-                    self.out
-                        .approve("credential-access/environment", "prints the whole environment");
-                    Flow::of(Flow::MACHINE | Flow::SECRET)
-                };
-            }
-            "alias" => {
-                for (name, text) in args.iter().filter_map(|arg| arg.text.split_once('=')) {
-                    let (judgement, _) = nested(&self.cx, text, &Flow::default());
-                    self.out.merge(judgement);
-                    if programs::is_shadowed(name) {
-                        self.out
-                            .approve("persistence/alias", "an alias in the place of a known program");
-                    }
-                    if self.aliases.len() < 64 {
-                        self.aliases.insert(name.to_owned(), text.to_owned());
-                    }
-                }
-                return Flow::default();
-            }
-            "read" | "mapfile" | "readarray" => {
-                for arg in args.iter().filter(|arg| !arg.text.starts_with('-')) {
-                    let mut flow = Flow::of(stdin.bits());
-                    flow.paths.clone_from(&stdin.paths);
-                    flow.text = stdin
-                        .text
-                        .as_deref()
-                        .and_then(|t| t.lines().next())
-                        .map(str::to_owned);
-                    self.set(&arg.text, flow);
-                }
-                return Flow::default();
-            }
-            "set" if args.first().is_some_and(|arg| arg.text == "--") => {
-                self.set_positional(args.get(1..).unwrap_or_default());
-                return Flow::default();
-            }
-            "eval" => return self.eval(args, stdin),
-            "trap" => {
-                let script = args.iter().find(|arg| !arg.text.starts_with('-'));
-                if let Some(script) = script.filter(|_| args.len() > 1) {
-                    let text = script.text.clone();
-                    self.piece(&text, &Flow::default());
-                }
-                return Flow::default();
-            }
-            _ => {}
+        super::builtins::judge(&self.cx, name, args, &mut self.out);
+        match self.stateful(name, args, stdin) {
+            Some(printed) => printed,
+            None => self.run(argv, stdin),
         }
+    }
+
+    fn run(&mut self, argv: &[Word], stdin: &Flow) -> Flow {
+        let folder = self.folder();
         let world = World {
             files: &self.files,
-            folder: &self.folder,
+            folder: &folder,
             tainted: self.tainted,
             is_substituted: self.is_substituted,
             has_foreign_remote: self.has_foreign_remote,
         };
-        let outcome = argv::run(&self.cx, &world, stdin, argv);
+        let cx = super::words::Cx {
+            folder: &folder,
+            ..self.cx
+        };
+        let outcome = argv::run(&cx, &world, stdin, argv);
         self.out.merge(outcome.judgement);
         self.has_foreign_remote |= outcome.has_foreign_remote;
         for (path, flow) in outcome.files {
-            self.write(&path, flow);
+            self.keep(&path, flow);
         }
         outcome.out
     }
 
-    /// What `$1`, `$2` … and `$@` stand for.
-    fn set_positional(&mut self, args: &[Word]) {
-        for (at, arg) in args.iter().take(9).enumerate() {
-            self.variables.insert((at + 1).to_string(), flow_of(arg));
-        }
-        let is_known = args.iter().all(|arg| !arg.dynamic);
-        let all = args
-            .iter()
-            .map(|arg| arg.text.as_str())
-            .collect::<Vec<_>>()
-            .join(" ");
-        for name in ["@", "*"] {
-            let flow = if is_known {
-                Flow::known(all.clone())
-            } else {
-                Flow::default()
-            };
-            self.variables.insert(name.into(), flow);
-        }
-    }
-
-    fn eval(&mut self, args: &[Word], stdin: &Flow) -> Flow {
-        let text = args
-            .iter()
-            .map(|arg| arg.text.as_str())
-            .collect::<Vec<_>>()
-            .join(" ");
-        if args.iter().any(|arg| arg.dynamic) {
-            if self.tainted & Flow::DOWNLOAD != 0 {
-                self.out
-                    .block("remote-code/download-to-shell", "what was downloaded is run");
-            } else if self.tainted & Flow::DECODED != 0 {
-                self.out.block("remote-code/decoded", "what was decoded is run");
-            } else {
-                self.out
-                    .approve("unclear/eval", "a script that is put together when it runs");
-            }
-        }
-        self.piece(&text, stdin)
-    }
-
     /// A script of the same shell.
-    fn piece(&mut self, text: &str, stdin: &Flow) -> Flow {
+    pub(super) fn piece(&mut self, text: &str, stdin: &Flow) -> Flow {
         self.substituted(text, stdin)
     }
+}
+
+/// `name+=word`.
+fn appended(old: Option<Value>, word: &Word) -> Value {
+    match old {
+        None => Value::one(flow_of(word)),
+        Some(Value { flow, list: None, .. }) => match flow.text {
+            Some(text) if !word.dynamic && text.len() + word.text.len() <= super::bound::LONGEST => {
+                Value::one(Flow::known(text + &word.text))
+            }
+            _ => Value::one(Flow::of(flow.bits())),
+        },
+        // It is the first element that grows.
+        Some(Value {
+            list: Some(mut list), ..
+        }) => {
+            if let Some(first) = list.first_mut() {
+                first.text.push_str(&word.text);
+                first.dynamic |= word.dynamic;
+            }
+            Value::many(list)
+        }
+    }
+}
+
+/// `name[index]=word`.
+fn element(old: Option<Value>, index: &str, word: &Word, is_append: bool) -> Value {
+    let mut list = match old {
+        None => Vec::new(),
+        Some(Value { list: Some(list), .. }) => list,
+        Some(Value { flow, .. }) => match flow.text {
+            Some(text) => vec![Word::known(text)],
+            None => return Value::default(),
+        },
+    };
+    let Some(index) = number(index) else {
+        return Value::default();
+    };
+    let length = list.len();
+    match list.get_mut(index) {
+        Some(_) if is_append => return Value::default(),
+        Some(place) => *place = word.clone(),
+        None if index == length => list.push(word.clone()),
+        None => return Value::default(),
+    }
+    Value::many(list)
+}
+
+/// A plain number, as the shell counts: one that begins with a zero is octal.
+pub(super) fn number(text: &str) -> Option<usize> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    text.parse().ok().filter(|_| is_plain)
+}
+
+/// A command without `command` and `builtin` in front, which only pass functions by.
+fn without_command(argv: &[Word]) -> &[Word] {
+    let mut inner = argv;
+    while let Some((program, rest)) = inner.split_first()
+        && matches!(program.text.as_str(), "command" | "builtin")
+    {
+        let skipped = rest
+            .iter()
+            .take_while(|arg| matches!(arg.text.as_str(), "-p" | "--"))
+            .count();
+        let next = rest.get(skipped..).unwrap_or_default();
+        if next
+            .first()
+            .is_none_or(|word| word.text.starts_with('-') || word.text.contains(UNKNOWN))
+        {
+            break;
+        }
+        inner = next;
+    }
+    inner
 }
 
 /// A word in single quotes.

@@ -10,6 +10,10 @@ pub(super) struct Cx<'a> {
     pub(super) network: &'a Network,
     /// Scripts within scripts so far: `bash -c`, decoded text, interpreter code.
     pub(super) depth: u8,
+    /// The folder that the script around it went to; empty where it began.
+    pub(super) folder: &'a str,
+    /// The script around it set a variable that the machine gives, such as `TMPDIR`.
+    pub(super) is_rebound: bool,
 }
 
 /// One word of a command, as far as it can be told before the command runs.

@@ -4,8 +4,8 @@ use super::argv::{Call, Outcome};
 use super::flow::Flow;
 use super::opts::Options;
 use super::words::{Note, Word};
-use super::wrapper_table::{PRIVILEGED, SCRIPT_OPTIONS, SUBCOMMANDS, WRAPPERS};
-use super::{assign, hosts, interpreters, literal, programs, script};
+use super::wrapper_table::{PRIVILEGED, SCRIPT_OPTIONS, WRAPPERS};
+use super::{assign, hosts, programs, script};
 
 /// What is under a wrapper.
 pub(super) enum Peel<'a> {
@@ -50,7 +50,20 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         if call.name == "valgrind" || call.name == "firejail" {
             return Peel::Inner(from_first_operand(call.args));
         }
-        return Peel::Inner(inner(call.args, short, long, *skip));
+        if call.name == "faketime" {
+            // The time may begin with a dash.
+            let flags = call
+                .args
+                .iter()
+                .take_while(|arg| matches!(arg.text.as_str(), "-f" | "-m" | "--exclude-monotonic"));
+            return Peel::Inner(call.args.get(flags.count() + 1..).unwrap_or_default());
+        }
+        let skip = match call.name {
+            // The machine may be left out.
+            "setarch" if !call.args.first().is_some_and(|arg| is_machine(&arg.text)) => 0,
+            _ => *skip,
+        };
+        return Peel::Inner(inner(call.args, short, long, skip));
     }
     match call.name {
         "env" => env(call, out),
@@ -59,6 +72,16 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
         "watch" | "hyperfine" | "entr" | "nodemon" | "watchexec" | "concurrently" => {
             let text = joined(from_first_operand(call.args));
             out.script(call, &text);
+            // Each of them may be a command, and options hold some.
+            for arg in call.args {
+                let text = match arg.text.split_once('=') {
+                    Some((_, value)) if arg.text.starts_with('-') => value,
+                    _ => arg.text.as_str(),
+                };
+                if text.contains(' ') {
+                    out.script(call, text);
+                }
+            }
             Peel::Done
         }
         "eval" => {
@@ -70,12 +93,16 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             Peel::Done
         }
         "trap" => {
-            if let Some(text) = call.args.first() {
+            let script = call
+                .args
+                .iter()
+                .find(|arg| !matches!(arg.text.as_str(), "--" | "-p" | "-l" | "-"));
+            if let Some(text) = script {
                 out.script(call, &text.text);
             }
             Peel::Done
         }
-        "npx" | "bunx" | "uvx" | "pnpx" => packaged(call, call.args, out),
+        "npx" | "bunx" | "uvx" | "pnpx" => super::subcommands::packaged(call, call.args, out),
         "tmux" | "screen" | "byobu" | "zellij" | "dtach" | "abduco" => {
             // A command in one word: `tmux new -d 'while …'`.
             for arg in call
@@ -99,13 +126,20 @@ pub(super) fn peel<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
                 out.judgement
                     .approve("privilege/other-user", "runs as another user");
             }
-            if scripts_of(call, out) && call.name == "flock" {
-                return Peel::Inner(inner(call.args, "wE", &["timeout"], 1));
+            let has_none = scripts_of(call, out);
+            match call.name {
+                "flock" if has_none => Peel::Inner(inner(call.args, "wE", &["timeout"], 1)),
+                // On some machines a command stands behind the file.
+                "script" if has_none => Peel::Inner(inner(call.args, "cIOBTmEotF", &[], 1)),
+                _ => Peel::Done,
             }
-            Peel::Done
         }
         "ssh" | "mosh" | "autossh" => ssh(call, out),
-        _ => subcommand(call, out),
+        "cargo" if call.args.iter().any(|arg| arg.text == "watch") => {
+            scripts_of(call, out);
+            Peel::Not
+        }
+        _ => super::subcommands::subcommand(call, out),
     }
 }
 
@@ -203,7 +237,7 @@ pub(super) fn joined(words: &[Word]) -> String {
         .join(" ")
 }
 
-fn with(first: &str, rest: &[Word]) -> Vec<Word> {
+pub(super) fn with(first: &str, rest: &[Word]) -> Vec<Word> {
     std::iter::once(Word::known(first))
         .chain(rest.iter().cloned())
         .collect()
@@ -296,31 +330,6 @@ fn env<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     Peel::Done
 }
 
-/// `npx`, `uvx`: a package is fetched by its name and run.
-fn packaged<'a>(call: &Call<'a>, args: &'a [Word], out: &mut Outcome) -> Peel<'a> {
-    let options = Options::read(
-        args,
-        "pc",
-        &["package", "call", "from", "with", "index", "index-url", "python"],
-    );
-    for text in options.values(&["c", "call"]) {
-        out.script(call, &text.text);
-    }
-    for source in options.values(&["p", "package", "from", "with", "index", "index-url"]) {
-        super::packages::source(call.cx, source, &mut out.judgement);
-    }
-    let rest = inner(
-        args,
-        "pc",
-        &["package", "call", "from", "with", "index", "index-url", "python"],
-        0,
-    );
-    if let Some(package) = rest.first() {
-        super::packages::source(call.cx, package, &mut out.judgement);
-    }
-    Peel::Inner(rest)
-}
-
 fn ssh<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     let short = "BbcDEeFIiJLlmOopQRSWw";
     let options = Options::read(call.args, short, &[]);
@@ -359,60 +368,14 @@ fn ssh<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
     Peel::Done
 }
 
-/// `poetry run …` and the like, containers, and programs whose options are commands.
-fn subcommand<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
-    if let Some((_, verbs)) = SUBCOMMANDS.iter().find(|(name, _)| *name == call.name) {
-        let first = call.args.iter().position(|arg| !arg.text.starts_with('-'));
-        let verb = first.and_then(|at| call.args.get(at).map(|arg| (at, arg.text.as_str())));
-        if let Some((at, verb)) = verb.filter(|(_, verb)| verbs.contains(verb)) {
-            let rest = call.args.get(at + 1..).unwrap_or_default();
-            let is_package =
-                matches!(verb, "dlx" | "x") || matches!((call.name, verb), ("npm", "exec") | ("pipx", "run"));
-            if is_package {
-                return packaged(call, rest, out);
-            }
-            let scripts = Options::read(rest, "c", &["command"]);
-            for text in scripts.values(&["command"]) {
-                out.script(call, &text.text);
-            }
-            let rest = match rest.iter().position(|arg| arg.text == "--") {
-                Some(at) => rest.get(at + 1..).unwrap_or_default(),
-                None => inner(
-                    rest,
-                    "npC",
-                    &[
-                        "with",
-                        "extra",
-                        "group",
-                        "env-file",
-                        "project",
-                        "directory",
-                        "python",
-                        "name",
-                    ],
-                    usize::from(matches!(
-                        call.name,
-                        "aws-vault" | "chamber" | "direnv" | "lxc" | "multipass"
-                    )),
-                ),
-            };
-            return Peel::Inner(rest);
-        }
-    }
-    match call.name {
-        "docker" | "compose" | "kubectl" => super::containers::peel(call, out),
-        "find" | "fd" => super::search::peel(call, out),
-        name if programs::SHELLS.contains(&name) => interpreters::shell(call, out),
-        name if programs::INTERPRETERS.contains(&name) => interpreters::language(call, out),
-        "source" | "." => interpreters::source(call, out),
-        _ => {
-            let known = literal::output(call.name, call.args, call.stdin);
-            if let Some(flow) = known {
-                out.out = flow;
-            }
-            Peel::Not
-        }
-    }
+/// Whether a word names a kind of machine, as `setarch` takes it.
+fn is_machine(text: &str) -> bool {
+    const MACHINES: &[&str] = &[
+        "x86_64", "i386", "i486", "i586", "i686", "amd64", "aarch64", "arm64", "armv7l", "armv8l", "linux32",
+        "linux64", "ppc", "ppc64", "ppc64le", "s390", "s390x", "mips", "mips64", "riscv32", "riscv64",
+        "uname26",
+    ];
+    MACHINES.contains(&text)
 }
 
 /// Judges a command in an option as a script of its own.

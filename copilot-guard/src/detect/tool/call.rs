@@ -30,7 +30,9 @@ pub(super) fn judge(commands: &CommandJudge, name: &str, arguments: &str) -> Jud
         call.too_large("the arguments are too long to be judged");
         return call.judgement;
     }
-    call.by_name();
+    if !named::is_harmless_command(&call.tool.name, arguments) {
+        call.by_name();
+    }
     call.text(arguments);
     call.sends();
     call.judgement
@@ -54,9 +56,16 @@ struct Scope {
     /// The files that are meant there.
     files: Vec<String>,
     shell: Option<Shell>,
+    /// The name of the terminal that is typed into.
+    session: Option<String>,
 }
 
 impl Call<'_> {
+    /// The tool's name in lower case.
+    pub(super) fn tool_name(&self) -> &str {
+        &self.tool.name
+    }
+
     pub(super) fn add(&mut self, rule: &'static str, class: Class, danger: Danger, why: &str) {
         self.judgement.add(Finding::new(rule, class, danger, why));
     }
@@ -177,6 +186,19 @@ impl Call<'_> {
         }
         if !own.is_empty() {
             scope.files = own;
+        }
+        for name in [
+            "shellId",
+            "shell_id",
+            "sessionId",
+            "session_id",
+            "terminalId",
+            "id",
+        ] {
+            if let Some(session) = object.get_str(name) {
+                scope.session = Some(session.to_lowercase());
+                break;
+            }
         }
         if let Some(shell) = object.get_str("shell") {
             let shell = shell.to_lowercase();
@@ -300,6 +322,9 @@ impl Call<'_> {
                 "looks for secrets",
             );
         }
+        if named::is_memory(&self.tool.name) {
+            self.remembered(text);
+        }
         if !named::is_agent(&self.tool.name) {
             return;
         }
@@ -373,13 +398,21 @@ impl Call<'_> {
             Part::Bash => self.run(Shell::Bash, text, false),
             Part::Powershell => self.run(Shell::PowerShell, text, false),
             Part::Argv => self.run_argv(&[text.to_owned()], false),
-            Part::Input => self.input(text),
+            Part::Input => self.input(text, scope),
             Part::Path => self.path(text),
-            Part::Content => content::judge(self, &scope.files, text),
+            Part::Content => {
+                if named::is_memory(&self.tool.name) {
+                    self.remembered(text);
+                }
+                content::judge(self, &scope.files, text);
+            }
             Part::Patch => self.patch(text, scope),
             Part::Code => {
                 content::judge(self, &scope.files, text);
                 code::judge(self, text);
+                if !self.tool.is_known() {
+                    self.unknown(text, scope, depth);
+                }
             }
             Part::Address => self.address(text),
             Part::Sql => sql::judge(text).into_iter().for_each(|f| self.judgement.add(f)),
@@ -406,9 +439,46 @@ impl Call<'_> {
     }
 
     /// What is typed into a program that runs: a command, unless it is an answer or a key.
-    fn input(&mut self, text: &str) {
-        if !guess::is_answer(text) {
-            self.command(text, None);
+    fn input(&mut self, text: &str, scope: &Scope) {
+        let text = &named::without_keys(text);
+        if guess::is_answer(text) {
+            return;
+        }
+        let Some(language) = scope.session.as_deref().and_then(named::language_of_session) else {
+            return self.command(text, None);
+        };
+        // The name of a terminal is only a name: what is surely a command to a shell counts as well.
+        self.run(Shell::Bash, text, true);
+        match language {
+            "sql" => sql::judge(text).into_iter().for_each(|f| self.judgement.add(f)),
+            _ => {
+                let flag = if language == "python" { "-c" } else { "-e" };
+                self.run_argv(&[language, flag, text].map(str::to_owned), false);
+            }
+        }
+    }
+
+    /// What is kept for later conversations: nothing that runs what is downloaded, or takes approval away.
+    fn remembered(&mut self, text: &str) {
+        for code in named::code_in(text) {
+            let judgement = self.commands.judge(Shell::Bash, code);
+            if let Some(finding) = judgement.deciding().filter(|f| f.danger == Danger::Block) {
+                let class = finding.class;
+                self.add(
+                    "self-approval/remembered",
+                    class,
+                    Danger::Block,
+                    "is told for later to run something dangerous",
+                );
+            }
+        }
+        if named::takes_approval_away(text) {
+            self.add(
+                "self-approval/remembered",
+                Class::SelfApproval,
+                Danger::Block,
+                "is told for later that nobody has to be asked",
+            );
         }
     }
 
@@ -469,7 +539,9 @@ impl Call<'_> {
                 return self.walk(document.root(), &mut String::new(), scope, depth + MAX_DEPTH / 3);
             }
         }
-        if patch::is_patch(text) {
+        if named::is_manifest(text) {
+            self.manifest(text);
+        } else if patch::is_patch(text) {
             self.patch(text, scope);
         } else if guess::is_powershell(text) {
             self.run(Shell::PowerShell, text, true);
@@ -487,6 +559,34 @@ impl Call<'_> {
             };
             self.file(trimmed, act);
         }
+    }
+
+    /// What a cluster is told to run.
+    fn manifest(&mut self, text: &str) {
+        let plain: String = text
+            .to_lowercase()
+            .chars()
+            .filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\''))
+            .collect();
+        let marks = [
+            "privileged:true",
+            "hostpid:true",
+            "hostipc:true",
+            "hostnetwork:true",
+            "hostpath:",
+            "cluster-admin",
+            "allowprivilegeescalation:true",
+            "docker.sock",
+        ];
+        if marks.iter().any(|mark| plain.contains(mark)) {
+            self.add(
+                "privilege/host",
+                Class::Privilege,
+                Danger::Block,
+                "a container with the rights of its machine",
+            );
+        }
+        content::commands_of_yaml(self, text);
     }
 
     /// What leaves for people or services, when nothing said where to.

@@ -87,8 +87,48 @@ const RUNS: &[&str] = &[
     "exec(zlib",
 ];
 
+/// Judges code that stands in a file that building or testing runs: what would be blocked is.
+pub(super) fn in_file(call: &mut Call<'_>, language: &str, text: &str) {
+    literals_in_file(call, text);
+    blocked(call, language, text);
+}
+
+/// Judges the commands that stand in a file's texts.
+pub(super) fn literals_in_file(call: &mut Call<'_>, text: &str) {
+    for literal in literals(text) {
+        call.run_in_file(Shell::Bash, &literal, false);
+    }
+}
+
+/// What the judge of an interpreter's code would block.
+fn blocked(call: &mut Call<'_>, language: &str, text: &str) {
+    let flag = if language == "python" { "-c" } else { "-e" };
+    let argv = [language, flag, text].map(str::to_owned);
+    let judgement = call.commands.judge_argv(&argv);
+    for finding in judgement.findings {
+        if finding.danger == Danger::Block {
+            call.judgement.add(finding);
+        }
+    }
+}
+
+/// The language of a tool's code, as its name tells.
+fn language(name: &str) -> Option<&'static str> {
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    if has(&["python", "jupyter", "pylance", "notebook", "mcp__ide__"]) {
+        Some("python")
+    } else if has(&["javascript", "js_repl", "node", "deno"]) {
+        Some("node")
+    } else {
+        None
+    }
+}
+
 /// Judges code by the words that stand in it together; commands in it are judged as such.
 pub(super) fn judge(call: &mut Call<'_>, text: &str) {
+    if let Some(language) = language(call.tool_name()) {
+        blocked(call, language, text);
+    }
     for line in text.lines() {
         let line = line.trim_start();
         let shell = line

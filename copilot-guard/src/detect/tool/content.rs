@@ -75,7 +75,14 @@ fn by_kind(call: &mut Call<'_>, kind: Kind, text: &str) {
         Kind::Dockerfile => found(call, extract::dockerfile(text), true),
         Kind::Makefile => found(call, extract::makefile(text), false),
         Kind::Code => code::judge(call, text),
+        Kind::Python => code::in_file(call, "python", text),
+        Kind::Build => code::literals_in_file(call, text),
     }
+}
+
+/// Judges the commands in YAML.
+pub(super) fn commands_of_yaml(call: &mut Call<'_>, text: &str) {
+    found(call, extract::yaml(text), false);
 }
 
 fn found(call: &mut Call<'_>, commands: Vec<Found>, is_image: bool) {

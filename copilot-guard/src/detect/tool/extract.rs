@@ -181,6 +181,14 @@ pub(super) fn makefile(text: &str) -> Vec<Found> {
     for line in text.lines() {
         let is_recipe = line.starts_with(['\t', ' ']);
         if !is_recipe && command.is_empty() {
+            // `NAME := $(shell …)` and `NAME != …` run when the file is read.
+            found.extend(shell_calls(line).map(|inner| bash(make_variables(inner))));
+            if let Some((name, inner)) = line
+                .split_once("!=")
+                .filter(|(name, _)| !name.contains(['(', '"']))
+            {
+                found.extend((!name.trim().is_empty()).then(|| bash(make_variables(inner.trim()))));
+            }
             continue;
         }
         command.push_str(line.trim().trim_start_matches(['@', '-', '+']));
@@ -195,6 +203,24 @@ pub(super) fn makefile(text: &str) -> Vec<Found> {
         }
     }
     found
+}
+
+/// What stands in each `$(shell …)` of a line.
+fn shell_calls(line: &str) -> impl Iterator<Item = &str> {
+    const MARK: &str = "$(shell ";
+    line.match_indices(MARK).map(|(at, _)| {
+        let inner = line.get(at + MARK.len()..).unwrap_or_default();
+        let mut depth = 1_usize;
+        let end = inner.find(|c: char| {
+            match c {
+                '(' => depth += 1,
+                ')' => depth -= 1,
+                _ => {}
+            }
+            depth == 0
+        });
+        end.and_then(|end| inner.get(..end)).unwrap_or(inner)
+    })
 }
 
 /// `$(NAME)` is a variable to make, `$(shell …)` a command, and `$$` is a dollar.

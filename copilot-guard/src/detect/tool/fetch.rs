@@ -48,10 +48,33 @@ pub(super) fn judge(network: &Network, text: &str) -> Option<Finding> {
             Class::CredentialAccess,
             "asks the service that hands out a machine's credentials",
         )),
+        HostClass::Loopback | HostClass::Internal if is_odd_number(text) => Some(block(
+            "exfiltration/odd-address",
+            Class::Exfiltration,
+            "an address of this machine or network, spelled in a way that hides it",
+        )),
         HostClass::Loopback | HostClass::Internal => None,
         HostClass::Allowed if !address.is_relay() => None,
         HostClass::Allowed | HostClass::Foreign => Some(foreign(&address)),
     }
+}
+
+/// Whether a host is a number that is not written as four decimal ones.
+fn is_odd_number(text: &str) -> bool {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let host = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let host = host.rsplit('@').next().unwrap_or_default();
+    let host = host.split(':').next().unwrap_or_default().trim_end_matches('.');
+    let parts: Vec<&str> = host.split('.').collect();
+    let is_number = |part: &&str| {
+        let hex = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"));
+        match hex {
+            Some(digits) => digits.bytes().all(|b| b.is_ascii_hexdigit()),
+            None => !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()),
+        }
+    };
+    let is_plain = |part: &&str| part.len() == 1 || !part.starts_with('0');
+    parts.iter().all(is_number) && !(parts.len() == 4 && parts.iter().all(is_plain))
 }
 
 fn foreign(address: &Address) -> Finding {

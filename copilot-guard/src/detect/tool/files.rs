@@ -22,6 +22,8 @@ pub(super) enum Kind {
     Dockerfile,
     Makefile,
     Code,
+    Python,
+    Build,
 }
 
 /// What is done with a file.

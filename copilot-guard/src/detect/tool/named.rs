@@ -1,5 +1,7 @@
 //! What the name of a tool that is not known says by itself: what it takes away, which program it hands its arguments to.
 
+use crate::json::{Document, Limits};
+
 /// What somebody would miss.
 const THINGS: &[&str] = &[
     "repository",
@@ -139,4 +141,124 @@ pub(super) fn code_in(text: &str) -> impl Iterator<Item = &str> {
         .map(str::trim)
         .filter(|code| code.contains(' '))
         .take(MOST)
+}
+
+/// Whether a tool keeps words for later conversations.
+pub(super) fn is_memory(name: &str) -> bool {
+    [
+        "memory",
+        "remember",
+        "user_preferences",
+        "userpreferences",
+        "create_entities",
+        "add_observations",
+    ]
+    .iter()
+    .any(|word| name.contains(word))
+}
+
+/// Whether a text says that approval is given once and for all, or is switched off.
+pub(super) fn takes_approval_away(text: &str) -> bool {
+    let plain: String = text
+        .to_lowercase()
+        .chars()
+        .filter(|c| c.is_alphanumeric())
+        .collect();
+    let marks = [
+        "autoapprovetotrue",
+        "autoapprovetrue",
+        "autoapproveon",
+        "enableautoapprove",
+        "turnonautoapprove",
+        "toolsautoapprove",
+        "approvedallcommands",
+        "approvedeverycommand",
+        "approvedalltools",
+        "dangerouslyskippermissions",
+        "bypasspermissions",
+        "allowalltools",
+        "neveraskforapproval",
+        "withoutaskingforapproval",
+        "skipapproval",
+    ];
+    marks.iter().any(|mark| plain.contains(mark))
+}
+
+/// Whether a text is a manifest of a cluster.
+pub(super) fn is_manifest(text: &str) -> bool {
+    text.contains("apiVersion") && text.contains("kind") && text.contains([':', '{'])
+}
+
+/// Text that is typed, with the keys that tools spell in braces.
+pub(super) fn without_keys(text: &str) -> String {
+    ["{enter}", "{return}", "{Enter}", "{ENTER}"]
+        .iter()
+        .fold(text.to_owned(), |text, key| text.replace(key, "\n"))
+}
+
+/// What a terminal of this name seems to run, when it is no shell.
+pub(super) fn language_of_session(name: &str) -> Option<&'static str> {
+    let word = name
+        .split(|c: char| !c.is_ascii_alphabetic())
+        .next()
+        .unwrap_or_default();
+    match word {
+        "psql" | "mysql" | "sqlite" | "sql" | "postgres" | "mariadb" | "duckdb" => Some("sql"),
+        "node" | "nodejs" => Some("node"),
+        "python" | "ipython" | "py" => Some("python"),
+        "irb" | "ruby" => Some("ruby"),
+        _ => None,
+    }
+}
+
+/// Whether a call of an editor's command only shows, formats or saves something.
+pub(super) fn is_harmless_command(tool: &str, arguments: &str) -> bool {
+    /// Beginnings of commands, in lower case. What opens addresses, runs tasks or changes settings is none of them.
+    const HARMLESS: &[&str] = &[
+        "markdown.showpreview",
+        "markdown.showlockedpreview",
+        "editor.action.format",
+        "editor.action.organizeimports",
+        "editor.action.trimtrailingwhitespace",
+        "editor.action.reveal",
+        "editor.action.goto",
+        "editor.action.showhover",
+        "editor.action.peek",
+        "editor.action.marker",
+        "editor.action.fold",
+        "editor.fold",
+        "editor.unfold",
+        "workbench.action.files.save",
+        "workbench.action.focus",
+        "workbench.action.closeactiveeditor",
+        "workbench.action.spliteditor",
+        "workbench.action.problems.focus",
+        "workbench.actions.view.problems",
+        "workbench.view.explorer",
+        "workbench.view.scm",
+        "workbench.view.search",
+        "workbench.view.testing",
+        "workbench.view.debug",
+        "workbench.view.extension.test",
+    ];
+    let bare = tool.replace(['_', '-'], "");
+    if !["runvscodecommand", "runeditorcommand", "executevscodecommand"]
+        .iter()
+        .any(|name| bare.ends_with(name))
+    {
+        return false;
+    }
+    let Ok(document) = Document::parse(arguments.trim().as_bytes(), Limits::with_bytes(1 << 16)) else {
+        return false;
+    };
+    let root = document.root();
+    let command = ["commandId", "command_id", "command", "id"]
+        .iter()
+        .filter_map(|name| root.get_str(name))
+        .collect::<Vec<_>>();
+    let [command] = command.as_slice() else {
+        return false;
+    };
+    let command = command.to_lowercase();
+    HARMLESS.iter().any(|known| command.starts_with(known))
 }

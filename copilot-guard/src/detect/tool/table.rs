@@ -212,6 +212,7 @@ fn guess(path: &str) -> Part {
             Part::Address
         }
         "sql" | "statement" | "sqlquery" => Part::Sql,
+        "code" | "sourcecode" | "snippet" | "codesnippet" => Part::Code,
         "patch" | "diff" => Part::Patch,
         "input" | "keys" | "stdin" => Part::Unknown,
         _ => Part::Unknown,

@@ -8,16 +8,19 @@
 //! 4. What counts is what stands together: network or process, and a file, the environment or a secret place.
 //! 5. A language that is not known is asked about.
 
+mod aliases;
+mod data;
 mod lex;
 mod sql;
 mod tables;
+mod together;
 
 use self::lex::Token;
 use self::tables::{Does, Language};
 use super::super::judgement::{Class, Danger, Judgement};
 use super::decode;
 use super::judge_argv;
-use super::windows::{finding, hosts, places};
+use super::windows::{finding, places};
 use super::words::{Cx, Word};
 
 const MAX_BYTES: usize = 64 * 1024;
@@ -49,7 +52,12 @@ pub(super) fn judge(cx: &Cx<'_>, language: &str, text: &str) -> Judgement {
         return judgement;
     };
     let tokens = lex::tokens(language, text);
+    let loads_processes = tokens
+        .iter()
+        .any(|t| matches!(t, Token::Text(text) if text.trim_start_matches("node:") == "child_process"));
     let mut reader = Reader {
+        aliases: aliases::read(language, &tokens),
+        loads_processes,
         cx: Cx {
             depth: cx.depth + 1,
             ..*cx
@@ -91,6 +99,10 @@ struct Reader<'a> {
     cx: Cx<'a>,
     language: Language,
     tokens: &'a [Token],
+    /// What names stand for that are given to modules and what is in them.
+    aliases: aliases::Aliases,
+    /// The module that starts processes is loaded somewhere.
+    loads_processes: bool,
     judgement: Judgement,
     seen: Seen,
 }
@@ -105,8 +117,22 @@ impl Reader<'_> {
     fn read(&mut self) {
         for at in 0..self.tokens.len() {
             match self.tokens.get(at) {
-                Some(Token::Name(name)) => self.name(at, name),
+                Some(Token::Name(name)) => {
+                    self.name(at, name);
+                    for other in self.aliases.meant(name) {
+                        self.name(at, &other);
+                    }
+                    if let Some((at, name)) = aliases::by_text(self.language, self.tokens, &self.aliases, at)
+                    {
+                        self.name(at, &name);
+                    }
+                }
                 Some(Token::Text(text)) => self.text(at, text),
+                Some(Token::Sign('[')) => {
+                    if let Some(name) = aliases::member(self.language, self.tokens, at) {
+                        self.name(at + 2, &name);
+                    }
+                }
                 Some(Token::Command(command)) => self.command(Some(command)),
                 // `print | "sh"` and `"date" | getline` of awk.
                 Some(Token::Sign('|')) if self.language == Language::Awk => self.pipe(at),
@@ -142,20 +168,6 @@ impl Reader<'_> {
         );
     }
 
-    /// Whether a module of this name is loaded anywhere.
-    fn loads(&self, module: &str) -> bool {
-        self.tokens
-            .iter()
-            .any(|t| matches!(t, Token::Text(text) if text.trim_start_matches("node:") == module))
-    }
-
-    /// Whether a string is the name of a module that is loaded: `require("net")`, `from "net"`.
-    fn is_module(&self, at: usize) -> bool {
-        let token = |back: usize| at.checked_sub(back).and_then(|i| self.tokens.get(i));
-        let loads = |t: Option<&Token>| matches!(t, Some(Token::Name(n)) if n.ends_with("require") || n == "import" || n == "from");
-        loads(token(1)) || (matches!(token(1), Some(Token::Sign('('))) && loads(token(2)))
-    }
-
     fn name(&mut self, at: usize, name: &str) {
         let is_called = matches!(self.tokens.get(at + 1), Some(Token::Sign('(')));
         let does = tables::does(self.language, name, is_called);
@@ -164,10 +176,13 @@ impl Reader<'_> {
             && last == "exec"
             && name != "exec"
             && is_called
-            && self.loads("child_process")
+            && self.loads_processes
         {
             let command = self.argument(at);
             self.process(at, command.as_deref());
+        }
+        if matches!(self.language, Language::Perl | Language::Ruby) && aliases::opens(last) {
+            self.opened(at);
         }
         for does in does {
             match does {
@@ -211,6 +226,31 @@ impl Reader<'_> {
                     "calls into the system",
                 ),
             }
+        }
+    }
+
+    /// `open` with a bar before or behind a text runs that text.
+    fn opened(&mut self, at: usize) {
+        let from = at + 1;
+        let mut is_next = false;
+        for at in from..(from + 12).min(self.tokens.len()) {
+            match self.tokens.get(at) {
+                Some(Token::Sign(';' | '}')) => break,
+                Some(Token::Text(text)) => {
+                    let text = text.trim();
+                    let bare = text.trim_matches('|').trim().to_owned();
+                    if matches!(text, "-|" | "|-") {
+                        is_next = true;
+                    } else if is_next || text.len() > 1 && (text.starts_with('|') || text.ends_with('|')) {
+                        self.command(Some(&bare));
+                        return;
+                    }
+                }
+                _ => {}
+            }
+        }
+        if is_next {
+            self.command(None);
         }
     }
 
@@ -282,91 +322,6 @@ impl Reader<'_> {
                 self.judgement.merge(judged);
             }
             _ => self.seen.unclear_process = true,
-        }
-    }
-
-    fn text(&mut self, at: usize, text: &str) {
-        let secret = places::secret(text);
-        if secret > Danger::Allow && !text.contains(' ') {
-            self.seen.secret = true;
-            self.found(
-                "credential-access/read",
-                Class::CredentialAccess,
-                secret,
-                "names where credentials are kept",
-            );
-        }
-        if text.contains("://") || text.starts_with("//") {
-            if let Some(class) = hosts::within(&self.cx, text) {
-                if hosts::is_foreign(class) {
-                    self.seen.foreign_host = true;
-                } else {
-                    self.seen.own_host = true;
-                }
-            }
-        } else if matches!(text, "localhost" | "127.0.0.1" | "::1" | "0.0.0.0") {
-            self.seen.own_host = true;
-        } else if text.len() > 3
-            && !text.contains([' ', '/', '\\'])
-            && text.contains('.')
-            && text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
-            && text.matches('.').count() == 3
-        {
-            self.seen.foreign_host = true;
-        }
-        self.seen.shell |= is_shell(text);
-        if self.language == Language::Node && self.is_module(at) {
-            match text.trim_start_matches("node:") {
-                "net" | "tls" | "dgram" => {
-                    self.seen.network = true;
-                    self.seen.socket = true;
-                }
-                "http" | "https" | "http2" | "dns" | "dns/promises" | "axios" | "node-fetch" | "got"
-                | "undici" | "ws" | "request" | "superagent" | "nodemailer" => self.seen.network = true,
-                _ => {}
-            }
-        }
-        if text.starts_with("/inet/") {
-            self.seen.network = true;
-            self.seen.socket = true;
-        }
-        self.seen.later |= places::runs_later(text);
-        self.seen.supervises |= places::supervises(text);
-    }
-
-    fn environment(&mut self, at: usize, name: &str) {
-        // One variable by name is ordinary, unless its name says that it is secret.
-        let near: Vec<&str> = (at + 1..at + 5)
-            .filter_map(|i| match self.tokens.get(i) {
-                Some(Token::Text(text) | Token::Name(text)) => Some(text.as_str()),
-                _ => None,
-            })
-            .take(2)
-            .collect();
-        let member = name.rsplit('.').next().unwrap_or_default();
-        let is_one = near
-            .first()
-            .is_some_and(|_| matches!(self.tokens.get(at + 1), Some(Token::Sign('[' | '(' | '{'))))
-            || !matches!(
-                member,
-                "environ" | "env" | "ENV" | "_ENV" | "environb" | "ENVIRON" | "getenv" | "toObject" | "items"
-            );
-        let variable = if is_one {
-            near.first().copied().unwrap_or_default().to_owned() + member
-        } else {
-            String::new()
-        };
-        if !is_one || tables::is_secret_variable(&variable) {
-            self.seen.env = true;
-            self.seen.secret = true;
-            self.found(
-                "reconnaissance/environment",
-                Class::Reconnaissance,
-                Danger::Approve,
-                "reads secrets from the environment",
-            );
-        } else {
-            self.seen.env = true;
         }
     }
 
@@ -450,160 +405,6 @@ impl Reader<'_> {
             }
         }
         None
-    }
-
-    /// Commands that are written to where installing and building run them.
-    fn scripts_of_packages(&mut self) {
-        const FILES: &[&str] = &[
-            "package.json",
-            "Makefile",
-            "composer.json",
-            "deno.json",
-            "tasks.json",
-        ];
-        let texts = |token: &Token| match token {
-            Token::Text(text) => Some(text.clone()),
-            _ => None,
-        };
-        let texts: Vec<String> = self.tokens.iter().filter_map(texts).collect();
-        if !texts
-            .iter()
-            .any(|text| FILES.iter().any(|file| text.ends_with(file)))
-        {
-            return;
-        }
-        let commands = texts
-            .iter()
-            .filter(|text| text.contains(' ') && text.len() < 4096);
-        let is_bad = |text: &String| {
-            let argv = ["sh", "-c", text.as_str()].map(Word::known);
-            judge_argv(&self.cx, &argv).danger() == Danger::Block
-        };
-        if commands.take(16).any(is_bad) {
-            self.found(
-                "supply-chain/written-command",
-                Class::SupplyChain,
-                Danger::Approve,
-                "writes a dangerous command to where builds run it",
-            );
-        }
-    }
-
-    fn finish(mut self, source: &str) -> Judgement {
-        let seen = std::mem::take(&mut self.seen);
-        let hidden = seen.reflects
-            && self
-                .tokens
-                .iter()
-                .any(|t| matches!(t, Token::Text(text) if tables::is_hidden_name(text)));
-        // The files of PHP are addresses too.
-        let by_files = self.language == Language::Php
-            && seen.file
-            && seen.foreign_host
-            && (seen.secret || seen.env || source.matches("file_get_contents").count() > 1);
-        let foreign = by_files || seen.network && (seen.foreign_host || !seen.own_host);
-        let unclear_process = seen.unclear_process || hidden;
-        let sink = seen.eval || unclear_process;
-        if seen.socket && (seen.process || seen.shell || hidden) {
-            self.found(
-                "remote-code/reverse-shell",
-                Class::RemoteCode,
-                Danger::Block,
-                "a shell for somebody else",
-            );
-        }
-        if foreign && (seen.eval || unclear_process) {
-            self.found(
-                "remote-code/download-to-code",
-                Class::RemoteCode,
-                Danger::Block,
-                "runs what it fetches",
-            );
-        }
-        if seen.eval && seen.fetches {
-            self.found(
-                "remote-code/download-to-code",
-                Class::RemoteCode,
-                Danger::Block,
-                "runs what it fetches",
-            );
-        }
-        if seen.writes {
-            self.scripts_of_packages();
-        }
-        if seen.decode && sink {
-            self.found(
-                "remote-code/decoded",
-                Class::RemoteCode,
-                Danger::Block,
-                "runs what it decodes",
-            );
-        }
-        if foreign && (seen.file || seen.env || seen.secret) {
-            self.found(
-                "exfiltration/code",
-                Class::Exfiltration,
-                Danger::Block,
-                "reads files or the environment and talks to a host that is not ours",
-            );
-        }
-        if unclear_process && (seen.file || seen.secret) {
-            self.found(
-                "remote-code/file-to-process",
-                Class::RemoteCode,
-                Danger::Block,
-                "starts a process with what it reads",
-            );
-        }
-        if foreign {
-            self.found(
-                "exfiltration/foreign-host",
-                Class::Exfiltration,
-                Danger::Approve,
-                "talks to a host that is not ours",
-            );
-        }
-        if unclear_process {
-            self.found(
-                "unclear/process",
-                Class::Unclear,
-                Danger::Approve,
-                "starts a process that cannot be told",
-            );
-        }
-        if seen.reflects && self.language != Language::Ruby && seen.decode {
-            self.found(
-                "unclear/reflection",
-                Class::Unclear,
-                Danger::Approve,
-                "calls what cannot be told",
-            );
-        }
-        if seen.writes && seen.later {
-            self.found(
-                "persistence/write",
-                Class::Persistence,
-                Danger::Block,
-                "writes what runs by itself",
-            );
-        }
-        if seen.writes && seen.supervises {
-            self.found(
-                "self-approval/settings",
-                Class::SelfApproval,
-                Danger::Block,
-                "writes what an editor or agent may do by itself",
-            );
-        }
-        if seen.shell && seen.process && source.contains("dup2") {
-            self.found(
-                "remote-code/reverse-shell",
-                Class::RemoteCode,
-                Danger::Block,
-                "a shell for somebody else",
-            );
-        }
-        self.judgement
     }
 }
 

@@ -15,6 +15,8 @@ fn judged(language: &str, text: &str) -> Judgement {
         &Cx {
             network: &network,
             depth: 0,
+            folder: "",
+            is_rebound: false,
         },
         language,
         text,

@@ -37,7 +37,30 @@ impl<'t> Walk<'t> {
         };
         let first = args.first().cloned();
         let text = first.as_ref().map(Value::text).unwrap_or_default();
+        if target == "array" {
+            self.changed(node, name == "reverse");
+        }
         match (target.as_str(), name.as_str()) {
+            (_, "gettypefromprogid" | "gettypefromclsid") => {
+                script.type_named(&text.to_ascii_lowercase());
+                let is_elsewhere = args.len() > 1;
+                script.found(
+                    "remote-code/other-machine",
+                    Class::RemoteCode,
+                    if is_elsewhere {
+                        Danger::Block
+                    } else {
+                        Danger::Approve
+                    },
+                    "runs something through another program",
+                );
+            }
+            (_, "executeshellcommand" | "shellexecutea" | "shellexecutew") => script.found(
+                "remote-code/other-machine",
+                Class::RemoteCode,
+                Danger::Block,
+                "runs something through another program",
+            ),
             ("scriptblock", "create") | (_, "invokescript" | "newscriptblock" | "addscript") => {
                 script.code(&first.unwrap_or_else(Value::unknown));
             }
@@ -56,7 +79,15 @@ impl<'t> Walk<'t> {
                 script.command(&text, !known, words, None);
             }
             ("io.directory" | "io.file", "delete") => {
-                let lost = places::loss(&text);
+                let lost = match places::loss(&text) {
+                    // What is not known may be all there is.
+                    places::Loss::Little
+                        if target == "io.directory" && !first.as_ref().is_some_and(Value::is_known) =>
+                    {
+                        places::Loss::Unclear
+                    }
+                    lost => lost,
+                };
                 let danger = match lost {
                     places::Loss::Everything => Danger::Block,
                     places::Loss::Unclear => Danger::Approve,
@@ -157,5 +188,25 @@ impl<'t> Walk<'t> {
                 script.member(&name, &shown);
             }
         }
+    }
+
+    /// A method of `[array]` changes the variable that it is given.
+    fn changed(&mut self, node: Node<'t>, is_reversed: bool) {
+        let list = node.named_child(2).and_then(|l| l.named_child(0));
+        let Some(mut inner) = list.and_then(|list| list.named_child(0)) else {
+            return;
+        };
+        while inner.named_child_count() == 1 && inner.kind() != "variable" {
+            match inner.named_child(0) {
+                Some(next) => inner = next,
+                None => return,
+            }
+        }
+        let name = super::eval::name_of(self.eval.src(inner));
+        let value = match self.eval.get(&name) {
+            Some(Value::List(items)) if is_reversed => Value::List(items.iter().rev().cloned().collect()),
+            _ => Value::unknown(),
+        };
+        self.eval.set(name, value);
     }
 }

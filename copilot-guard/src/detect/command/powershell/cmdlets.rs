@@ -427,7 +427,21 @@ fn is_short(text: &str) -> bool {
 fn program(script: &mut Script<'_>, call: &Call) {
     script.ran(&call.path);
     let words = call.words();
-    if let Some(judged) = windows::judge(&script.cx, &call.name, &words) {
+    // What is built is run; other programs may only read what lies there.
+    let is_elsewhere =
+        |word: &String| word.starts_with(r"\\") && hosts::of(&script.cx, word).is_some_and(hosts::is_foreign);
+    if words.iter().any(is_elsewhere) {
+        let (danger, reason) = match call.name.as_str() {
+            "msbuild" | "dotnet" | "regsvr32" | "rundll32" | "mshta" | "wscript" | "cscript" => {
+                (Danger::Block, "runs what lies on another machine")
+            }
+            _ => (Danger::Approve, "a file on another machine"),
+        };
+        script.found("remote-code/script-elsewhere", Class::RemoteCode, danger, reason);
+    }
+    // A script of the project may be called as a program of Windows is.
+    let is_own_script = call.path.to_ascii_lowercase().ends_with(".ps1") && call.path.contains(['/', '\\']);
+    if let Some(judged) = windows::judge(&script.cx, &call.name, &words).filter(|_| !is_own_script) {
         script.judgement.merge(judged);
         if matches!(call.name.as_str(), "certutil" | "bitsadmin") {
             script.fetched(host(&script.cx, &call.args), words.last().map(String::as_str));
@@ -467,7 +481,8 @@ fn program(script: &mut Script<'_>, call: &Call) {
         );
         script.facts.dynamic_sink = true;
     }
-    let mut argv = vec![Word::known(call.name.clone())];
+    let name = if is_own_script { &call.path } else { &call.name };
+    let mut argv = vec![Word::known(name.clone())];
     argv.extend(call.args.iter().map(Arg::word));
     script.judgement.merge(judge_argv(&script.cx, &argv));
     // `foo iex …`: an unknown program may be a wrapper.

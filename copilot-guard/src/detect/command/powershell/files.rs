@@ -7,6 +7,36 @@ use super::cmdlets::Call;
 use super::names::{has_param, is_param, paths};
 use super::script::Script;
 
+/// Whether a variable of the environment, or a pattern of names, steers what others do.
+fn steers(name: &str) -> bool {
+    let name = name.trim_matches(['/', '\\']);
+    let is_plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let words = [
+        "proxy",
+        "path",
+        "copilot",
+        "claude",
+        "openai",
+        "anthropic",
+        "guard",
+        "history",
+        "token",
+        "ssl",
+        "cert",
+        "git",
+        "home",
+        "profile",
+        "comspec",
+        "system",
+        "ssh",
+    ];
+    !is_plain
+        || words.iter().any(|word| name.contains(word))
+        || super::types::LOADERS
+            .split_ascii_whitespace()
+            .any(|loader| name.contains(loader))
+}
+
 /// Deletes files, or what is in them.
 pub(super) fn remove(script: &mut Script<'_>, name: &str, call: &Call) {
     let args = &call.args;
@@ -43,7 +73,12 @@ pub(super) fn remove(script: &mut Script<'_>, name: &str, call: &Call) {
                 places::loss(path)
             };
             worst = worst.max(Some(loss));
-            if arg.text.to_ascii_lowercase().starts_with("env:") || places::secret(path) == Danger::Block {
+            let is_setting = arg
+                .text
+                .to_ascii_lowercase()
+                .strip_prefix("env:")
+                .is_some_and(|name| arg.dynamic || steers(name));
+            if is_setting || places::secret(path) == Danger::Block {
                 script.found(
                     "destructive/delete-settings",
                     Class::Destructive,
@@ -65,10 +100,13 @@ pub(super) fn remove(script: &mut Script<'_>, name: &str, call: &Call) {
             );
         }
         // The first word of what is not known is the command that gives it.
+        let is_named = text.contains("-filter") || text.contains("-include");
         let from = text
             .split_whitespace()
             .skip(usize::from(!input.is_known()))
             .filter(|w| !w.starts_with('-'))
+            // By their names, files of the project are less than all of it.
+            .filter(|w| !(is_named && *w == "."))
             .map(places::loss)
             .max();
         let lists = text.starts_with("get-childitem")

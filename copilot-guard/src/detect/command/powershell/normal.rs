@@ -120,18 +120,52 @@ fn without_backticks(text: &str) -> String {
     out
 }
 
-/// The same script with `$env:TEMP\x` in quotes, units in lower case, and each clause of a `switch` on a line of its own.
+/// The same script with `$env:TEMP\x` in quotes, units in lower case, lines in strings as lines, and each clause of a
+/// `switch` and what follows `param(…)` on a line of its own.
 /// `None` if there is none of them.
 pub(super) fn mended(text: &str) -> Option<String> {
     let mut out = String::with_capacity(text.len() + 16);
     let mut changed = false;
     let mut quote = None;
     let mut before = ' ';
+    let mut depth = 0_usize;
+    let mut parameters = None;
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
         match (quote, c) {
+            (Some('"'), '`') => {
+                match chars.next() {
+                    Some((_, 'n')) => {
+                        out.push('\n');
+                        changed = true;
+                    }
+                    Some((_, other)) => out.extend(['`', other]),
+                    None => out.push('`'),
+                }
+                before = ' ';
+                continue;
+            }
             (Some(q), c) if c == q => quote = None,
             (None, '"' | '\'') => quote = Some(c),
+            (None, '(') => {
+                depth += 1;
+                let tail = out.trim_end().as_bytes();
+                let tail = tail.get(tail.len().saturating_sub(5)..).unwrap_or_default();
+                if tail.eq_ignore_ascii_case(b"param") {
+                    parameters = Some(depth);
+                }
+            }
+            (None, ')') => {
+                let is_end = parameters == Some(depth);
+                depth = depth.saturating_sub(1);
+                if is_end {
+                    parameters = None;
+                    out.push_str(")\n");
+                    changed = true;
+                    before = '\n';
+                    continue;
+                }
+            }
             (None, '$') if before.is_whitespace() || matches!(before, '=' | ',' | '(') => {
                 let rest = text.get(at..).unwrap_or_default();
                 let name = rest

@@ -24,6 +24,8 @@ fn judged(text: &str) -> Judgement {
         &Cx {
             network: &network,
             depth: 0,
+            folder: "",
+            is_rebound: false,
         },
         text,
     )
@@ -117,6 +119,8 @@ fn calls_of_the_program() {
     let cx = Cx {
         network: &network,
         depth: 0,
+        folder: "",
+        is_rebound: false,
     };
     let call =
         |words: &[&str]| judge_call(&cx, &words.iter().map(|w| Word::known(*w)).collect::<Vec<_>>()).danger();

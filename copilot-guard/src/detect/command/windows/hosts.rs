@@ -83,6 +83,8 @@ mod tests {
         let cx = Cx {
             network: &network,
             depth: 0,
+            folder: "",
+            is_rebound: false,
         };
         assert_eq!(of(&cx, "http://localhost:3000/x"), Some(HostClass::Loopback));
         assert_eq!(of(&cx, "http://localhost:$port/x"), Some(HostClass::Loopback));

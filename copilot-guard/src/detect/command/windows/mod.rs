@@ -110,6 +110,8 @@ mod tests {
         let cx = Cx {
             network: &network,
             depth: 0,
+            folder: "",
+            is_rebound: false,
         };
         let mut words = line.split(' ').map(str::to_owned);
         let program = words.next().unwrap();
