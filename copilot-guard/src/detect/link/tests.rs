@@ -144,13 +144,11 @@ fn an_address_that_is_not_closed_is_told() {
     }
 }
 
-/// The same text in time that does not grow with its square.
+/// In time that grows with the square of the text this would take hours.
 #[test]
 fn parentheses_do_not_make_it_slow() {
     let text = "https://a)".repeat(100_000);
-    let started = std::time::Instant::now();
     assert_eq!(find(&text, 0).len(), 100_000);
-    assert!(started.elapsed().as_secs() < 10);
 }
 
 #[test]
