@@ -133,7 +133,7 @@ pub(super) fn xargs<'a>(call: &Call<'a>, out: &mut Outcome) -> Peel<'a> {
             .approve("unclear/xargs", "a program that comes in among arguments");
     }
     let commands = if fills {
-        each(call, command, &incoming, &holders, out)
+        each(command, &incoming, &holders, out)
     } else {
         // Each item alone as well: where they are cut decides what the first of them is.
         let mut all = vec![[command, incoming.as_slice()].concat()];
@@ -171,20 +171,13 @@ fn first_is_placed(command: &[Word]) -> bool {
 }
 
 /// A command for each item, with the item in its places.
-fn each(
-    call: &Call<'_>,
-    command: &[Word],
-    items: &[Word],
-    holders: &[&str],
-    out: &mut Outcome,
-) -> Vec<Vec<Word>> {
+fn each(command: &[Word], items: &[Word], holders: &[&str], out: &mut Outcome) -> Vec<Vec<Word>> {
     if items.len() > MOST_COMMANDS {
         out.judgement.approve(
             "unclear/xargs",
             "a command that runs for very many arguments in turn",
         );
     }
-    let _ = call;
     let filled = |item: &Word| {
         let fill = |word: &Word| {
             let has_place = holders.iter().any(|place| word.text.contains(place));
