@@ -19,7 +19,19 @@ use crate::policy::CallerPolicy;
 /// Most channels of one answer; what opens more is stopped.
 const MAX_CHANNELS: usize = 512;
 
-/// Members of answers that a person reads as they are.
+/// Texts of plain answers that a person reads as they are.
+const PLACES: [&str; 8] = [
+    "choices.message.content",
+    "choices.message.content.text",
+    "choices.message.refusal",
+    "choices.message.reasoning_content",
+    "content.text",
+    "output.content.text",
+    "output.content.refusal",
+    "output.summary.text",
+];
+
+/// The same of texts that stream: channels.
 const PROSE: [&str; 9] = [
     "content",
     "text",
@@ -164,7 +176,7 @@ impl Judge {
                 return Err(self.stop("The answer has too many parts.", None));
             }
             let mut watched = Watched::new(&self.rules, &self.policy, self.scrubber.as_ref(), true);
-            watched.restore(prose_alone(&self.reversals, &channel.name).filter(|_| !channel.signed));
+            watched.restore(of_channel(&self.reversals, channel));
             self.channels.insert(channel.clone(), watched);
         }
         let Some(watched) = self.channels.get_mut(channel) else {
@@ -265,7 +277,7 @@ impl Judge {
         let mut watched = kept
             .take()
             .unwrap_or_else(|| Watched::new(&self.rules, &self.policy, self.scrubber.as_ref(), prose));
-        watched.restore(prose_alone(&self.reversals, place).filter(|_| prose));
+        watched.restore(of_place(&self.reversals, place).filter(|_| prose));
         let mut out = std::mem::take(&mut self.shown);
         out.clear();
         let mut scene = Scene {
@@ -291,15 +303,28 @@ impl Judge {
     }
 }
 
-/// The marks that are taken back there: only in what a person reads as it is.
-fn prose_alone<'r>(reversals: &'r Option<Reversals>, place: &str) -> Option<&'r Reversals> {
-    let member = place
-        .rsplit('.')
-        .find(|part| !part.starts_with(|c: char| c.is_ascii_digit()));
-    let name = member
-        .and_then(|member| member.split('[').next())
-        .unwrap_or_default();
-    reversals.as_ref().filter(|_| PROSE.contains(&name))
+/// The marks that are taken back in a text that streams.
+fn of_channel<'r>(reversals: &'r Option<Reversals>, channel: &Channel) -> Option<&'r Reversals> {
+    // Further parts of a text are numbered.
+    let mut parts = channel.name.split('.');
+    let is_prose = parts.next().is_some_and(|name| PROSE.contains(&name))
+        && parts.all(|part| part.chars().all(|c| c.is_ascii_digit()));
+    reversals.as_ref().filter(|_| is_prose && !channel.signed)
+}
+
+/// The same of a text that comes whole, at a place such as `choices[0].message.content`.
+fn of_place<'r>(reversals: &'r Option<Reversals>, place: &str) -> Option<&'r Reversals> {
+    // Most answers have none, and this is asked often.
+    let reversals = reversals.as_ref()?;
+    let mut path = String::with_capacity(place.len());
+    let mut is_number = false;
+    for c in place.chars() {
+        is_number = (is_number || c == '[') && c != ']';
+        if !is_number && c != ']' {
+            path.push(c);
+        }
+    }
+    PLACES.contains(&path.as_str()).then_some(reversals)
 }
 
 /// Where in the arguments of a call a string stands.

@@ -99,6 +99,13 @@ fn is_plain(value: &str) -> bool {
 }
 
 impl Reversals {
+    /// Whether a mark may begin with this character: all do with the same.
+    pub(super) fn begin_with(&self, c: char) -> bool {
+        self.0
+            .first()
+            .is_some_and(|reversal| reversal.mark.starts_with(c))
+    }
+
     /// The mark that begins at the start of this text, if one of this request does.
     pub(super) fn at_start(&self, text: &str) -> Option<&Reversal> {
         self.0.iter().find(|reversal| text.starts_with(&reversal.mark))

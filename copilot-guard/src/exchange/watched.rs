@@ -41,6 +41,8 @@ pub(super) struct Findings {
     /// What a redactor released, before it is text: kept for its memory.
     scratch: Vec<u8>,
     pub(super) tally: Option<Tally>,
+    /// A text ended within something: what follows is no prose for sure.
+    pub(super) unsure: bool,
     /// What the answer's links have shown so far, in all of its texts.
     pub(super) links: Option<LinkWatch>,
 }
@@ -53,6 +55,7 @@ impl Findings {
             decision: Action::Allow,
             scratch: Vec::new(),
             tally: None,
+            unsure: false,
             links: None,
         }
     }

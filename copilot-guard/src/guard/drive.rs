@@ -450,7 +450,7 @@ where
         self.session
             .ticket
             .close_now(Outcome::Refused, Some("internal_error"));
-        end.filter(|bytes| !bytes.is_empty()).map(Bytes::from)
+        self.last_piece(end)
     }
 
     /// Records a piece and hands it out once that is durable enough. The last piece and the end are one record.
@@ -556,7 +556,13 @@ where
         self.session
             .ticket
             .close_now(Outcome::Refused, Some("audit_unavailable"));
-        end.filter(|bytes| !bytes.is_empty()).map(Bytes::from)
+        self.last_piece(end)
+    }
+
+    /// An end that is not on record. It may repeat what was shown.
+    fn last_piece(&self, end: Option<Vec<u8>>) -> Option<Bytes> {
+        let bytes = end.filter(|bytes| !bytes.is_empty())?;
+        Some(self.session.delivered(bytes.into()))
     }
 }
 

@@ -143,7 +143,7 @@ impl CallerPolicy {
             }
         };
         let mut verdict = Verdict::default();
-        let (mut masks, mut reversible) = (Vec::new(), Vec::new());
+        let mut masks = Vec::new();
         let mut looked = Looked::new(text);
         if let Some(base) = base {
             let (secrets, encoded) = self.masked(base, stage, place, text, &mut verdict.decision);
@@ -156,21 +156,25 @@ impl CallerPolicy {
         for (rule, found) in self.matching(&sight, stage, &subject) {
             verdict.decision.add(rule.hit(place, found.told()), &rule.message);
             if rule.action == Action::Mask && !rule.observe {
-                if rule.reversible {
-                    let secrets = found.spans.iter().filter(|(_, name)| name.is_some());
-                    reversible.extend(secrets.map(|(range, _)| range.clone()));
-                }
                 let spans = found.spans.into_iter();
                 masks.extend(spans.map(|(range, name)| (range, name.unwrap_or_else(|| Name::new(&rule.id)))));
             }
         }
         self.add_lifted(&sight, stage, place, &subject, &mut verdict.decision);
         verdict.masks = union(text, masks);
-        // Of what overlaps with something else, nobody has said that.
-        for mask in &mut verdict.masks {
-            mask.reversible = reversible.contains(&(mask.start..mask.end));
+        // Only of tokens that are known again wherever they stand: what was put back comes up again.
+        for mask in verdict.masks.iter_mut().filter(|mask| mask.tag.is_some()) {
+            mask.reversible = self.is_reversible(&mask.kind);
         }
         verdict
+    }
+
+    /// Whether a rule on prompts says that the person may read secrets of this kind in answers.
+    fn is_reversible(&self, kind: &str) -> bool {
+        self.scope
+            .rules(&self.policy, Stage::Prompt)
+            .filter(|(rule, _)| rule.reversible)
+            .any(|(rule, active)| rule.matcher.secrets.is_some() && active.kinds.contains(kind))
     }
 
     /// What is masked for everybody, plain and encoded, with its hits; and those of what exceptions lift.

@@ -175,6 +175,9 @@ async fn nowhere_but_in_prose() {
         "<b title=MARK>",
         "https://docs.rs/MARK",
         "curl \\\n    MARK",
+        "See MARK.evil.example",
+        "MARK_x@evil.example",
+        "<MARK",
     ] {
         for path in PATHS {
             for stream in [true, false] {
@@ -183,6 +186,54 @@ async fn nowhere_but_in_prose() {
                 assert!(!body.contains(&token()), "{path} {stream} {text}: {body}");
             }
         }
+    }
+}
+
+/// Clients send the answer up again, with the value in it; and a tool's result is masked for everybody.
+#[tokio::test]
+async fn the_next_turn_has_a_mark_again() {
+    let house = house(RULE);
+    let (_, mark) = asked(&house, TOKEN, CHAT, true, "Your token MARK is fine.").await;
+    let body = json!({"model": "m", "messages": [
+        {"role": "user", "content": "what was it?"},
+        {"role": "assistant", "content": format!("Your token {} is fine.", token())},
+        {"role": "tool", "tool_call_id": "c", "content": format!("export KEY={}", token())},
+        {"role": "user", "content": "and now?"}]});
+    let mut request = as_person(TOKEN, CHAT, body.to_string());
+    request
+        .headers_mut()
+        .insert("x-client-session-id", "s".parse().unwrap());
+    house
+        .model
+        .then(answer(CHAT, true, &format!("It was {mark} all along.")));
+    let got = house.ask(request).await;
+    let up = house.model.seen().last().unwrap().body.clone();
+    assert_eq!(up.matches(&mark).count(), 2, "{up}");
+    assert!(
+        !up.contains(&token()) && got.body.contains(&token()),
+        "{up} {got:?}"
+    );
+    let record = serde_json::to_string(&house.checked().await).unwrap();
+    assert!(!record.contains(&token()), "{record}");
+}
+
+/// Some clients join the blocks of an answer.
+#[tokio::test]
+async fn what_an_earlier_text_left_open_counts() {
+    let house = house(RULE);
+    house.model.then(answer(MESSAGES, false, "ok"));
+    house.ask(question(TOKEN, "s", MESSAGES, false)).await;
+    let mark = mark(&house);
+    for (first, shown) in [("All is well.", true), ("![](x", false), ("```sh\n", false)] {
+        let blocks =
+            json!([{"type": "text", "text": first}, {"type": "text", "text": format!("It is {mark} ok")}]);
+        house.model.then(Answer::json(
+            json!({"id": "m", "type": "message", "role": "assistant", "model": "m", "content": blocks,
+            "stop_reason": "end_turn", "stop_sequence": null, "usage": {"input_tokens": 1, "output_tokens": 1}})
+            .to_string(),
+        ));
+        let got = house.ask(question(TOKEN, "s", MESSAGES, false)).await;
+        assert_eq!(got.body.contains(&token()), shown, "{first} {got:?}");
     }
 }
 
@@ -259,8 +310,17 @@ fn rules_that_cannot_be_reversible_are_refused() {
     };
     let secrets = "secrets = [\"github-pat\"]";
     for (text, why) in [
-        (rule("output", secrets, "mask"), "never the person's"),
+        (rule("output", secrets, "mask"), "a rule on prompts"),
+        (rule("tool_result", secrets, "mask"), "a rule on prompts"),
         (rule("prompt", secrets, "block"), "only what is masked"),
+        (
+            rule("prompt", "secrets = [\"postgres-url\"]", "mask"),
+            "by its form alone",
+        ),
+        (
+            rule("prompt", &format!("{secrets}, words = [\"x\"]"), "mask"),
+            "only whole secrets",
+        ),
         (
             rule("prompt", "words = [\"falcon\"]", "mask"),
             "only whole secrets",

@@ -15,13 +15,14 @@ const SHORTEST_BASE32: usize = 20;
 const SHORTEST_HEX: usize = 24;
 /// Shortest run of noughts and ones.
 const SHORTEST_BINARY: usize = 96;
-/// Most that is inflated.
+/// Most that is inflated of all that stands in one text.
 const MOST_INFLATED: u64 = 64 << 10;
 
 /// Gives every text that stands encoded in `text` to `found`.
 pub(super) fn decode(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
     let bytes = text.text.as_slice();
     let mut at = 0;
+    let mut room = MOST_INFLATED;
     while let Some(start) = bytes
         .get(at..)
         .and_then(|rest| rest.iter().position(|b| is_digit(*b)))
@@ -30,7 +31,7 @@ pub(super) fn decode(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
         let run = run(text, start);
         at = run.end.max(start + 1);
         if run.places.len() >= SHORTEST_BASE64 {
-            dense(text, &run.places, found);
+            dense(text, &run.places, &mut room, found);
         }
     }
     numbers::lists(text, found);
@@ -116,7 +117,7 @@ fn line_mark(line: &[u8]) -> usize {
     }
 }
 
-fn dense(text: &Mapped, places: &[usize], found: &mut dyn FnMut(Mapped)) {
+fn dense(text: &Mapped, places: &[usize], room: &mut u64, found: &mut dyn FnMut(Mapped)) {
     let byte_at = |n: usize| {
         places
             .get(n)
@@ -128,7 +129,7 @@ fn dense(text: &Mapped, places: &[usize], found: &mut dyn FnMut(Mapped)) {
         let values = (before..places.len()).map(|n| base64_value(byte_at(n)));
         bits(text, places.get(before..).unwrap_or_default(), values, 6, found);
     }
-    compressed(text, places, 6, found);
+    compressed(text, places, 6, room, found);
     let is_binary = |n: &usize| matches!(byte_at(*n), b'0' | b'1');
     stretches(places.len(), SHORTEST_BINARY, is_binary, |range| {
         for before in 0..8 {
@@ -139,7 +140,13 @@ fn dense(text: &Mapped, places: &[usize], found: &mut dyn FnMut(Mapped)) {
     });
     let hex = |n: &usize| byte_at(*n).is_ascii_hexdigit();
     stretches(places.len(), SHORTEST_HEX, hex, |range| {
-        compressed(text, places.get(range.clone()).unwrap_or_default(), 4, found);
+        compressed(
+            text,
+            places.get(range.clone()).unwrap_or_default(),
+            4,
+            room,
+            found,
+        );
         for before in 0..2 {
             let part = places.get(range.start + before..range.end).unwrap_or_default();
             let value = |p: &usize| hex_value(text.text.get(*p).copied().unwrap_or_default());
@@ -238,7 +245,7 @@ fn bits(
 }
 
 /// Base64 or hexadecimal of gzip (RFC 1952) or zlib (RFC 1950): what is inside stands for the whole run.
-fn compressed(text: &Mapped, places: &[usize], width: u32, found: &mut dyn FnMut(Mapped)) {
+fn compressed(text: &Mapped, places: &[usize], width: u32, room: &mut u64, found: &mut dyn FnMut(Mapped)) {
     let byte_at = |place: &usize| text.text.get(*place).copied().unwrap_or_default();
     let value = |byte| {
         if width == 6 {
@@ -272,13 +279,14 @@ fn compressed(text: &Mapped, places: &[usize], width: u32, found: &mut dyn FnMut
     // What came out before an error counts: a run may be cut.
     let _ = if is_gzip {
         flate2::read::GzDecoder::new(packed.as_slice())
-            .take(MOST_INFLATED)
+            .take(*room)
             .read_to_end(&mut plain)
     } else {
         flate2::read::ZlibDecoder::new(packed.as_slice())
-            .take(MOST_INFLATED)
+            .take(*room)
             .read_to_end(&mut plain)
     };
+    *room = room.saturating_sub(plain.len() as u64);
     if plain.len() >= SHORTEST
         && let (Some(first), Some(last)) = (places.first(), places.last())
     {

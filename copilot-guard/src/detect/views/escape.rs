@@ -4,7 +4,7 @@ use super::mapped::Mapped;
 
 /// The text without escapes; `None` when it has none. `%41`, `\x41`, `\x{41}`, `\u0041`, `\u{41}`, `\U00000041`, `\101`,
 /// `\000041` (CSS), `\N{DIGIT ONE}`, `&#65;`, `&#x41;`, some named entities, `=41` and soft line breaks of quoted-printable,
-/// a backslash before punctuation, colours and control characters of terminals, and what stands for an argument (`%s`).
+/// a backslash before punctuation, and colours and control characters of terminals.
 pub(super) fn unescape(text: &Mapped) -> Option<Mapped> {
     let bytes = text.text.as_slice();
     next_introducer(bytes)?;
@@ -56,7 +56,6 @@ fn is_quoted_printable(bytes: &[u8]) -> bool {
 /// The escape that begins here: what it stands for (nothing, for what joins), and its length.
 fn read(rest: &[u8], printable: bool) -> Option<(Option<char>, usize)> {
     match rest {
-        [b'%', b's' | b'v', ..] => Some((None, 2)),
         [b'%', a, b, ..] => Some((Some(ascii(hex2(*a, *b)?)?), 3)),
         [b'=', b'\n', ..] => Some((None, 2)),
         [b'=', b'\r', b'\n', ..] => Some((None, 3)),

@@ -110,6 +110,9 @@ impl Search<'_> {
         for view in [&joined, &stripped].into_iter().flatten() {
             self.scan(view, false);
         }
+        if let Some(bare) = joined.as_ref().and_then(literals::without_arguments) {
+            self.scan(&bare, true);
+        }
         if let Some(assigned) = literals::join_assigned(&text) {
             self.scan(&assigned, true);
         }

@@ -317,7 +317,12 @@ impl Gate {
         let bond = if is_glued || self.glued && held.bond.is_none() {
             Bond::None
         } else {
-            held.token.bond(line, held.bond.unwrap_or(Bond::None))
+            let before = held
+                .token_at
+                .checked_sub(1)
+                .map_or(self.context.last(), |at| held.text.get(at));
+            let first = before.is_none_or(|byte| *byte == b'\n');
+            held.token.bond(first, line, held.bond.unwrap_or(Bond::None))
         };
         held.counts.add(held.token.counts);
         held.sparse += usize::from(matches!(bond, Bond::Sparse { .. }));

@@ -13,6 +13,24 @@ pub(super) fn join_assigned(text: &Mapped) -> Option<Mapped> {
     join_by(text, |rest| joint(rest, true))
 }
 
+/// The text without what stands for arguments in a format: `%s`, `{}`; `None` when there is none.
+pub(super) fn without_arguments(text: &Mapped) -> Option<Mapped> {
+    let bytes = text.text.as_slice();
+    let mut out = Mapped::with_capacity(text.len());
+    let (mut at, mut done) = (0, 0);
+    while let Some(pair) = bytes.get(at..at + 2) {
+        if matches!(pair, b"%s" | b"%v" | b"{}") {
+            out.copy(text, done..at);
+            at += 2;
+            done = at;
+        } else {
+            at += 1;
+        }
+    }
+    out.copy(text, done..bytes.len());
+    (done > 0).then_some(out)
+}
+
 fn join_by(text: &Mapped, joint: impl Fn(&[u8]) -> Option<usize>) -> Option<Mapped> {
     let bytes = text.text.as_slice();
     memchr::memchr3(b'"', b'\'', b'`', bytes)?;

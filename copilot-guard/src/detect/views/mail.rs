@@ -3,12 +3,20 @@
 use super::mapped::Mapped;
 use super::numbers::Stretch;
 
+/// Most blocks of ascii85 that are looked at: what is no block may begin like one.
+const MOST_BLOCKS: usize = 16;
+
 /// Adobe's ascii85, which says where it begins and ends: `<~…~>`.
 pub(super) fn ascii85(text: &Mapped, found: &mut dyn FnMut(Mapped)) {
     let bytes = text.text.as_slice();
-    let Some(start) = memchr::memmem::find(bytes, b"<~") else {
-        return;
-    };
+    let starts: Vec<usize> = memchr::memmem::find_iter(bytes, b"<~")
+        .take(MOST_BLOCKS)
+        .collect();
+    starts.into_iter().for_each(|start| block(text, start, found));
+}
+
+fn block(text: &Mapped, start: usize, found: &mut dyn FnMut(Mapped)) {
+    let bytes = text.text.as_slice();
     let inner = bytes.get(start + 2..).unwrap_or_default();
     let Some(length) = memchr::memmem::find(inner, b"~>") else {
         return;

@@ -15,6 +15,8 @@ pub(super) struct Counts {
     pub(super) quotes: usize,
     /// Tags that have ended.
     pub(super) tags: usize,
+    /// A token of many letters with signs among them.
+    pub(super) parted: bool,
     /// The longest run of letters and digits, and the longest of what base64 is made of.
     pub(super) longest_word: usize,
     pub(super) longest_dense: usize,
@@ -29,6 +31,8 @@ pub(super) struct Token {
     /// Every letter so far is one of hexadecimal digits, or of what begins a number.
     not_number: bool,
     has_digit: bool,
+    has_lower: bool,
+    has_upper: bool,
     /// It is no ordinary word: small letters, perhaps a capital first.
     not_word: bool,
     tag: Tag,
@@ -84,6 +88,8 @@ pub(super) enum Bond {
         group: usize,
         /// How many there were.
         count: usize,
+        /// Some made a character of a number.
+        calls: bool,
     },
     /// A literal that is joined to another.
     Literal {
@@ -192,6 +198,8 @@ impl Token {
         self.counts.longest_word = self.counts.longest_word.max(self.word);
         self.longer();
         self.has_digit |= class & DIGIT != 0;
+        self.has_lower |= class & LOWER != 0;
+        self.has_upper |= class & UPPER != 0;
         self.not_word |= class & LOWER == 0 && (class & UPPER == 0 || self.counts.letters > 1);
         self.not_number |= !(byte.is_ascii_hexdigit() || matches!(byte, b'x' | b'X' | b'u' | b'U'));
     }
@@ -224,7 +232,8 @@ impl Token {
     }
 
     /// How it belongs to what follows, now that it has ended. `line` says that its line has ended too.
-    pub(super) fn bond(&self, line: bool, before: Bond) -> Bond {
+    /// `first` that it began one.
+    pub(super) fn bond(&self, first: bool, line: bool, before: Bond) -> Bond {
         let Counts {
             letters,
             longest_dense,
@@ -232,11 +241,14 @@ impl Token {
             quotes,
             ..
         } = self.counts;
-        if let Bond::Dump { .. } = before {
-            return Bond::Dump { line };
+        let is_offset = !self.no_offset && matches!(self.offset, 7 | 8);
+        match before {
+            Bond::Dump { line: false } => return Bond::Dump { line },
+            Bond::Dump { line: true } if is_offset => return Bond::Dump { line },
+            _ => {}
         }
         // The first offset is nought.
-        if !self.no_offset && matches!(self.offset, 7 | 8) && !line && !self.is_something {
+        if is_offset && first && !line && !self.is_something {
             return Bond::Dump { line };
         }
         // A `<` alone compares.
@@ -258,16 +270,18 @@ impl Token {
         {
             return Bond::Uu;
         }
-        let is_line = longest_dense >= LONG_LINE || longest_dense >= SHORT_LINE && self.not_word;
-        if line && is_line && bytes - longest_dense <= 4 {
+        let is_line = longest_dense >= LONG_LINE || longest_dense >= SHORT_LINE && self.is_mixed();
+        let is_literal = quotes > 0 && letters <= 64;
+        if line && is_line && bytes - longest_dense <= 4 && !is_literal {
             return Bond::Line;
         }
-        if before == Bond::Line && !line && letters <= 3 && bytes <= 5 {
+        let is_number = self.has_digit && !self.has_lower && !self.has_upper;
+        if before == Bond::Line && !line && bytes <= 5 && (letters == 0 || is_number) {
             // What numbers the next line, or makes it a comment.
             return Bond::Line;
         }
         let is_piece = matches!(before, Bond::Sparse { .. }) && letters <= 2 && self.is_short(before, true);
-        if quotes > 0 && letters <= 64 && !is_piece {
+        if is_literal && !is_piece {
             match self.last {
                 b'"' | b'\'' | b'`' | b';' | b'}' => {
                     return Bond::Literal {
@@ -298,17 +312,24 @@ impl Token {
         }
         if self.is_short(before, true) {
             return match before {
-                Bond::Sparse { group, count } => Bond::Sparse {
+                Bond::Sparse { group, count, calls } => Bond::Sparse {
                     group: group.max(letters),
                     count: count + 1,
+                    calls: calls || self.call == Call::Closed,
                 },
                 _ => Bond::Sparse {
                     group: letters,
                     count: 1,
+                    calls: self.call == Call::Closed,
                 },
             };
         }
         Bond::None
+    }
+
+    /// Whether it has digits, capitals and small letters, as no name has that stands alone in a line.
+    const fn is_mixed(&self) -> bool {
+        self.has_digit && self.has_lower && self.has_upper
     }
 
     /// Whether it is a piece of a run of short pieces: all of it, or as far as it has come.
@@ -319,7 +340,7 @@ impl Token {
         }
         if self.counts.bytes <= LONGEST_CALL
             && (self.call == Call::Closed
-                || !ended && self.call == Call::Number && matches!(before, Bond::Sparse { .. }))
+                || !ended && self.call == Call::Number && matches!(before, Bond::Sparse { calls: true, .. }))
         {
             return true;
         }
@@ -328,8 +349,15 @@ impl Token {
         }
         if !ended
             && self.call == Call::Name
-            && matches!(before, Bond::Sparse { count, .. } if count >= 2)
+            && matches!(before, Bond::Sparse { calls: true, .. })
             && self.counts.bytes <= 24
+        {
+            return true;
+        }
+        // Single ones with signs between them.
+        if self.counts.bytes + 1 >= 2 * letters
+            && self.counts.bytes <= 40
+            && matches!(before, Bond::Sparse { .. })
         {
             return true;
         }
@@ -341,7 +369,7 @@ impl Token {
         }
         let is_number = !self.not_number && (self.has_digit || self.called);
         // Ordinary words are pieces only where others were.
-        let fits = matches!(before, Bond::Sparse { group, count } if letters <= group && count >= 3);
+        let fits = matches!(before, Bond::Sparse { group, count, .. } if letters <= group && count + usize::from(group > 2) >= 3);
         is_number || fits || letters <= SHORT && self.not_word && self.counts.quotes == 0
     }
 
@@ -392,13 +420,14 @@ impl Counts {
         self.escapes += next.escapes;
         self.quotes += next.quotes;
         self.tags += next.tags;
+        self.parted |= next.is_parted();
         self.longest_word = self.longest_word.max(next.longest_word);
         self.longest_dense = self.longest_dense.max(next.longest_dense);
     }
 
-    /// Whether much of it is neither a letter nor a digit.
+    /// Whether much of it, or of a token in it, is neither a letter nor a digit.
     pub(super) const fn is_parted(self) -> bool {
-        self.bytes.saturating_sub(self.letters) * 6 >= self.bytes
+        self.parted || self.letters >= 8 && self.bytes.saturating_sub(self.letters) * 6 >= self.bytes
     }
 
     /// Whether something may stand disguised in it: else no view is made.

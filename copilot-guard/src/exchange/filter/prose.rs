@@ -38,6 +38,8 @@ struct Paragraph {
     has_address: bool,
     /// Something that programs read differently.
     is_odd: bool,
+    /// A tag was begun within code that is still open.
+    has_tag: bool,
     last: Option<char>,
 }
 
@@ -50,19 +52,29 @@ impl Prose {
     /// Whether a word may begin here that means nothing but itself.
     pub(super) fn is_here(&self) -> bool {
         let word = self.line.rsplit(char::is_whitespace).next().unwrap_or_default();
-        let is_address = |c| matches!(c, '/' | '\\' | '@' | '?' | '&' | '%' | '#' | '.' | '`' | '~');
+        let is_address = |c| {
+            matches!(
+                c,
+                '/' | '\\' | '@' | '?' | '&' | '%' | '#' | '.' | '`' | '~' | '<'
+            )
+        };
+        self.is_closed()
+            && !is_indented(&self.line)
+            && !self.line.trim_start_matches(is_before_block).starts_with("~~~")
+            && !word.contains(is_address)
+    }
+
+    /// Whether what follows this text, as a text of its own, begins where nothing is open.
+    pub(super) fn is_closed(&self) -> bool {
         let paragraph = &self.paragraph;
-        let is_closed = paragraph.code == 0
-            && paragraph.run == 0
-            && paragraph.brackets == 0
-            && !paragraph.has_address
-            && !paragraph.is_odd;
         self.fence.is_none()
             && !self.is_lost
             && !self.is_long
-            && is_closed
-            && indent_of(&self.line) < 4
-            && !word.contains(is_address)
+            && paragraph.code == 0
+            && paragraph.run == 0
+            && paragraph.brackets == 0
+            && !paragraph.has_address
+            && !paragraph.is_odd
     }
 
     /// The line so far.
@@ -70,7 +82,10 @@ impl Prose {
         &self.line
     }
 
-    fn take(&mut self, c: char) {
+    /// Reads one character on.
+    pub(super) fn take(&mut self, c: char) {
+        // A carriage return alone ends a line, for some.
+        self.is_lost |= self.line.ends_with('\r') && c != '\n';
         if c == '\n' {
             self.end_of_line();
             return;
@@ -81,10 +96,11 @@ impl Prose {
             self.is_long = true;
         }
         if self.fence.is_none() {
-            let is_in_code = self.paragraph.code > 0;
             let begins_tag =
                 self.paragraph.last == Some('<') && (c.is_ascii_alphabetic() || "/!?".contains(c));
-            self.is_lost |= begins_tag && !is_in_code;
+            // In code that is closed in its line it is none.
+            self.is_lost |= begins_tag && self.paragraph.code == 0;
+            self.paragraph.has_tag |= begins_tag;
             self.paragraph.take(c);
             self.paragraph.last = Some(c);
         }
@@ -93,23 +109,23 @@ impl Prose {
     fn end_of_line(&mut self) {
         let line = std::mem::take(&mut self.line);
         let is_long = std::mem::take(&mut self.is_long);
-        let mark = line
-            .trim_start()
-            .chars()
-            .next()
-            .filter(|c| matches!(c, '`' | '~'));
-        let indent = indent_of(&line);
+        let line = line.trim_end_matches(['\r', ' ', '\t']);
+        let bare = line.trim_start_matches([' ', '\t']);
+        // Blanks that are none in Markdown.
+        self.is_lost |= bare.trim() != bare;
+        let mark = bare.chars().next().filter(|c| matches!(c, '`' | '~'));
+        let indent = indent_of(line);
         if let Some(open) = self.fence {
-            let text = line.trim();
+            let text = bare;
             let is_close = Some(open.mark) == mark
                 && text.len() >= open.length
                 && text.chars().all(|c| c == open.mark)
                 && !is_long;
-            if is_close && indent < open.indent + 4 && indent >= open.indent.min(1) {
+            if is_close && indent < 4 && indent >= open.indent {
                 self.fence = None;
                 self.paragraph = Paragraph::default();
-            } else if !text.is_empty() && indent < open.indent {
-                // The list that it is in may end here, and the block with it.
+            } else if is_close || !text.is_empty() && indent < open.indent {
+                // A list that it is in may end here, and the block with it; or it is closed for some.
                 self.is_lost = true;
             }
             return;
@@ -120,12 +136,12 @@ impl Prose {
         match mark.filter(|_| length >= 3) {
             Some(mark) => {
                 let is_inline = mark == '`' && text.get(length..).is_some_and(|info| info.contains('`'));
-                let is_within = line.trim_start().len() != text.len();
+                let is_within = bare.len() != text.len();
                 self.is_lost |= is_inline || is_within || indent >= 4 || is_long;
                 self.fence = Some(Fence { mark, length, indent });
             }
-            None if line.trim().is_empty() => self.paragraph = Paragraph::default(),
-            None => self.paragraph.end_of_line(),
+            None if bare.is_empty() => self.paragraph = Paragraph::default(),
+            None => self.is_lost |= self.paragraph.end_of_line(),
         }
     }
 }
@@ -143,6 +159,8 @@ impl Paragraph {
             return;
         }
         match c {
+            // Escaped, it opens and closes nothing; who counts it all the same sees something else.
+            '[' | ']' if self.last == Some('\\') => self.is_odd = true,
             '[' => self.brackets += 1,
             ']' => self.brackets = self.brackets.saturating_sub(1),
             '(' | ':' if self.last == Some(']') => self.has_address = true,
@@ -150,11 +168,13 @@ impl Paragraph {
         }
     }
 
-    /// What is open at the end of a line: a list may begin in the next, and with it another paragraph.
-    fn end_of_line(&mut self) {
+    /// What is open at the end of a line: a list may begin in the next, and with it another paragraph. `true`: for some a tag
+    /// has begun.
+    fn end_of_line(&mut self) -> bool {
         self.end_run();
         self.is_odd |= self.code > 0 || self.brackets > 0;
         self.last = Some('\n');
+        self.code > 0 && self.has_tag
     }
 
     fn end_run(&mut self) {
@@ -164,11 +184,19 @@ impl Paragraph {
             self.code = run;
         } else if self.code == run {
             self.code = 0;
+            self.has_tag = false;
         }
     }
 }
 
-/// Four blanks or a tab make a block of code, in some places.
+/// Four blanks or a tab before what a line says make a block of code, in some places, also behind marks.
+fn is_indented(line: &str) -> bool {
+    let said = line.trim_start_matches(is_before_block);
+    let before = line.get(..line.len() - said.len()).unwrap_or_default();
+    before.contains("    ") || before.contains('\t')
+}
+
+/// How far a line is indented.
 fn indent_of(line: &str) -> usize {
     let blanks = line.chars().take_while(|c| c.is_whitespace());
     blanks.map(|c| if c == '\t' { 4 } else { 1 }).sum()
@@ -176,7 +204,7 @@ fn indent_of(line: &str) -> usize {
 
 /// What may stand before the fence of a block: quotes, bullets, numbers.
 fn is_before_block(c: char) -> bool {
-    c.is_whitespace() || c.is_ascii_digit() || matches!(c, '>' | '-' | '*' | '+' | '.' | ')')
+    matches!(c, ' ' | '\t') || c.is_ascii_digit() || matches!(c, '>' | '-' | '*' | '+' | '.' | ')')
 }
 
 #[cfg(test)]
@@ -198,6 +226,8 @@ mod tests {
             ("`a\nb` c\n\nthe key ", true),
             ("[seen](https://docs.rs/x).\n\nthe key ", true),
             ("a < b and ", true),
+            ("a `Vec<String>` and ", true),
+            ("one\r\n\r\ntwo ", true),
             ("| key | ", true),
             ("```\ncurl -H ", false),
             // Closed in one program, and not in another.
@@ -208,6 +238,16 @@ mod tests {
             ("```a``` b\n```\nthe key ", false),
             ("    ```\n    ```\nthe key ", false),
             ("  ```\nout\n```\nthe key ", false),
+            ("  ```\nx\n     ```\nthe key ", false),
+            ("1. x\n   ```\n   c\n ```\nthe key ", false),
+            (">     ", false),
+            ("-     ", false),
+            ("~~~ ", false),
+            ("a\r~~~sh\rcurl ", false),
+            ("```\nx\n```\u{a0}\nthe key ", false),
+            ("`a\n\u{a0}\nthe key ", false),
+            ("a ` b\n<pre><img src=\"x\n\nthe key ", false),
+            ("[a \\] the key ", false),
             ("`open\n- item ` ", false),
             ("[open\n- item] ", false),
             ("```sh ", false),

@@ -1,7 +1,8 @@
-//! Takes marks back where the text is prose: a mark is held until it is complete, and one sign longer.
+//! Takes marks back where the text is prose: a mark is held until it is complete, and on to the blank behind it.
 //!
-//! What is shown is judged with the value in it: what the person's rules would mask or end the answer for, other than the
-//! value as the secret that it is, leaves the mark as it was.
+//! 1. Where a text of the answer ends within something, no later one counts as prose: clients may join them.
+//! 2. What is shown is judged with the value in it, as far as the line has come: what the person's rules would mask or end
+//!    the answer for, other than the value as the secret that it is, leaves the mark as it was.
 
 use super::super::reversal::{Reversal, Reversals};
 use super::super::watched::Scene;
@@ -11,12 +12,17 @@ use crate::detect::link;
 
 /// The name in records.
 const ID: &str = "restored-mark";
+/// Most marks of one text that are taken back: each is judged.
+const MOST: usize = 64;
+/// Most signs that may stand between a mark and the blank behind it.
+const MOST_SIGNS: usize = 4;
 
 /// The marks of one text.
 pub(in super::super) struct Restore {
     reversals: Reversals,
     prose: Prose,
     held: String,
+    count: usize,
 }
 
 impl Restore {
@@ -25,6 +31,7 @@ impl Restore {
             reversals,
             prose: Prose::default(),
             held: String::new(),
+            count: 0,
         }
     }
 
@@ -41,15 +48,20 @@ impl Restore {
         let text = std::mem::take(&mut self.held);
         let mut rest = text.as_str();
         while let Some(c) = rest.chars().next() {
-            let taken = if let Some(reversal) = self.reversals.at_start(rest) {
+            let taken = if !self.reversals.begin_with(c) {
+                out.push(c);
+                self.prose.take(c);
+                c.len_utf8()
+            } else if let Some(reversal) = self.reversals.at_start(rest) {
                 let behind = rest.get(reversal.mark.len()..).unwrap_or_default();
-                if behind.is_empty() && !is_last {
+                let Some(ends) = ends(behind, is_last) else {
                     break;
-                }
-                if self.may_show(scene, reversal, behind.chars().next()) {
+                };
+                if ends && self.count < MOST && self.may_show(scene, reversal) {
+                    self.count += 1;
                     scene.note(hit(scene, reversal));
                     out.push_str(&reversal.restored);
-                    self.prose.read("x");
+                    self.prose.read(&reversal.value);
                 } else {
                     out.push_str(&reversal.mark);
                     self.prose.read(&reversal.mark);
@@ -72,17 +84,17 @@ impl Restore {
             self.held.insert(0, '\r');
         }
         if is_last {
-            self.prose = Prose::default();
+            scene.findings.unsure |= !self.prose.is_closed();
+            (self.prose, self.count) = (Prose::default(), 0);
         }
     }
 
-    fn may_show(&self, scene: &Scene<'_>, reversal: &Reversal, next: Option<char>) -> bool {
-        let ends = next.is_none_or(|c| c.is_whitespace() || ".,;!?'\"*_|".contains(c));
-        if !ends || !self.prose.is_here() {
+    fn may_show(&self, scene: &Scene<'_>, reversal: &Reversal) -> bool {
+        if scene.findings.unsure || !self.prose.is_here() {
             return false;
         }
         let line = self.prose.line();
-        let text = format!("{line}{}{}", reversal.value.as_str(), next.unwrap_or_default());
+        let text = format!("{line}{} ", reversal.value.as_str());
         let value = line.len()..line.len() + reversal.value.len();
         let touches = |start: usize, end: usize| start < value.end && end > value.start;
         if link::find(&text, 0)
@@ -99,6 +111,18 @@ impl Restore {
                 .masks
                 .iter()
                 .all(|mask| is_itself(mask) || !touches(mask.start, mask.end))
+    }
+}
+
+/// Whether a word ends here: at a blank, perhaps behind a few signs. `None`: that is not known yet.
+fn ends(behind: &str, is_last: bool) -> Option<bool> {
+    let rest = behind.trim_start_matches(['.', ',', ';', '!', '?', '\'', '"', '*', '_', '|']);
+    if behind.len() - rest.len() > MOST_SIGNS {
+        return Some(false);
+    }
+    match rest.chars().next() {
+        None => is_last.then_some(true),
+        Some(c) => Some(matches!(c, ' ' | '\t' | '\n' | '\r')),
     }
 }
 

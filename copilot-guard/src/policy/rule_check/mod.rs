@@ -53,7 +53,7 @@ pub(super) fn compile(
             "choose another name",
         );
     }
-    places::check(problems, kinds.set.marks(), config);
+    places::check(problems, kinds, config);
     let requirement = match &config.approvals {
         Some(approvals) => Some(approvals::alternatives(problems, approvals)),
         None => (config.action.value == Action::RequireApproval).then(|| any_one(&options.reviewer_groups)),

@@ -1,16 +1,16 @@
 //! Which conditions and actions can hold where. What can never hold, or never act, is a problem.
 
 use crate::decision::{Action, Stage};
-use crate::detect::MarkFormat;
 use crate::policy::config::{Key, RuleConfig};
+use crate::policy::kinds::Kinds;
 use crate::policy::reader::{At, Problems};
 
 /// Checks a rule's conditions and action against its stage.
-pub(super) fn check(problems: &Problems, marks: &MarkFormat, config: &RuleConfig) {
+pub(super) fn check(problems: &Problems, kinds: &Kinds, config: &RuleConfig) {
     check_keys(problems, config);
     check_companions(problems, config);
     check_action(problems, config);
-    check_reversible(problems, marks, config);
+    check_reversible(problems, kinds, config);
     if let Some(approvals) = config
         .approvals
         .as_ref()
@@ -128,28 +128,42 @@ fn check_companions(problems: &Problems, config: &RuleConfig) {
     }
 }
 
-/// Put back is what the person sent: a whole secret, in the open, that was masked on its way up.
-fn check_reversible(problems: &Problems, marks: &MarkFormat, config: &RuleConfig) {
+/// Put back is what the person sent: a token that is known again wherever it stands, for it comes again with the answer
+/// that it was put into. The rule on prompts is the one that masks it there.
+fn check_reversible(problems: &Problems, kinds: &Kinds, config: &RuleConfig) {
     let Some(reversible) = config.reversible.as_ref().filter(|reversible| reversible.value) else {
         return;
     };
-    let goes_up = matches!(config.on.value, Stage::Prompt | Stage::ToolResult);
-    let (why, mend) = if !goes_up {
+    let keys = config.matches.keys();
+    let wanted = config.matches.secrets.iter().flat_map(|listed| &listed.items);
+    let names: Vec<_> = wanted.map(|item| item.value.as_str()).collect();
+    let is_meant = |id: &str| names.iter().any(|name| *name == "*" || *name == id);
+    let has_tagged = kinds
+        .set
+        .rules()
+        .iter()
+        .any(|info| info.tagged && is_meant(&info.id));
+    let (why, mend) = if config.on.value != Stage::Prompt {
         (
-            "what comes down was never the person's",
-            "write `on = \"prompt\"` or `on = \"tool_result\"`, or leave `reversible` out",
+            "a rule on prompts says it for the results of tools too",
+            "write `on = \"prompt\"`, or leave `reversible` out",
         )
     } else if config.action.value != Action::Mask || config.observe {
         (
             "only what is masked can be put back",
             "write `action = \"mask\"`, or leave `reversible` out",
         )
-    } else if config.matches.secrets.is_none() || config.matches.encoded.is_some() {
+    } else if config.matches.secrets.is_none() || keys.len() > 1 {
         (
-            "only whole secrets that stand in the open can be put back",
-            "name their kinds in `secrets`, without `encoded`",
+            "only whole secrets can be put back, whatever stands beside them",
+            "name their kinds in `secrets`, and nothing else in `match`",
         )
-    } else if !marks.shows_tags() {
+    } else if !has_tagged {
+        (
+            "none of its kinds is known by its form alone, as tokens of 64 random bits are",
+            "name kinds whose marks have a tag, such as `github-pat`",
+        )
+    } else if !kinds.set.marks().shows_tags() {
         (
             "marks show no tag here, by which one is told from another",
             "write `{tag}` into `tagged` of `[marks]`",
