@@ -269,7 +269,9 @@ mod tests {
     fn the_fast_form_says_what_the_plain_one_says() {
         let mut number = numbers(7);
         let mut seen = 0;
-        for round in 0..40 {
+        // Miri is thousands of times slower, and looks at memory, not at values.
+        let rounds = if cfg!(miri) { 2 } else { 40 };
+        for round in 0..rounds {
             let mut buckets = Buckets::default();
             for bucket in 0..IN_GROUP * GROUPS {
                 for place in 0..WINDOW {
@@ -278,7 +280,7 @@ mod tests {
                     }
                 }
             }
-            let lengths = if cfg!(miri) { 0..70 } else { 0..300 };
+            let lengths = if cfg!(miri) { 30..70 } else { 0..300 };
             for len in lengths.step_by(1 + round % 3) {
                 let padded: Vec<u8> = (0..len + 8).map(|_| letter(number())).collect();
                 // Every alignment.
@@ -290,19 +292,20 @@ mod tests {
                 seen += plain.iter().map(|m| m.count_ones()).sum::<u32>();
             }
         }
-        assert!(seen > 1000, "the texts must have windows to find: {seen}");
+        let least = if cfg!(miri) { 0 } else { 1000 };
+        assert!(seen > least, "the texts must have windows to find: {seen}");
     }
 
     #[test]
     fn a_window_that_was_added_is_marked_wherever_it_stands() {
-        let step = if cfg!(miri) { 13 } else { 1 };
+        let step = if cfg!(miri) { 61 } else { 1 };
         for (bucket, before, expected) in [(27, b'.', 1), (27, b'z', 1), (11, b'.', 1), (11, b'z', 0)] {
             let mut buckets = Buckets::default();
             for (place, byte) in b"ghp_".iter().enumerate() {
                 buckets.add(bucket, place, *byte);
             }
             for len in (4..200).step_by(step) {
-                for at in 0..=len - 4 {
+                for at in (0..=len - 4).step_by(if cfg!(miri) { 9 } else { 1 }) {
                     let mut text = vec![before; len];
                     text[at..at + 4].copy_from_slice(b"ghp_");
                     let marks = marked(mark, &buckets, before, &text);
