@@ -261,7 +261,7 @@ fn docker(call: &Call<'_>, out: &mut Outcome) {
         ["down", ..] if has(&["-v", "--volumes", "--rmi"]) => {
             out.judgement.approve("destructive/containers", "deletes volumes")
         }
-        ["compose", "down", ..] if has(&["-v", "--volumes", "--rmi"]) => {
+        ["compose", rest @ ..] if rest.contains(&"down") && has(&["-v", "--volumes", "--rmi"]) => {
             out.judgement.approve("destructive/containers", "deletes volumes")
         }
         ["inspect", ..] | ["container" | "image", "inspect", ..] => {

@@ -302,6 +302,19 @@ pub(super) fn copy(call: &Call<'_>, out: &mut Outcome) {
         sends(call, out);
         return;
     }
+    if matches!(call.name, "restic" | "borg" | "kopia" | "duplicity") {
+        let only_looks = call.args.iter().any(|arg| {
+            matches!(
+                arg.text.as_str(),
+                "snapshots" | "list" | "info" | "version" | "--version" | "--help"
+            )
+        });
+        if !only_looks {
+            out.judgement
+                .approve("exfiltration/backup", "copies folders to a store of backups");
+        }
+        return;
+    }
     if call.name == "rclone" {
         let writes = call.args.iter().any(|arg| {
             matches!(

@@ -29,6 +29,7 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("ts-node", "node"),
     ("tsx", "node"),
     ("podman", "docker"),
+    ("buildah", "docker"),
     ("nerdctl", "docker"),
     ("docker-compose", "compose"),
     ("podman-compose", "compose"),

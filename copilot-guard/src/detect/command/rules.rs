@@ -38,7 +38,7 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
             net::socket(call, out);
         }
         "scp" | "rsync" | "sftp" | "rclone" | "unison" | "croc" | "wormhole" | "magic-wormhole"
-        | "lsyncd" => net::copy(call, out),
+        | "lsyncd" | "restic" | "borg" | "kopia" | "duplicity" => net::copy(call, out),
         "dig" | "nslookup" | "host" | "ping" | "ping6" | "traceroute" | "tracepath" | "mtr" | "drill"
         | "kdig" | "resolvectl" | "getent" | "whois" | "finger" | "dog" | "doggo" => {
             net::name(call, out);

@@ -253,7 +253,11 @@ pub(super) fn judge(call: &Call<'_>, out: &mut Outcome) {
                 "lets a file run in every shell of a folder",
             );
         }
-        "strace" | "ltrace" => {}
+        "strace" | "ltrace" => {
+            if any(&|t| t.starts_with("-p") || t == "--attach") {
+                j.approve("credential-access/memory", "watches another process");
+            }
+        }
         "ps" => {
             if any(&|t| !t.starts_with("--") && t.contains('e') && !t.starts_with('-') && t.contains('w')) {
                 j.approve(

@@ -71,6 +71,18 @@ pub(super) fn judge(script: &mut Script<'_>, call: &Call) {
             {
                 program(script, call);
             }
+            if call
+                .args
+                .iter()
+                .any(|arg| super::super::hosts::is_metadata(&arg.text))
+            {
+                script.found(
+                    "credential-access/metadata",
+                    Class::CredentialAccess,
+                    Danger::Block,
+                    "asks the cloud for credentials of this machine",
+                );
+            }
             let sends = ["method", "body", "infile", "form"]
                 .iter()
                 .any(|name| has_param(&call.args, name));
@@ -83,6 +95,20 @@ pub(super) fn judge(script: &mut Script<'_>, call: &Call) {
                 );
             }
             request(script, call);
+        }
+        name if name.starts_with("remove-az") || name.starts_with("clear-az") => script.found(
+            "destructive/cloud",
+            Class::Destructive,
+            Danger::Approve,
+            "deletes resources of a cloud",
+        ),
+        "get-azkeyvaultsecret" | "get-azaccesstoken" | "get-secsecretvalue" | "get-ssmparametervalue" => {
+            script.found(
+                "credential-access/store",
+                Class::CredentialAccess,
+                Danger::Approve,
+                "reads a store of credentials",
+            )
         }
         "start-bitstransfer" => {
             request(script, call);
